@@ -1,0 +1,11 @@
+//! The rules of OnePoint.
+//!
+//! Nothing here can read a clock, a file, a socket or a random number: time comes in as a value. Every file has the
+//! same order: state, commands, events, rejection, one function per verb, `apply`, tests.
+#![no_std]
+extern crate alloc;
+
+pub mod kernel;
+pub mod member;
+pub mod notification;
+pub mod point;

@@ -1,0 +1,281 @@
+//! Who belongs to the programme, and how one leaves it (SPEC sections 1 and 4; seeds 0 and 1).
+//!
+//! Contact data is no concern of the rules and never part of an event: it stays in member's own rows.
+
+use serde::{Deserialize, Serialize};
+
+/// Where a member stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum MemberStatus {
+    /// Joined; the message to the phone is on its way.
+    Ready,
+    /// The message arrived: may earn and spend.
+    Normal,
+    /// The message could not be delivered.
+    Abnormal,
+}
+
+impl MemberStatus {
+    /// Its name in rows and on the wire.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ready => "READY",
+            Self::Normal => "NORMAL",
+            Self::Abnormal => "ABNORMAL",
+        }
+    }
+
+    /// The status with this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Ready, Self::Normal, Self::Abnormal].into_iter().find(|status| status.name() == name)
+    }
+}
+
+/// A member, without contact data.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// The member number.
+    pub member_id: i64,
+    /// Where the member stands.
+    pub status: MemberStatus,
+    /// Rises when the phone number changes, so that the outcome of an older message counts for nothing.
+    pub phone_revision: i64,
+    /// Rises with every event of this member; the row keeps it when the member is gone.
+    pub sequence: i64,
+}
+
+/// The way out of the programme.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Withdrawal {
+    /// Whose.
+    pub member_id: i64,
+    /// Numbered from 1 for each member.
+    pub attempt: i64,
+    /// How far it is.
+    pub step: WithdrawalStep,
+    /// Points lost, once point has said so.
+    pub forfeited_point: Option<i64>,
+}
+
+/// How far a withdrawal is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum WithdrawalStep {
+    /// The others are asked whether they can let the member go; can still be undone.
+    Preparing,
+    /// Undone: one of them could not be asked or said no.
+    Released,
+    /// Decided, the point of no return: the others follow.
+    Withdrawing,
+    /// Everything has followed.
+    Done,
+}
+
+impl WithdrawalStep {
+    /// Its name in rows and on the wire.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Preparing => "PREPARING",
+            Self::Released => "RELEASED",
+            Self::Withdrawing => "WITHDRAWING",
+            Self::Done => "DONE",
+        }
+    }
+
+    /// The step with this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Preparing, Self::Released, Self::Withdrawing, Self::Done].into_iter().find(|step| step.name() == name)
+    }
+}
+
+/// How the message to a member's phone ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RecordDelivery {
+    /// The revision of the phone number it went to.
+    pub phone_revision: i64,
+    /// Whether it arrived.
+    pub delivered: bool,
+    /// Whether this phone number may have welcome points (none within `welcome.again_after_days`).
+    pub welcome_due: bool,
+}
+
+/// What happened to a member. Public contract: this is what stands in member's event log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all_fields = "camelCase")]
+pub enum Event {
+    /// Someone joined.
+    MemberJoined {
+        /// The member number.
+        member_id: i64,
+        /// Revision of the phone number, 1.
+        phone_revision: i64,
+    },
+    /// Contact data changed; with a new phone number the status is READY again.
+    ContactsChanged {
+        /// The member number.
+        member_id: i64,
+        /// Revision of the phone number.
+        phone_revision: i64,
+        /// The status from now on.
+        status: MemberStatus,
+    },
+    /// The status changed.
+    StatusChanged {
+        /// The member number.
+        member_id: i64,
+        /// The status from now on.
+        status: MemberStatus,
+        /// Whether welcome points are due.
+        welcome: bool,
+    },
+    /// A withdrawal began.
+    WithdrawalRequested {
+        /// The member number.
+        member_id: i64,
+        /// Which attempt.
+        attempt: i64,
+    },
+    /// It was undone.
+    WithdrawalReleased {
+        /// The member number.
+        member_id: i64,
+        /// Which attempt.
+        attempt: i64,
+    },
+    /// It was decided; the member is gone from here on.
+    MemberWithdrawn {
+        /// The member number.
+        member_id: i64,
+        /// Which attempt.
+        attempt: i64,
+    },
+    /// Everything has followed.
+    WithdrawalCompleted {
+        /// The member number.
+        member_id: i64,
+        /// Which attempt.
+        attempt: i64,
+        /// Points lost.
+        forfeited_point: i64,
+    },
+}
+
+/// Why the business says no.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rejection {
+    /// The member number is taken or was used before.
+    NumberTaken,
+    /// There is no such member.
+    MemberUnknown,
+    /// The attempt is over.
+    AttemptOver,
+}
+
+/// A new member under a number that was never used.
+///
+/// # Errors
+/// [`Rejection::NumberTaken`].
+pub fn join(ever_used: bool, member_id: i64) -> Result<Event, Rejection> {
+    if ever_used { Err(Rejection::NumberTaken) } else { Ok(Event::MemberJoined { member_id, phone_revision: 1 }) }
+}
+
+/// Contact data changes; a changed phone number has to prove itself again.
+#[must_use]
+pub fn change_contacts(member: &Member, phone_changed: bool) -> Event {
+    let phone_revision = member.phone_revision + i64::from(phone_changed);
+    let status = if phone_changed { MemberStatus::Ready } else { member.status };
+    Event::ContactsChanged { member_id: member.member_id, phone_revision, status }
+}
+
+/// The message ended: NORMAL or ABNORMAL. `None`: it went to an earlier phone number, or its outcome is known.
+#[must_use]
+pub fn record_delivery(member: &Member, cmd: &RecordDelivery) -> Option<Event> {
+    if member.status != MemberStatus::Ready || cmd.phone_revision != member.phone_revision {
+        return None;
+    }
+    let status = if cmd.delivered { MemberStatus::Normal } else { MemberStatus::Abnormal };
+    Some(Event::StatusChanged { member_id: member.member_id, status, welcome: cmd.delivered && cmd.welcome_due })
+}
+
+/// Begins a withdrawal. `None`: one is being prepared; it is joined.
+///
+/// # Errors
+/// [`Rejection::MemberUnknown`].
+pub fn request_withdrawal(member: Option<&Member>, last: Option<&Withdrawal>) -> Result<Option<Event>, Rejection> {
+    let member = member.ok_or(Rejection::MemberUnknown)?;
+    match last {
+        Some(last) if last.step == WithdrawalStep::Preparing => Ok(None),
+        _ => Ok(Some(Event::WithdrawalRequested {
+            member_id: member.member_id,
+            attempt: last.map_or(0, |last| last.attempt) + 1,
+        })),
+    }
+}
+
+/// Undoes a withdrawal that is being prepared. `None`: it is no longer.
+#[must_use]
+pub fn release_withdrawal(withdrawal: &Withdrawal, attempt: i64) -> Option<Event> {
+    is_prepared(withdrawal, attempt).then_some(Event::WithdrawalReleased { member_id: withdrawal.member_id, attempt })
+}
+
+/// The point of no return.
+///
+/// # Errors
+/// [`Rejection::AttemptOver`] if it was released, or decided before.
+pub fn decide_withdrawal(withdrawal: &Withdrawal, attempt: i64) -> Result<Event, Rejection> {
+    if is_prepared(withdrawal, attempt) {
+        Ok(Event::MemberWithdrawn { member_id: withdrawal.member_id, attempt })
+    } else {
+        Err(Rejection::AttemptOver)
+    }
+}
+
+fn is_prepared(withdrawal: &Withdrawal, attempt: i64) -> bool {
+    withdrawal.attempt == attempt && withdrawal.step == WithdrawalStep::Preparing
+}
+
+/// Point has closed the account: nothing is left to do. `None`: it is done, or not decided.
+#[must_use]
+pub fn complete_withdrawal(withdrawal: &Withdrawal, forfeited_point: i64) -> Option<Event> {
+    let Withdrawal { member_id, attempt, step, .. } = *withdrawal;
+    (step == WithdrawalStep::Withdrawing).then_some(Event::WithdrawalCompleted { member_id, attempt, forfeited_point })
+}
+
+/// Takes what happened into the member and the withdrawal.
+pub fn apply(member: &mut Member, withdrawal: &mut Option<Withdrawal>, event: &Event) {
+    member.sequence += 1;
+    match *event {
+        Event::MemberJoined { phone_revision, .. } => member.phone_revision = phone_revision,
+        Event::ContactsChanged { phone_revision, status, .. } => {
+            member.phone_revision = phone_revision;
+            member.status = status;
+        }
+        Event::StatusChanged { status, .. } => member.status = status,
+        Event::WithdrawalRequested { member_id, attempt } => {
+            *withdrawal =
+                Some(Withdrawal { member_id, attempt, step: WithdrawalStep::Preparing, forfeited_point: None });
+        }
+        Event::WithdrawalReleased { .. } => step_to(withdrawal, WithdrawalStep::Released),
+        Event::MemberWithdrawn { .. } => step_to(withdrawal, WithdrawalStep::Withdrawing),
+        Event::WithdrawalCompleted { forfeited_point, .. } => {
+            step_to(withdrawal, WithdrawalStep::Done);
+            if let Some(withdrawal) = withdrawal {
+                withdrawal.forfeited_point = Some(forfeited_point);
+            }
+        }
+    }
+}
+
+fn step_to(withdrawal: &mut Option<Withdrawal>, step: WithdrawalStep) {
+    if let Some(withdrawal) = withdrawal {
+        withdrawal.step = step;
+    }
+}
+
+#[cfg(test)]
+mod tests;

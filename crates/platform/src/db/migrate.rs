@@ -1,0 +1,126 @@
+//! Migrations: embedded SQL, forward only, one history per context. What differs between engines is a closed list
+//! of tokens.
+
+use super::{Dialect, Session, Value, transaction};
+use crate::error::{Error, ErrorKind, Result};
+
+/// One step of a context's schema.
+#[derive(Debug, Clone, Copy)]
+pub struct Migration {
+    /// Rising within a context; the number its file name begins with.
+    pub number: i64,
+    /// What the file is called after its number.
+    pub name: &'static str,
+    /// The text, with tokens.
+    pub sql: &'static str,
+    /// The first schema generation whose binaries can live with this step; an older binary refuses the store.
+    pub lives_with: i64,
+}
+
+/// What every context's store has: its event log, the cursors of its consumers, leases and counters.
+const PLATFORM: Migration = Migration {
+    number: 0,
+    name: "platform",
+    sql: include_str!("../../../../migrations/0000_platform.sql"),
+    lives_with: 0,
+};
+
+/// Replaces the tokens of a migration.
+fn render(sql: &str, dialect: Dialect) -> String {
+    let sqlite = dialect == Dialect::Sqlite;
+    let pick = |a: &'static str, b: &'static str| if sqlite { a } else { b };
+    let plain = sql
+        .replace("{id}", pick("INTEGER PRIMARY KEY", "BIGINT PRIMARY KEY"))
+        .replace("{int}", pick("INTEGER", "BIGINT"))
+        .replace("{key}", pick("TEXT PRIMARY KEY", "VARCHAR(64) COLLATE \"C\" PRIMARY KEY"))
+        .replace("{blob}", pick("BLOB", "BYTEA"))
+        .replace("{log_order}", pick("", ", xid BIGINT NOT NULL DEFAULT (pg_current_xact_id()::text::bigint)"))
+        .replace("{updated_in_place}", pick("", " WITH (fillfactor = 70)"));
+    let mut rendered = String::new();
+    for line in plain.lines() {
+        rendered.push_str(&render_line(line, sqlite));
+        rendered.push('\n');
+    }
+    rendered
+}
+
+/// The tokens that stand on a line of their own and take a name.
+fn render_line(line: &str, sqlite: bool) -> String {
+    let argument = |token: &str| line.trim().strip_prefix(token).and_then(|rest| rest.strip_suffix('}')).map(str::trim);
+    if let Some(table) = argument("{append_only ") {
+        return append_only(table, sqlite);
+    }
+    if let Some(name) = argument("{sequence ") {
+        return if sqlite {
+            format!("INSERT INTO counter (name, value) VALUES ('{name}', 0);")
+        } else {
+            format!("CREATE SEQUENCE {name};")
+        };
+    }
+    if let Some(table) = argument("{log_index ") {
+        return if sqlite {
+            String::new()
+        } else {
+            format!(
+                "CREATE INDEX {table}_order ON {table} (xid, position);\nCREATE UNIQUE INDEX {table}_key ON {table} (key) WHERE key IS NOT NULL;"
+            )
+        };
+    }
+    line.to_owned()
+}
+
+/// The ledger's net: the engine itself refuses to change or remove what was written.
+fn append_only(table: &str, sqlite: bool) -> String {
+    let message = format!("{table} is append-only; correct it by a reversal");
+    if sqlite {
+        let trigger = |verb: &str| {
+            format!(
+                "CREATE TRIGGER {table}_no_{verb} BEFORE {verb} ON {table} BEGIN SELECT RAISE(ABORT, '{message}'); END;"
+            )
+        };
+        return format!("{}\n{}", trigger("UPDATE"), trigger("DELETE"));
+    }
+    format!(
+        "CREATE FUNCTION {table}_append_only() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION '{message}'; END $$;\n\
+         CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {table} EXECUTE FUNCTION {table}_append_only();"
+    )
+}
+
+/// The steps that a store does not have yet.
+///
+/// # Errors
+/// `store.newer` if the store was migrated by a program that this one cannot live with.
+pub fn pending(session: &mut dyn Session, migrations: &[Migration]) -> Result<Vec<Migration>> {
+    session.run_script(&render(
+        "CREATE TABLE IF NOT EXISTS migration (number {id}, name TEXT NOT NULL, lives_with {int} NOT NULL);",
+        session.dialect(),
+    ))?;
+    let done = session.query("SELECT number, lives_with FROM migration", &[])?;
+    let newest_known = migrations.last().map_or(0, |step| step.number);
+    if let Some(row) = done.iter().find(|row| row.int(1) > newest_known) {
+        let message = format!(
+            "this store was migrated (step {}) by a newer onepoint; use that version or a later one",
+            row.int(0)
+        );
+        return Err(Error::new(ErrorKind::Conflict, "store.newer", message));
+    }
+    let all = std::iter::once(PLATFORM).chain(migrations.iter().copied());
+    Ok(all.filter(|step| !done.iter().any(|row| row.int(0) == step.number)).collect())
+}
+
+/// Brings a store up to date; the number of steps taken.
+///
+/// # Errors
+/// `store.newer`, or what the engine said; a step that fails leaves nothing behind.
+pub fn migrate(session: &mut dyn Session, migrations: &[Migration]) -> Result<usize> {
+    let steps = pending(session, migrations)?;
+    for step in &steps {
+        transaction(session, |tx| {
+            let script = render(step.sql, tx.dialect());
+            tx.run_script(&script)?;
+            let done = [Value::Int(step.number), Value::from(step.name), Value::Int(step.lives_with)];
+            tx.execute("INSERT INTO migration (number, name, lives_with) VALUES ($1, $2, $3)", &done).map(|_| ())
+        })?;
+    }
+    Ok(steps.len())
+}

@@ -1,0 +1,219 @@
+//! Storage behind one small interface: SQLite (embedded) and PostgreSQL (server). What truly differs between
+//! engines is the closed list of [`Session`]; MariaDB is to become its third implementation.
+//!
+//! A [`Session`] is one writing connection, used synchronously by one thread at a time, so that no transaction is
+//! ever owned by a future that a request or a timeout can drop. [`Database`] is a context's store: it opens
+//! sessions and answers reads.
+
+mod migrate;
+mod postgres;
+mod sqlite;
+mod value;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+pub use migrate::{Migration, migrate, pending};
+pub use value::{Kind, Row, Table, Value};
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// A place in an event log: on PostgreSQL the writing transaction's number and the position in it, because a
+/// sequence alone is not commit order; on SQLite the first figure is always 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Cursor {
+    /// Number of the transaction that wrote the row; 0 on SQLite.
+    pub xid: i64,
+    /// Position of the row in its log.
+    pub position: i64,
+}
+
+/// One connection with which a thread reads and writes; every method blocks.
+pub trait Session: Send {
+    /// Starts a transaction that may write. PostgreSQL sends it along with the first statement.
+    fn begin(&mut self) -> Result<()>;
+    /// Starts a transaction that only reads and sees one moment; ended by `rollback`.
+    fn begin_read(&mut self) -> Result<()>;
+    /// Makes everything since `begin` durable. An error means that nothing is known to have happened.
+    fn commit(&mut self) -> Result<()>;
+    /// Forgets everything since `begin`.
+    fn rollback(&mut self);
+    /// The rows with these keys, in no promised order; a key without a row is simply absent.
+    fn load_many(&mut self, table: &Table, keys: &[Value]) -> Result<Vec<Row>>;
+    /// The rows whose `column` (a unique one) holds one of these values.
+    fn load_by(&mut self, table: &Table, column: &'static str, values: &[Value]) -> Result<Vec<Row>>;
+    /// As `load_many`, in key order, and other writers of these rows wait until this transaction ends.
+    fn lock_many(&mut self, table: &Table, keys: &[Value]) -> Result<Vec<Row>>;
+    /// Adds rows.
+    fn insert_many(&mut self, table: &Table, rows: Vec<Row>) -> Result<()>;
+    /// Adds rows or replaces the ones with the same key.
+    fn upsert_many(&mut self, table: &Table, rows: Vec<Row>) -> Result<()>;
+    /// Takes the rows with these keys away.
+    fn delete_many(&mut self, table: &Table, keys: &[Value]) -> Result<()>;
+    /// `count` fresh ids of a `{sequence}`, rising; a refused batch may leave a gap.
+    fn next_ids(&mut self, sequence: &'static str, count: usize) -> Result<Vec<i64>>;
+    /// Everything with an `xid` below this is settled and visible. `i64::MAX` on SQLite.
+    fn horizon(&mut self) -> Result<i64>;
+    /// Up to `limit` rows of a log after `after` and below `horizon`, in log order.
+    fn read_log(&mut self, table: &Table, after: Cursor, horizon: i64, limit: usize) -> Result<Vec<(Cursor, Row)>>;
+    /// A plain SELECT with `$1…` in order of first use.
+    fn query(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Row>>;
+    /// A plain INSERT, UPDATE or DELETE; the number of rows it touched.
+    fn execute(&mut self, sql: &str, params: &[Value]) -> Result<u64>;
+    /// Several statements without parameters (migrations).
+    fn run_script(&mut self, sql: &str) -> Result<()>;
+    /// Which engine this is, for the tokens of a migration.
+    fn dialect(&self) -> Dialect;
+}
+
+/// The engine of a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// Embedded, one file per context, one process.
+    Sqlite,
+    /// A server shared by several processes, one schema per context.
+    Postgres,
+}
+
+/// What a commit promises.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// On the disk before anyone is answered (`synchronous=FULL`).
+    Full,
+    /// May lose the last commits in a power cut; only for what can be rebuilt from logs.
+    Rebuildable,
+}
+
+/// Where a context's data lies.
+#[derive(Debug, Clone)]
+pub enum Location {
+    /// A file of its own.
+    Sqlite(PathBuf),
+    /// A schema of its own in this database.
+    Postgres(String),
+}
+
+impl Location {
+    /// Reads `sqlite:` (a file named after the context under `data_dir`), `sqlite:PATH` or `postgres://…`.
+    ///
+    /// # Errors
+    /// `config.database_url` for anything else.
+    pub fn parse(url: &str, data_dir: &std::path::Path, context: &str) -> Result<Self> {
+        if let Some(path) = url.strip_prefix("sqlite:") {
+            let folder = if path.is_empty() { data_dir.to_path_buf() } else { PathBuf::from(path) };
+            return Ok(Self::Sqlite(folder.join(format!("{context}.sqlite"))));
+        }
+        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            return Ok(Self::Postgres(url.to_owned()));
+        }
+        let message =
+            format!("'{context}' cannot use this database URL: write sqlite: or postgres://user@host/database");
+        Err(Error::new(ErrorKind::Invalid, "config.database_url", message))
+    }
+}
+
+/// A context's store: where writing sessions come from, and reads without one.
+pub struct Database {
+    context: &'static str,
+    engine: Engine,
+}
+
+enum Engine {
+    Sqlite(sqlite::Store),
+    Postgres(postgres::Store),
+}
+
+impl Database {
+    /// Opens a context's store, making the file or the schema if there is none yet.
+    ///
+    /// # Errors
+    /// `Unavailable` if another process holds the file or the server does not answer.
+    pub fn open(context: &'static str, location: &Location, durability: Durability) -> Result<Arc<Self>> {
+        let engine = match location {
+            Location::Sqlite(path) => Engine::Sqlite(sqlite::Store::open(path, durability)?),
+            Location::Postgres(url) => Engine::Postgres(postgres::Store::open(url, context)?),
+        };
+        Ok(Arc::new(Self { context, engine }))
+    }
+
+    /// The context whose store this is.
+    #[must_use]
+    pub fn context(&self) -> &'static str {
+        self.context
+    }
+
+    /// A new connection that may write.
+    ///
+    /// # Errors
+    /// `Unavailable` when the store cannot be reached.
+    pub fn session(&self) -> Result<Box<dyn Session>> {
+        match &self.engine {
+            Engine::Sqlite(store) => store.session(),
+            Engine::Postgres(store) => store.session(),
+        }
+    }
+
+    /// A new connection that only reads.
+    ///
+    /// # Errors
+    /// `Unavailable` when the store cannot be reached.
+    pub fn read_session(&self) -> Result<Box<dyn Session>> {
+        match &self.engine {
+            Engine::Sqlite(store) => store.read_session().map(|session| Box::new(session) as Box<dyn Session>),
+            Engine::Postgres(store) => store.session(),
+        }
+    }
+
+    /// The row with this key. SQLite reads it at once; PostgreSQL gathers what is asked at the same time
+    /// into one statement.
+    ///
+    /// # Errors
+    /// `Unavailable` when the store cannot be reached.
+    pub async fn get(&self, table: &'static Table, key: i64) -> Result<Option<Row>> {
+        match &self.engine {
+            Engine::Sqlite(store) => {
+                store.read(|session| session.load_many(table, &[Value::Int(key)])).map(|mut rows| rows.pop())
+            }
+            Engine::Postgres(store) => store.get(table, key).await,
+        }
+    }
+
+    /// A plain SELECT outside any transaction, `$1…` in order of first use.
+    ///
+    /// # Errors
+    /// `Unavailable` when the store cannot be reached.
+    pub async fn query(&self, sql: &str, params: &[Value]) -> Result<Vec<Row>> {
+        match &self.engine {
+            Engine::Sqlite(store) => store.read(|session| session.query(sql, params)),
+            Engine::Postgres(store) => store.query(sql, params).await,
+        }
+    }
+
+    /// Whether several processes may write here, so that what is remembered in memory proves nothing.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        matches!(self.engine, Engine::Postgres(_))
+    }
+
+    /// Where files that belong to the store and can be rebuilt from it may lie; none on a server.
+    #[must_use]
+    pub fn side_folder(&self) -> Option<PathBuf> {
+        match &self.engine {
+            Engine::Sqlite(store) => Some(store.path().with_extension("keys")),
+            Engine::Postgres(_) => None,
+        }
+    }
+}
+
+/// Runs `work` between `begin` and `commit`; an error in either rolls back.
+///
+/// # Errors
+/// Whatever `work` or the commit said.
+pub fn transaction<T>(session: &mut dyn Session, work: impl FnOnce(&mut dyn Session) -> Result<T>) -> Result<T> {
+    session.begin()?;
+    let result = work(session).and_then(|value| session.commit().map(|()| value));
+    if result.is_err() {
+        session.rollback();
+    }
+    result
+}

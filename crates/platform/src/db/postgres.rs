@@ -1,0 +1,357 @@
+//! PostgreSQL: one schema per context in a server that several processes may share.
+//!
+//! Statements carry whole batches (`UNNEST`), writes wait until the commit and travel with it in one round trip,
+//! and plans are always made for the values at hand: a plan made while a table was empty costs a factor of ten later.
+
+use std::collections::HashMap;
+
+use futures_util::future::{join, join_all};
+use tokio::runtime::Runtime;
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Client, NoTls, Statement};
+
+use super::{Cursor, Dialect, Kind, Row, Session, Table, Value};
+use crate::error::{Error, ErrorKind, Result};
+pub(super) use reader::Reader;
+use wire::{array, columns_of, failed, key_array, read_row};
+
+mod reader;
+mod wire;
+
+/// A context's schema.
+pub(super) struct Store {
+    target: Target,
+    reader: Reader,
+}
+
+/// Where to connect and what to set there.
+#[derive(Debug, Clone)]
+pub(super) struct Target {
+    url: String,
+    schema: &'static str,
+}
+
+impl Store {
+    /// Prepares access; the schema is made by the first session.
+    pub(super) fn open(url: &str, schema: &'static str) -> Result<Self> {
+        let target = Target { url: url.to_owned(), schema };
+        Ok(Self { reader: Reader::new(target.clone()), target })
+    }
+
+    /// A connection that may write.
+    pub(super) fn session(&self) -> Result<Box<dyn Session>> {
+        Ok(Box::new(PostgresSession::new(self.target.clone())?))
+    }
+
+    /// The row with this key, asked together with what others ask at the same time.
+    pub(super) async fn get(&self, table: &'static Table, key: i64) -> Result<Option<Row>> {
+        self.reader.get(table, key).await
+    }
+
+    /// A plain SELECT outside any transaction.
+    pub(super) async fn query(&self, sql: &str, params: &[Value]) -> Result<Vec<Row>> {
+        self.reader.query(sql, params).await
+    }
+}
+
+impl Target {
+    /// Connects, checks that the server keeps what it acknowledges, and sets the session up.
+    async fn connect(&self) -> Result<Client> {
+        let (client, connection) = tokio_postgres::connect(&self.url, NoTls).await.map_err(|error| {
+            let message = format!(
+                "PostgreSQL does not answer for '{}'; check the database URL and that the server runs",
+                self.schema
+            );
+            Error::unavailable("store.cannot_open", message).caused_by(error)
+        })?;
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::warn!(%error, "connection to PostgreSQL ended");
+            }
+        });
+        let fsync = client.query_one("SHOW fsync", &[]).await.map_err(failed)?;
+        if fsync.get::<_, String>(0) != "on" {
+            let message = "PostgreSQL runs with fsync=off, so it can lose what it acknowledged; set fsync=on";
+            return Err(Error::new(ErrorKind::Conflict, "store.not_durable", message));
+        }
+        let schema = self.schema;
+        let setup = format!(
+            "SET client_min_messages = warning; CREATE SCHEMA IF NOT EXISTS {schema}; SET search_path = {schema}; \
+             SET synchronous_commit = on; SET plan_cache_mode = force_custom_plan; SET enable_seqscan = off; \
+             SET idle_in_transaction_session_timeout = '60s'; SET statement_timeout = '60s'"
+        );
+        // Two first sessions may race to make the schema; the second finds it there.
+        if client.batch_execute(&setup).await.is_err() {
+            client.batch_execute(&setup).await.map_err(failed)?;
+        }
+        Ok(client)
+    }
+}
+
+type Param = Box<dyn ToSql + Sync + Send>;
+
+/// A statement that travels with the commit.
+struct Write {
+    statement: Statement,
+    params: Vec<Param>,
+}
+
+/// One connection with a small runtime of its own, driven only while its thread waits for it.
+struct PostgresSession {
+    runtime: Runtime,
+    target: Target,
+    client: Option<Client>,
+    statements: HashMap<String, Statement>,
+    in_transaction: bool,
+    begin_due: bool,
+    writes: Vec<Write>,
+    spare_ids: HashMap<&'static str, Vec<i64>>,
+}
+
+impl PostgresSession {
+    fn new(target: Target) -> Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| Error::internal("no runtime for a database session").caused_by(error))?;
+        let client = Some(runtime.block_on(target.connect())?);
+        Ok(Self {
+            runtime,
+            target,
+            client,
+            statements: HashMap::new(),
+            in_transaction: false,
+            begin_due: false,
+            writes: Vec::new(),
+            spare_ids: HashMap::new(),
+        })
+    }
+
+    fn connected(&mut self) -> Result<()> {
+        if self.client.as_ref().is_some_and(|client| !client.is_closed()) {
+            return Ok(());
+        }
+        self.statements.clear();
+        self.client = Some(self.runtime.block_on(self.target.connect())?);
+        Ok(())
+    }
+
+    fn client(&self) -> Result<&Client> {
+        self.client.as_ref().ok_or_else(|| Error::unavailable("store.gone", "the connection to PostgreSQL is gone"))
+    }
+
+    fn statement(&mut self, sql: &str) -> Result<Statement> {
+        if let Some(statement) = self.statements.get(sql) {
+            return Ok(statement.clone());
+        }
+        self.open_transaction()?;
+        let statement = self.runtime.block_on(self.client()?.prepare(sql)).map_err(failed)?;
+        self.statements.insert(sql.to_owned(), statement.clone());
+        Ok(statement)
+    }
+
+    /// Sends a due BEGIN by itself, for the rare statement that cannot carry it along.
+    fn open_transaction(&mut self) -> Result<()> {
+        if std::mem::take(&mut self.begin_due) {
+            self.runtime.block_on(self.client()?.batch_execute("BEGIN")).map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    /// Runs a SELECT, together with a BEGIN that is due.
+    fn select(&mut self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>> {
+        self.flush()?;
+        let statement = self.statement(sql)?;
+        let begin = std::mem::take(&mut self.begin_due);
+        let client = self.client()?;
+        let rows = self.runtime.block_on(async {
+            let query = client.query(&statement, params);
+            if begin {
+                let (begun, rows) = join(client.batch_execute("BEGIN"), query).await;
+                begun.and(rows)
+            } else {
+                query.await
+            }
+        });
+        rows.map_err(failed)?.iter().map(read_row).collect()
+    }
+
+    fn write(&mut self, sql: &str, params: Vec<Param>) -> Result<()> {
+        let statement = self.statement(sql)?;
+        self.writes.push(Write { statement, params });
+        Ok(())
+    }
+
+    /// Sends the waiting writes, and `last` behind them, in one round trip.
+    fn send(&mut self, last: Option<&str>) -> Result<()> {
+        let begin = std::mem::take(&mut self.begin_due);
+        let writes = std::mem::take(&mut self.writes);
+        let client = self.client()?;
+        let result = self.runtime.block_on(async {
+            let begun = async { if begin { client.batch_execute("BEGIN").await } else { Ok(()) } };
+            let written = join_all(writes.iter().map(|write| {
+                client.execute_raw(&write.statement, write.params.iter().map(|param| &**param as &dyn ToSql))
+            }));
+            let ended = async { if let Some(sql) = last { client.batch_execute(sql).await } else { Ok(()) } };
+            let ((begun, written), ended) = join(join(begun, written), ended).await;
+            begun?;
+            for outcome in written {
+                outcome?;
+            }
+            ended
+        });
+        result.map_err(failed)
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        if self.writes.is_empty() { Ok(()) } else { self.send(None) }
+    }
+
+    fn select_keys(&mut self, table: &Table, keys: &[Value], tail: &str) -> Result<Vec<Row>> {
+        let sql = format!("SELECT {} FROM {} WHERE {} = ANY($1){tail}", table.column_list(), table.name, table.key());
+        let keys = key_array(table, keys);
+        self.select(&sql, &[&*keys])
+    }
+}
+
+impl Session for PostgresSession {
+    fn begin(&mut self) -> Result<()> {
+        self.connected()?;
+        self.in_transaction = true;
+        self.begin_due = true;
+        Ok(())
+    }
+
+    fn begin_read(&mut self) -> Result<()> {
+        // The horizon makes what lies below it the same in every snapshot, so reading needs no transaction.
+        self.connected()
+    }
+
+    fn commit(&mut self) -> Result<()> {
+        if self.begin_due && self.writes.is_empty() {
+            self.begin_due = false;
+            self.in_transaction = false;
+            return Ok(());
+        }
+        self.send(Some("COMMIT"))?;
+        self.in_transaction = false;
+        Ok(())
+    }
+
+    fn rollback(&mut self) {
+        self.writes.clear();
+        let begun = std::mem::take(&mut self.in_transaction) && !std::mem::take(&mut self.begin_due);
+        if begun
+            && let Some(client) = &self.client
+            && !client.is_closed()
+            && let Err(error) = self.runtime.block_on(client.batch_execute("ROLLBACK"))
+        {
+            tracing::warn!(%error, "rollback failed; the connection is given up");
+            self.client = None;
+        }
+    }
+
+    fn load_many(&mut self, table: &Table, keys: &[Value]) -> Result<Vec<Row>> {
+        self.select_keys(table, keys, "")
+    }
+
+    fn load_by(&mut self, table: &Table, column: &'static str, values: &[Value]) -> Result<Vec<Row>> {
+        let kind = table.columns.iter().find(|(name, _)| *name == column).map_or(Kind::Text, |(_, kind)| *kind);
+        let sql = format!("SELECT {} FROM {} WHERE {column} = ANY($1)", table.column_list(), table.name);
+        let values = array(kind, values.to_vec());
+        self.select(&sql, &[&*values])
+    }
+
+    fn lock_many(&mut self, table: &Table, keys: &[Value]) -> Result<Vec<Row>> {
+        let tail = format!(" ORDER BY {} FOR UPDATE", table.key());
+        self.select_keys(table, keys, &tail)
+    }
+
+    fn insert_many(&mut self, table: &Table, rows: Vec<Row>) -> Result<()> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let (sql, params) = insert(table, rows);
+        self.write(&sql, params)
+    }
+
+    fn upsert_many(&mut self, table: &Table, rows: Vec<Row>) -> Result<()> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let changes = table.columns[1..]
+            .iter()
+            .map(|(column, _)| format!("{column} = excluded.{column}"))
+            .collect::<Vec<_>>()
+            .join(", ");
+        let (sql, params) = insert(table, rows);
+        self.write(&format!("{sql} ON CONFLICT ({}) DO UPDATE SET {changes}", table.key()), params)
+    }
+
+    fn delete_many(&mut self, table: &Table, keys: &[Value]) -> Result<()> {
+        let sql = format!("DELETE FROM {} WHERE {} = ANY($1)", table.name, table.key());
+        self.write(&sql, vec![key_array(table, keys)])
+    }
+
+    fn next_ids(&mut self, sequence: &'static str, count: usize) -> Result<Vec<i64>> {
+        let mut ids = self.spare_ids.remove(sequence).unwrap_or_default();
+        if ids.len() < count {
+            let missing = i64::try_from(count - ids.len()).unwrap_or(i64::MAX);
+            let fresh =
+                self.select(&format!("SELECT nextval('{sequence}') FROM generate_series(1, $1::bigint)"), &[&missing])?;
+            ids.extend(fresh.iter().map(|row| row.int(0)));
+        }
+        let rest = ids.split_off(count);
+        self.spare_ids.insert(sequence, rest);
+        Ok(ids)
+    }
+
+    fn horizon(&mut self) -> Result<i64> {
+        let rows = self.select("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint", &[])?;
+        Ok(rows.first().map_or(0, |row| row.int(0)))
+    }
+
+    fn read_log(&mut self, table: &Table, after: Cursor, horizon: i64, limit: usize) -> Result<Vec<(Cursor, Row)>> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let sql = format!(
+            "SELECT {}, xid FROM {} WHERE (xid, position) > ($1, $2) AND xid < $3 ORDER BY xid, position LIMIT $4",
+            table.column_list(),
+            table.name
+        );
+        let rows = self.select(&sql, &[&after.xid, &after.position, &horizon, &limit])?;
+        let place = table.columns.len();
+        Ok(rows.into_iter().map(|row| (Cursor { xid: row.int(place), position: row.int(0) }, row)).collect())
+    }
+
+    fn query(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Row>> {
+        self.connected()?;
+        let params: Vec<&(dyn ToSql + Sync)> = params.iter().map(|value| value as &(dyn ToSql + Sync)).collect();
+        self.select(sql, &params)
+    }
+
+    fn execute(&mut self, sql: &str, params: &[Value]) -> Result<u64> {
+        self.connected()?;
+        self.flush()?;
+        let statement = self.statement(sql)?;
+        self.open_transaction()?;
+        let client = self.client()?;
+        self.runtime
+            .block_on(client.execute_raw(&statement, params.iter().map(|value| value as &dyn ToSql)))
+            .map_err(failed)
+    }
+
+    fn run_script(&mut self, sql: &str) -> Result<()> {
+        self.connected()?;
+        self.flush()?;
+        self.open_transaction()?;
+        self.runtime.block_on(self.client()?.batch_execute(sql)).map_err(failed)
+    }
+
+    fn dialect(&self) -> Dialect {
+        Dialect::Postgres
+    }
+}
+
+fn insert(table: &Table, rows: Vec<Row>) -> (String, Vec<Param>) {
+    let (casts, params) = columns_of(table, rows);
+    let sql = format!("INSERT INTO {} ({}) SELECT * FROM UNNEST({casts})", table.name, table.column_list());
+    (sql, params)
+}

@@ -1,0 +1,368 @@
+//! SQLite: one file per context, written by one process, checkpointed in the background.
+
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{CachedStatement, Connection, ErrorCode, ToSql};
+
+use self::checkpoint::Checkpointer;
+use super::{Cursor, Dialect, Durability, Row, Session, Table, Value};
+use crate::error::{Error, Result};
+
+mod checkpoint;
+
+/// Older libraries have the WAL-reset bug, which can corrupt a file that is checkpointed under load.
+const OLDEST_SAFE_LIBRARY: i32 = 3_051_003;
+/// Rows here are small and scattered, so a small page means less to write per change.
+const PAGE_BYTES: u32 = 2_048;
+const WRITER_CACHE_KIB: i32 = 8_192;
+const READER_CACHE_KIB: i32 = 2_048;
+
+/// A context's file.
+pub(super) struct Store {
+    path: PathBuf,
+    durability: Durability,
+    lock: Mutex<Option<File>>,
+    readers: Mutex<Vec<SqliteSession>>,
+    checkpointer: Arc<Checkpointer>,
+}
+
+impl Store {
+    /// Opens the file, making it if there is none.
+    pub(super) fn open(path: &Path, durability: Durability) -> Result<Self> {
+        if rusqlite::version_number() < OLDEST_SAFE_LIBRARY {
+            return Err(Error::internal(
+                "this build carries an SQLite older than 3.51.3, which can corrupt files; build with the bundled one",
+            ));
+        }
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder).map_err(|error| cannot_open(path).caused_by(error))?;
+        }
+        let store = Self {
+            path: path.to_path_buf(),
+            durability,
+            lock: Mutex::new(None),
+            readers: Mutex::new(Vec::new()),
+            checkpointer: Checkpointer::new(path.to_path_buf()),
+        };
+        Ok(store)
+    }
+
+    /// Where the file is.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// A connection that may write. The first one takes the file for this process.
+    pub(super) fn session(&self) -> Result<Box<dyn Session>> {
+        self.take_lock()?;
+        let connection = connect(&self.path, self.durability, WRITER_CACHE_KIB)?;
+        self.checkpointer.start();
+        Ok(Box::new(SqliteSession::new(connection, Some(Arc::clone(&self.checkpointer)))))
+    }
+
+    /// Reads on the caller's thread with a connection of the pool; reads are short.
+    pub(super) fn read<T>(&self, work: impl FnOnce(&mut SqliteSession) -> Result<T>) -> Result<T> {
+        let pooled = self.readers.lock().pop();
+        let mut session = match pooled {
+            Some(session) => session,
+            None => self.read_session()?,
+        };
+        let result = work(&mut session);
+        self.readers.lock().push(session);
+        result
+    }
+
+    /// A connection that may not write.
+    pub(super) fn read_session(&self) -> Result<SqliteSession> {
+        let connection = connect(&self.path, self.durability, READER_CACHE_KIB)?;
+        connection.pragma_update(None, "query_only", true).map_err(failed)?;
+        Ok(SqliteSession::new(connection, None))
+    }
+
+    fn take_lock(&self) -> Result<()> {
+        let mut lock = self.lock.lock();
+        if lock.is_some() {
+            return Ok(());
+        }
+        let path = self.path.with_extension("lock");
+        let file = File::create(&path).map_err(|error| cannot_open(&path).caused_by(error))?;
+        file.try_lock().map_err(|error| {
+            let message = format!(
+                "{} is in use by another onepoint process; stop that one first, or give this one another --data folder",
+                self.path.display()
+            );
+            Error::unavailable("store.in_use", message).caused_by(error)
+        })?;
+        *lock = Some(file);
+        Ok(())
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        self.readers.lock().clear();
+        self.checkpointer.stop();
+    }
+}
+
+fn connect(path: &Path, durability: Durability, cache_kib: i32) -> Result<Connection> {
+    let open = || -> rusqlite::Result<Connection> {
+        let connection = Connection::open(path)?;
+        connection.busy_timeout(std::time::Duration::from_secs(5))?;
+        connection.pragma_update(None, "page_size", PAGE_BYTES)?;
+        connection.pragma_update(None, "journal_mode", "wal")?;
+        let synchronous = if durability == Durability::Full { "full" } else { "normal" };
+        connection.pragma_update(None, "synchronous", synchronous)?;
+        connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+        connection.pragma_update(None, "cache_size", -cache_kib)?;
+        connection.pragma_update(None, "temp_store", "memory")?;
+        connection.set_prepared_statement_cache_capacity(64);
+        Ok(connection)
+    };
+    open().map_err(|error| cannot_open(path).caused_by(error))
+}
+
+fn cannot_open(path: &Path) -> Error {
+    Error::unavailable(
+        "store.cannot_open",
+        format!("cannot open {}; check that the folder exists and may be written", path.display()),
+    )
+}
+
+/// The statements of one table, composed once.
+struct TableSql {
+    select: String,
+    insert: String,
+    upsert: String,
+    delete: String,
+    read_log: String,
+}
+
+impl TableSql {
+    fn new(table: &Table) -> Self {
+        let (name, key, columns) = (table.name, table.key(), table.column_list());
+        let places = (1..=table.columns.len()).map(|n| format!("?{n}")).collect::<Vec<_>>().join(", ");
+        let insert = format!("INSERT INTO {name} ({columns}) VALUES ({places})");
+        let changes = table.columns[1..]
+            .iter()
+            .map(|(column, _)| format!("{column} = excluded.{column}"))
+            .collect::<Vec<_>>()
+            .join(", ");
+        Self {
+            select: format!("SELECT {columns} FROM {name} WHERE {key} = ?1"),
+            upsert: format!("{insert} ON CONFLICT ({key}) DO UPDATE SET {changes}"),
+            delete: format!("DELETE FROM {name} WHERE {key} = ?1"),
+            read_log: format!("SELECT {columns} FROM {name} WHERE {key} > ?1 ORDER BY {key} LIMIT ?2"),
+            insert,
+        }
+    }
+}
+
+/// One connection.
+pub(super) struct SqliteSession {
+    connection: Connection,
+    tables: HashMap<&'static str, TableSql>,
+    checkpointer: Option<Arc<Checkpointer>>,
+}
+
+impl SqliteSession {
+    fn new(connection: Connection, checkpointer: Option<Arc<Checkpointer>>) -> Self {
+        Self { connection, tables: HashMap::new(), checkpointer }
+    }
+
+    fn prepared(&mut self, table: &Table, pick: impl FnOnce(&TableSql) -> &str) -> Result<CachedStatement<'_>> {
+        let sql = self.tables.entry(table.name).or_insert_with(|| TableSql::new(table));
+        self.connection.prepare_cached(pick(sql)).map_err(failed)
+    }
+
+    fn write_each(&mut self, table: &Table, rows: Vec<Row>, pick: impl FnOnce(&TableSql) -> &str) -> Result<()> {
+        let mut statement = self.prepared(table, pick)?;
+        for row in rows {
+            debug_assert_eq!(row.0.len(), table.columns.len(), "a row of {} has another number of values", table.name);
+            statement.execute(rusqlite::params_from_iter(row.0.iter())).map_err(failed)?;
+        }
+        Ok(())
+    }
+}
+
+impl Session for SqliteSession {
+    fn begin(&mut self) -> Result<()> {
+        if let Some(checkpointer) = &self.checkpointer {
+            checkpointer.restart_if_due(&self.connection);
+        }
+        self.connection.prepare_cached("BEGIN IMMEDIATE").and_then(|mut begin| begin.execute([])).map_err(failed)?;
+        Ok(())
+    }
+
+    fn begin_read(&mut self) -> Result<()> {
+        self.connection.prepare_cached("BEGIN").and_then(|mut begin| begin.execute([])).map_err(failed)?;
+        Ok(())
+    }
+
+    fn commit(&mut self) -> Result<()> {
+        let committed = self.connection.prepare_cached("COMMIT").and_then(|mut commit| commit.execute([]));
+        if let Err(error) = &committed {
+            stop_if_disk_is_broken(error);
+        }
+        committed.map_err(failed)?;
+        if let Some(checkpointer) = &self.checkpointer {
+            checkpointer.written();
+        }
+        Ok(())
+    }
+
+    fn rollback(&mut self) {
+        // After some failures SQLite has rolled back by itself; then there is nothing left to do.
+        if !self.connection.is_autocommit()
+            && let Err(error) = self.connection.execute_batch("ROLLBACK")
+        {
+            tracing::error!(%error, "rollback failed");
+        }
+    }
+
+    fn load_many(&mut self, table: &Table, keys: &[Value]) -> Result<Vec<Row>> {
+        let mut statement = self.prepared(table, |sql| &sql.select)?;
+        let mut found = Vec::with_capacity(keys.len());
+        for key in keys {
+            let mut rows = statement.query([key]).map_err(failed)?;
+            if let Some(row) = rows.next().map_err(failed)? {
+                found.push(read_row(row, table.columns.len())?);
+            }
+        }
+        Ok(found)
+    }
+
+    fn load_by(&mut self, table: &Table, column: &'static str, values: &[Value]) -> Result<Vec<Row>> {
+        let sql = format!("SELECT {} FROM {} WHERE {column} = ?1", table.column_list(), table.name);
+        let mut found = Vec::new();
+        for value in values {
+            found.extend(self.query(&sql, std::slice::from_ref(value))?);
+        }
+        Ok(found)
+    }
+
+    fn lock_many(&mut self, table: &Table, keys: &[Value]) -> Result<Vec<Row>> {
+        self.load_many(table, keys)
+    }
+
+    fn insert_many(&mut self, table: &Table, rows: Vec<Row>) -> Result<()> {
+        self.write_each(table, rows, |sql| &sql.insert)
+    }
+
+    fn upsert_many(&mut self, table: &Table, rows: Vec<Row>) -> Result<()> {
+        self.write_each(table, rows, |sql| &sql.upsert)
+    }
+
+    fn delete_many(&mut self, table: &Table, keys: &[Value]) -> Result<()> {
+        let mut statement = self.prepared(table, |sql| &sql.delete)?;
+        for key in keys {
+            statement.execute([key]).map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    fn next_ids(&mut self, sequence: &'static str, count: usize) -> Result<Vec<i64>> {
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        let mut statement = self
+            .connection
+            .prepare_cached("UPDATE counter SET value = value + ?1 WHERE name = ?2 RETURNING value")
+            .map_err(failed)?;
+        let last: i64 = statement.query_row((count, sequence), |row| row.get(0)).map_err(failed)?;
+        Ok((last - count + 1..=last).collect())
+    }
+
+    fn horizon(&mut self) -> Result<i64> {
+        Ok(i64::MAX)
+    }
+
+    fn read_log(&mut self, table: &Table, after: Cursor, _horizon: i64, limit: usize) -> Result<Vec<(Cursor, Row)>> {
+        let mut statement = self.prepared(table, |sql| &sql.read_log)?;
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let mut rows = statement.query([after.position, limit]).map_err(failed)?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next().map_err(failed)? {
+            let row = read_row(row, table.columns.len())?;
+            found.push((Cursor { xid: 0, position: row.int(0) }, row));
+        }
+        Ok(found)
+    }
+
+    fn query(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Row>> {
+        let mut statement = self.connection.prepare_cached(sql).map_err(failed)?;
+        let width = statement.column_count();
+        let mut rows = statement.query(rusqlite::params_from_iter(params)).map_err(failed)?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next().map_err(failed)? {
+            found.push(read_row(row, width)?);
+        }
+        Ok(found)
+    }
+
+    fn execute(&mut self, sql: &str, params: &[Value]) -> Result<u64> {
+        let mut statement = self.connection.prepare_cached(sql).map_err(failed)?;
+        let touched = statement.execute(rusqlite::params_from_iter(params)).map_err(failed)?;
+        Ok(u64::try_from(touched).unwrap_or(u64::MAX))
+    }
+
+    fn run_script(&mut self, sql: &str) -> Result<()> {
+        self.connection.execute_batch(sql).map_err(failed)
+    }
+
+    fn dialect(&self) -> Dialect {
+        Dialect::Sqlite
+    }
+}
+
+impl ToSql for Value {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self {
+            Self::Null => ValueRef::Null,
+            Self::Int(value) => ValueRef::Integer(*value),
+            Self::Text(value) => ValueRef::Text(value.as_bytes()),
+            Self::Blob(value) => ValueRef::Blob(value),
+        }))
+    }
+}
+
+fn read_row(row: &rusqlite::Row<'_>, width: usize) -> Result<Row> {
+    let mut values = Vec::with_capacity(width);
+    for place in 0..width {
+        values.push(match row.get_ref(place).map_err(failed)? {
+            ValueRef::Null => Value::Null,
+            ValueRef::Integer(value) => Value::Int(value),
+            ValueRef::Text(bytes) => Value::Text(String::from_utf8_lossy(bytes).into_owned()),
+            ValueRef::Blob(bytes) => Value::Blob(bytes.to_vec()),
+            ValueRef::Real(_) => {
+                return Err(Error::internal("a store holds a fraction where only whole numbers may be"));
+            }
+        });
+    }
+    Ok(Row(values))
+}
+
+/// After a failed sync nobody knows what the disk holds; the only safe thing is to start again from it.
+fn stop_if_disk_is_broken(error: &rusqlite::Error) {
+    if let rusqlite::Error::SqliteFailure(failure, _) = error
+        && failure.code == ErrorCode::SystemIoFailure
+    {
+        tracing::error!(%error, "the disk failed during a commit; stopping, because what it holds is unknown");
+        std::process::abort();
+    }
+}
+
+fn failed(error: rusqlite::Error) -> Error {
+    let full = matches!(&error, rusqlite::Error::SqliteFailure(failure, _) if failure.code == ErrorCode::DiskFull);
+    if full {
+        return Error::unavailable("store.full", "the disk is full; nothing was changed").caused_by(error);
+    }
+    let busy = matches!(&error, rusqlite::Error::SqliteFailure(failure, _) if failure.code == ErrorCode::DatabaseBusy);
+    if busy {
+        return Error::unavailable("store.busy", "the store is busy; nothing was changed").caused_by(error);
+    }
+    Error::internal("the store refused a statement; nothing was changed").caused_by(error)
+}

@@ -1,0 +1,110 @@
+//! Moves what was committed from the write-ahead log into the file, beside the writer instead of inside its commits.
+//!
+//! A background thread copies passively. It can never finish while commits go on, so when the log has grown beyond
+//! its bound it asks the writer to finish the little that is left between two batches, and the log starts anew.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use parking_lot::{Condvar, Mutex};
+use rusqlite::Connection;
+
+/// Between two passes; long enough that hot pages are copied once for many changes.
+const PAUSE: Duration = Duration::from_millis(200);
+/// The log is started anew above this many pages (48 MiB of 2 KiB pages).
+const LOG_BOUND_PAGES: i64 = 24_576;
+/// The writer takes over only when the background pass has left less than this (4 MiB).
+const REST_PAGES: i64 = 2_048;
+
+/// Checkpoints one file.
+pub(super) struct Checkpointer {
+    path: PathBuf,
+    dirty: Mutex<bool>,
+    wake: Condvar,
+    restart_due: AtomicBool,
+    stopping: AtomicBool,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Checkpointer {
+    pub(super) fn new(path: PathBuf) -> Arc<Self> {
+        Arc::new(Self {
+            path,
+            dirty: Mutex::new(false),
+            wake: Condvar::new(),
+            restart_due: AtomicBool::new(false),
+            stopping: AtomicBool::new(false),
+            thread: Mutex::new(None),
+        })
+    }
+
+    /// Starts the background thread, once.
+    pub(super) fn start(self: &Arc<Self>) {
+        let mut thread = self.thread.lock();
+        if thread.is_none() {
+            let this = Arc::clone(self);
+            let spawned = std::thread::Builder::new()
+                .name("checkpoint".to_owned())
+                .stack_size(256 * 1024)
+                .spawn(move || this.run());
+            *thread = spawned.ok();
+        }
+    }
+
+    /// A commit happened.
+    pub(super) fn written(&self) {
+        let mut dirty = self.dirty.lock();
+        if !*dirty {
+            *dirty = true;
+            self.wake.notify_one();
+        }
+    }
+
+    /// Called by the writer between two batches: finishes the checkpoint when the background pass asked for it.
+    pub(super) fn restart_if_due(&self, connection: &Connection) {
+        if self.restart_due.swap(false, Ordering::AcqRel) {
+            let _ = checkpoint(connection, "RESTART");
+        }
+    }
+
+    /// Ends the thread and waits for it.
+    pub(super) fn stop(&self) {
+        self.stopping.store(true, Ordering::Release);
+        self.wake.notify_one();
+        if let Some(thread) = self.thread.lock().take() {
+            let _ = thread.join();
+        }
+    }
+
+    fn run(&self) {
+        let Ok(connection) = Connection::open(&self.path) else {
+            tracing::error!(path = %self.path.display(), "no checkpoints: the file cannot be opened");
+            return;
+        };
+        while !self.stopping.load(Ordering::Acquire) {
+            {
+                let mut dirty = self.dirty.lock();
+                while !*dirty && !self.stopping.load(Ordering::Acquire) {
+                    self.wake.wait_for(&mut dirty, Duration::from_secs(1));
+                }
+                *dirty = false;
+            }
+            std::thread::sleep(PAUSE);
+            if let Some((log, copied)) = checkpoint(&connection, "PASSIVE")
+                && log > LOG_BOUND_PAGES
+                && log - copied < REST_PAGES
+            {
+                self.restart_due.store(true, Ordering::Release);
+            }
+        }
+    }
+}
+
+/// Pages in the log and how many of them are in the file; nothing when a reader was in the way.
+fn checkpoint(connection: &Connection, mode: &str) -> Option<(i64, i64)> {
+    let sql = format!("PRAGMA wal_checkpoint({mode})");
+    connection.query_row(&sql, [], |row| Ok((row.get(1)?, row.get(2)?))).ok()
+}

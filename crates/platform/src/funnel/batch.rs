@@ -1,0 +1,328 @@
+//! One batch: from commands to a commit.
+
+use std::collections::{HashMap, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use metrics::{Histogram, histogram};
+use serde::Serialize;
+
+use super::keys::{KeyMemory, KeyStamp, Known};
+use super::{Delivery, Moment, Surroundings, Waiting, Writer};
+use crate::db::{Cursor, Kind, Row, Session, Table, Value, transaction};
+use crate::error::{Error, ErrorKind, Result};
+use crate::log::{EVENTS, encode};
+
+/// Log rows that one command may write at most.
+const ROWS_PER_COMMAND: usize = 4;
+/// How often a command that met another writer is tried.
+const CONTENTION_TRIES: usize = 8;
+const LOG_POSITION: &str = "log_position";
+
+const CURSORS: Table = Table {
+    name: "cursor_position",
+    columns: &[("consumer", Kind::Text), ("xid", Kind::Int), ("position", Kind::Int), ("fence", Kind::Int)],
+};
+
+/// Where a decision writes what happened.
+pub struct Out<'a> {
+    /// When it is decided.
+    pub moment: Moment,
+    positions: &'a mut VecDeque<i64>,
+    events: Vec<Row>,
+    stamp: Option<KeyStamp>,
+    stamped_at: Option<i64>,
+}
+
+impl Out<'_> {
+    /// The next place in the log, for a row of the context's own log table.
+    ///
+    /// # Errors
+    /// `Internal` if one command writes more than four log rows.
+    pub fn next_position(&mut self) -> Result<i64> {
+        self.positions.pop_front().ok_or_else(|| Error::internal("one command wrote more log rows than foreseen"))
+    }
+
+    /// The columns `key` and `digest` of the first log row of a command; empty for the rows after it.
+    pub fn take_stamp(&mut self, position: i64) -> [Value; 2] {
+        match self.stamp.take() {
+            Some(stamp) => {
+                self.stamped_at = Some(position);
+                [Value::Blob(stamp.hash.to_vec()), Value::Int(stamp.digest)]
+            }
+            None => [Value::Null, Value::Null],
+        }
+    }
+
+    /// Appends an event of the aggregate `subject`; its place in the log.
+    ///
+    /// # Errors
+    /// `Internal` if the event cannot be written as JSON.
+    pub fn emit<E: Serialize>(&mut self, subject: i64, sequence: i64, event: &E) -> Result<i64> {
+        let (kind, data) = encode(event)?;
+        self.append(kind, subject, sequence, data)
+    }
+
+    fn append(&mut self, kind: String, subject: i64, sequence: i64, data: String) -> Result<i64> {
+        let position = self.next_position()?;
+        let [key, digest] = self.take_stamp(position);
+        let (none, at) = (Value::Null, Value::Int(self.moment.now_ms));
+        let columns = [
+            position.into(),
+            kind.into(),
+            subject.into(),
+            sequence.into(),
+            at,
+            none.clone(),
+            none,
+            data.into(),
+            key,
+            digest,
+        ];
+        self.events.push(Row(columns.into()));
+        Ok(position)
+    }
+}
+
+/// What a funnel works with, used by one thread at a time.
+pub(super) struct Core<W: Writer> {
+    writer: W,
+    around: Surroundings,
+    session: Box<dyn Session>,
+    keys: KeyMemory,
+    positions: VecDeque<i64>,
+    batch_size: Histogram,
+    commit_seconds: Histogram,
+}
+
+/// The answers of a batch that is committed, and the keys to remember.
+struct Decided<A> {
+    answers: Vec<Result<A>>,
+    remembered: Vec<(KeyStamp, i64)>,
+}
+
+impl<W: Writer> Core<W> {
+    pub(super) fn new(around: Surroundings, writer: W) -> Result<Self> {
+        let mut session = around.database.session()?;
+        let keys = KeyMemory::open(&around, &mut *session)?;
+        let context = around.database.context();
+        Ok(Self {
+            writer,
+            session,
+            keys,
+            positions: VecDeque::new(),
+            batch_size: histogram!("funnel_batch_commands", "context" => context),
+            commit_seconds: histogram!("funnel_batch_seconds", "context" => context),
+            around,
+        })
+    }
+
+    pub(super) fn session(&mut self) -> &mut dyn Session {
+        &mut *self.session
+    }
+
+    /// Carries a batch out and answers everyone. If it fails as a whole, its commands are tried one by one, so that
+    /// one that cannot be carried out does not take its neighbours with it.
+    pub(super) fn run(&mut self, waiting: Vec<Waiting<W>>) {
+        let started_ms = self.around.clock.monotonic_ms();
+        self.batch_size.record(waiting.len() as f64);
+        let requests: Vec<(&W::Command, Option<KeyStamp>)> =
+            waiting.iter().map(|one| (&one.request.command, one.request.stamp)).collect();
+        let answers = match self.commit_batch(&requests, None) {
+            Ok(answers) => answers,
+            Err(error) if requests.len() == 1 && !is_contended(&error) => vec![Err(error)],
+            Err(error) => {
+                tracing::warn!(context = self.around.database.context(), %error, commands = requests.len(), "a batch failed; its commands run one by one");
+                requests.iter().map(|request| self.commit_alone(*request)).collect()
+            }
+        };
+        for (one, answer) in waiting.into_iter().zip(answers) {
+            // A sender that went away misses its answer, nothing else.
+            let _ = one.answer.send(answer);
+        }
+        self.commit_seconds.record((self.around.clock.monotonic_ms() - started_ms) as f64 / 1_000.0);
+    }
+
+    fn commit_alone(&mut self, request: (&W::Command, Option<KeyStamp>)) -> Result<W::Answer> {
+        let mut outcome = Err(Error::internal("a batch without commands"));
+        for _ in 0..CONTENTION_TRIES {
+            outcome = self.commit_batch(&[request], None).and_then(|mut answers| answers.remove(0));
+            match &outcome {
+                Err(error) if is_contended(error) => {}
+                _ => break,
+            }
+        }
+        outcome
+    }
+
+    pub(super) fn deliver(&mut self, delivery: Delivery<'_>, commands: Vec<W::Command>) -> Result<()> {
+        let requests: Vec<_> = commands.iter().map(|command| (command, None)).collect();
+        let answers = self.commit_batch(&requests, Some(delivery))?;
+        answers.into_iter().find_map(Result::err).map_or(Ok(()), Err)
+    }
+
+    pub(super) fn cursor(&mut self, consumer: &str) -> Result<Cursor> {
+        let rows = self.session.load_many(&CURSORS, &[consumer.into()])?;
+        Ok(rows.first().map_or_else(Cursor::default, |row| Cursor { xid: row.int(1), position: row.int(2) }))
+    }
+
+    fn commit_batch(
+        &mut self,
+        requests: &[(&W::Command, Option<KeyStamp>)],
+        delivery: Option<Delivery<'_>>,
+    ) -> Result<Vec<Result<W::Answer>>> {
+        let day = self.around.zone.day(self.around.clock.now_ms());
+        let moment = Moment { now_ms: self.around.clock.now_ms(), day };
+        let Self { writer, session, keys, positions, .. } = self;
+        let work = || transaction(&mut **session, |tx| batch(writer, keys, positions, tx, requests, moment, delivery));
+        // A rule that panics is a defect, but not a reason to stop the shop: the batch is rolled back and reported.
+        let decided = catch_unwind(AssertUnwindSafe(work))
+            .unwrap_or_else(|_| Err(Error::internal("a rule failed; nothing was changed")));
+        if decided.is_err() {
+            self.session.rollback();
+            self.positions.clear();
+        }
+        let Decided { answers, remembered } = decided?;
+        self.keys.remember(remembered, moment.now_ms);
+        self.around.log.bell.ring();
+        Ok(answers)
+    }
+}
+
+fn is_contended(error: &Error) -> bool {
+    error.code == "store.contended"
+}
+
+/// What stands between begin and commit.
+fn batch<W: Writer>(
+    writer: &mut W,
+    keys: &mut KeyMemory,
+    positions: &mut VecDeque<i64>,
+    tx: &mut dyn Session,
+    requests: &[(&W::Command, Option<KeyStamp>)],
+    moment: Moment,
+    delivery: Option<Delivery<'_>>,
+) -> Result<Decided<W::Answer>> {
+    let commands: Vec<&W::Command> = requests.iter().map(|(command, _)| *command).collect();
+    let mut loaded = writer.load(tx, &commands, &moment)?;
+    // Keys are read after the locks: whoever held them before us has committed by now.
+    let known = keys.find(tx, requests.iter().filter_map(|(_, stamp)| *stamp))?;
+    let wanted = requests.len() * ROWS_PER_COMMAND;
+    if positions.len() < wanted {
+        positions
+            .extend(tx.next_ids(LOG_POSITION, wanted.max(requests.len() * 2 * ROWS_PER_COMMAND) - positions.len())?);
+    }
+    let mut decided = Decided { answers: Vec::with_capacity(requests.len()), remembered: Vec::new() };
+    let mut first_of: HashMap<[u8; 16], usize> = HashMap::new();
+    let mut events = Vec::new();
+    for (place, (command, stamp)) in requests.iter().enumerate() {
+        let answer = match repeated(writer, command, *stamp, &known, &first_of, requests, &decided.answers) {
+            Some(answer) => answer,
+            None => {
+                let mut out =
+                    Out { moment, positions, events: std::mem::take(&mut events), stamp: *stamp, stamped_at: None };
+                let answer = writer.decide(&mut loaded, command, &mut out);
+                remember_answer(&mut out, &answer)?;
+                if let Some(stamp) = stamp {
+                    first_of.insert(stamp.hash, place);
+                    decided.remembered.extend(out.stamped_at.map(|position| (*stamp, position)));
+                }
+                events = out.events;
+                answer
+            }
+        };
+        decided.answers.push(answer);
+    }
+    if delivery.is_some()
+        && let Some(error) = decided.answers.iter().find_map(|answer| answer.as_ref().err())
+    {
+        return Err(error.clone());
+    }
+    writer.store(tx, loaded)?;
+    tx.insert_many(&EVENTS, events)?;
+    if let Some(delivery) = delivery {
+        move_cursor(tx, delivery)?;
+    }
+    Ok(decided)
+}
+
+/// The answer to a command whose key was seen before, in an earlier batch or in this one.
+fn repeated<W: Writer>(
+    writer: &W,
+    command: &W::Command,
+    stamp: Option<KeyStamp>,
+    known: &HashMap<[u8; 16], Known>,
+    first_of: &HashMap<[u8; 16], usize>,
+    requests: &[(&W::Command, Option<KeyStamp>)],
+    answers: &[Result<W::Answer>],
+) -> Option<Result<W::Answer>> {
+    let stamp = stamp?;
+    if let Some(known) = known.get(&stamp.hash) {
+        if known.digest != stamp.digest {
+            return Some(Err(key_reused()));
+        }
+        return Some(recorded_refusal(known).map_or_else(|| writer.recall(command, &known.event), Err));
+    }
+    let first = *first_of.get(&stamp.hash)?;
+    let same_body = requests[first].1.is_some_and(|first| first.digest == stamp.digest);
+    Some(if same_body { answers[first].clone() } else { Err(key_reused()) })
+}
+
+fn key_reused() -> Error {
+    Error::new(
+        ErrorKind::Invalid,
+        "idempotency.key_reused",
+        "this Idempotency-Key was used before with another body; use a new key for a new request",
+    )
+}
+
+/// A row that remembers a refusal: status, code and words, nothing personal.
+#[derive(Serialize, serde::Deserialize)]
+struct Refusal {
+    status: i64,
+    code: String,
+    message: String,
+    pointer: Option<String>,
+}
+
+/// Leaves a row for the key of a command that wrote none: its refusal, or that it was done.
+fn remember_answer<A>(out: &mut Out<'_>, answer: &Result<A>) -> Result<()> {
+    if out.stamp.is_none() {
+        return Ok(());
+    }
+    let (kind, data) = match answer {
+        Ok(_) => ("done", "{}".to_owned()),
+        Err(error) if error.kind.is_recorded() => {
+            let refusal = Refusal {
+                status: i64::from(error.kind.status()),
+                code: error.code.to_string(),
+                message: error.message.to_string(),
+                pointer: error.pointer.as_ref().map(ToString::to_string),
+            };
+            let text = serde_json::to_string(&refusal)
+                .map_err(|error| Error::internal("a refusal cannot be written").caused_by(error))?;
+            ("refused", text)
+        }
+        Err(_) => return Ok(()),
+    };
+    out.append(kind.to_owned(), 0, 0, data).map(|_| ())
+}
+
+fn recorded_refusal(known: &Known) -> Option<Error> {
+    if known.event.kind != "refused" {
+        return None;
+    }
+    let refusal: Refusal = serde_json::from_str(&known.event.data).ok()?;
+    let mut error = Error::new(ErrorKind::from_recorded(refusal.status), refusal.code, refusal.message);
+    error.pointer = refusal.pointer.map(Into::into);
+    Some(error)
+}
+
+/// Moves a consumer's cursor, unless its lease has passed to someone else.
+fn move_cursor(tx: &mut dyn Session, delivery: Delivery<'_>) -> Result<()> {
+    let rows = tx.lock_many(&CURSORS, &[delivery.consumer.into()])?;
+    if rows.first().is_some_and(|row| row.int(3) > delivery.fence) {
+        return Err(Error::unavailable("store.fenced", "another process has taken this consumer over"));
+    }
+    let row = [delivery.consumer.into(), delivery.end.xid.into(), delivery.end.position.into(), delivery.fence.into()];
+    tx.upsert_many(&CURSORS, vec![Row(row.into())])
+}

@@ -1,0 +1,261 @@
+//! The funnel: the one way in which a context's state changes.
+//!
+//! Commands queue up. One batch at a time is decided in memory and written in one transaction, so that one sync of
+//! the disk serves everyone who waits, and the next batch gathers meanwhile. Senders are answered after the commit.
+//! A sender that goes away takes nothing with it: what is queued is carried out.
+//!
+//! `step()` runs one batch on the caller's thread; the funnel's thread only loops over it. Events of other contexts
+//! come in through `deliver`, which moves the consumer's cursor in the same transaction as their effect.
+
+mod batch;
+mod keys;
+mod queue;
+mod runs;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::sync::oneshot;
+
+pub use batch::Out;
+pub use keys::KeyStamp;
+
+use self::batch::Core;
+use self::queue::Queue;
+use crate::clock::Clock;
+use crate::db::{Cursor, Database, Session, transaction};
+use crate::error::{Error, ErrorKind, Result};
+use crate::log::{Event, Log};
+use crate::zone::{CivilDay, Zone};
+
+/// Commands in one transaction at most.
+const BATCH_COMMANDS: usize = 512;
+/// Commands that may wait; beyond it senders are told to come back.
+const QUEUE_COMMANDS: usize = 8_192;
+
+/// A context's side of the funnel: how to load, decide and store. Implemented by each context's store.
+pub trait Writer: Send + 'static {
+    /// What can be asked for.
+    type Command: Send + 'static;
+    /// What the sender is told.
+    type Answer: Clone + Send + 'static;
+    /// What a batch works on, loaded and locked.
+    type Loaded;
+
+    /// Loads and locks what the commands touch, one statement per table.
+    ///
+    /// # Errors
+    /// Infrastructure only.
+    fn load(&mut self, tx: &mut dyn Session, commands: &[&Self::Command], moment: &Moment) -> Result<Self::Loaded>;
+
+    /// Asks the rule about one command, and applies what it decided to `loaded`, so that the next command sees it.
+    ///
+    /// # Errors
+    /// A refusal, after which `loaded` is as before.
+    fn decide(&mut self, loaded: &mut Self::Loaded, command: &Self::Command, out: &mut Out<'_>)
+    -> Result<Self::Answer>;
+
+    /// Stores what has changed, one statement per table.
+    ///
+    /// # Errors
+    /// Infrastructure only.
+    fn store(&mut self, tx: &mut dyn Session, loaded: Self::Loaded) -> Result<()>;
+
+    /// The answer that this command got when it came first, from the row that it left.
+    ///
+    /// # Errors
+    /// `Internal` if the row does not belong to such a command.
+    fn recall(&self, command: &Self::Command, event: &Event) -> Result<Self::Answer>;
+}
+
+/// When a batch is decided.
+#[derive(Debug, Clone, Copy)]
+pub struct Moment {
+    /// Milliseconds since 1970 in UTC.
+    pub now_ms: i64,
+    /// The day in the programme's time zone.
+    pub day: CivilDay,
+}
+
+/// A command with the stamp of its idempotency key.
+pub struct Request<C> {
+    /// What is asked for.
+    pub command: C,
+    /// The key under which its answer is remembered.
+    pub stamp: Option<KeyStamp>,
+}
+
+pub(crate) struct Waiting<W: Writer> {
+    request: Request<W::Command>,
+    answer: oneshot::Sender<Result<W::Answer>>,
+}
+
+/// What surrounds a funnel.
+pub struct Surroundings {
+    /// The context's store.
+    pub database: Arc<Database>,
+    /// The context's log, rung at every commit.
+    pub log: Arc<Log>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// The programme's time zone.
+    pub zone: Zone,
+    /// Remembers idempotency keys. Turned off only by the control run of a test that shows why it is on.
+    pub remembers_keys: bool,
+}
+
+/// The one way in which a context's state changes.
+pub struct Funnel<W: Writer> {
+    context: &'static str,
+    queue: Queue<Waiting<W>>,
+    core: Mutex<Core<W>>,
+    open: AtomicBool,
+    shutting_down: AtomicBool,
+}
+
+/// Whether this funnel may move a consumer's cursor.
+#[derive(Debug, Clone, Copy)]
+pub struct Delivery<'a> {
+    /// The consumer.
+    pub consumer: &'a str,
+    /// The fencing number of the lease under which it runs.
+    pub fence: i64,
+    /// Where its cursor stands afterwards.
+    pub end: Cursor,
+}
+
+impl<W: Writer> Funnel<W> {
+    /// A funnel in front of `writer`. It is open; nothing happens until it is stepped.
+    ///
+    /// # Errors
+    /// `Unavailable` when the store cannot be reached.
+    pub fn new(surroundings: Surroundings, writer: W) -> Result<Arc<Self>> {
+        let context = surroundings.database.context();
+        let core = Core::new(surroundings, writer)?;
+        Ok(Arc::new(Self {
+            context,
+            queue: Queue::new(context, QUEUE_COMMANDS),
+            core: Mutex::new(core),
+            open: AtomicBool::new(true),
+            shutting_down: AtomicBool::new(false),
+        }))
+    }
+
+    /// The context whose state it changes.
+    #[must_use]
+    pub fn context(&self) -> &'static str {
+        self.context
+    }
+
+    /// Hands a command over and waits for its answer, which comes after the commit.
+    ///
+    /// # Errors
+    /// The rule's refusal; `Unavailable` when the context is stopped, its queue is full or its store is gone.
+    pub async fn ask(&self, command: W::Command, stamp: Option<KeyStamp>) -> Result<W::Answer> {
+        let answered = self.submit(command, stamp)?;
+        answered.await.map_err(|_| self.stopped())?
+    }
+
+    /// As [`Funnel::ask`], without waiting.
+    ///
+    /// # Errors
+    /// `Unavailable` when the context is stopped or its queue is full.
+    pub fn submit(&self, command: W::Command, stamp: Option<KeyStamp>) -> Result<oneshot::Receiver<Result<W::Answer>>> {
+        if !self.open.load(Ordering::Acquire) {
+            return Err(self.stopped());
+        }
+        let (answer, answered) = oneshot::channel();
+        self.queue.push(Waiting { request: Request { command, stamp }, answer }).map_err(|_| {
+            let message = format!("{} has more to do than it can take; repeat in a moment", self.context);
+            Error::unavailable(format!("{}.overloaded", self.context), message)
+        })?;
+        Ok(answered)
+    }
+
+    /// Runs one batch of what waits; how many commands it had.
+    pub fn step(&self) -> usize {
+        let waiting = self.queue.take(BATCH_COMMANDS);
+        let count = waiting.len();
+        if count > 0 {
+            self.core.lock().run(waiting);
+        }
+        count
+    }
+
+    /// Carries out commands that follow from another context's events, and moves the consumer's cursor with them.
+    ///
+    /// # Errors
+    /// `Unavailable` when the store cannot be reached or the lease has passed to another; nothing was changed.
+    pub fn deliver(&self, delivery: Delivery<'_>, commands: Vec<W::Command>) -> Result<()> {
+        if !self.open.load(Ordering::Acquire) {
+            return Err(self.stopped());
+        }
+        self.core.lock().deliver(delivery, commands)
+    }
+
+    /// Where a consumer's cursor stands.
+    ///
+    /// # Errors
+    /// `Unavailable` when the store cannot be reached.
+    pub fn cursor(&self, consumer: &str) -> Result<Cursor> {
+        self.core.lock().cursor(consumer)
+    }
+
+    /// Runs something rare on the writing connection, in a transaction (leases, rebuilds).
+    ///
+    /// # Errors
+    /// Whatever `work` said.
+    pub fn with_session<T>(&self, work: impl FnOnce(&mut dyn Session) -> Result<T>) -> Result<T> {
+        transaction(self.core.lock().session(), work)
+    }
+
+    /// Commands that wait.
+    pub fn depth(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Stops or starts the context: a stopped one answers 503 and takes no events in.
+    pub fn set_open(&self, open: bool) {
+        self.open.store(open, Ordering::Release);
+    }
+
+    /// Whether it takes commands.
+    pub fn is_open(&self) -> bool {
+        self.open.load(Ordering::Acquire)
+    }
+
+    /// Starts the thread that steps this funnel until [`Funnel::shut_down`].
+    ///
+    /// # Errors
+    /// `Internal` if the machine has no thread left.
+    pub fn spawn(self: &Arc<Self>) -> Result<std::thread::JoinHandle<()>> {
+        let this = Arc::clone(self);
+        let run = move || {
+            while !this.shutting_down.load(Ordering::Acquire) || this.queue.len() > 0 {
+                if this.step() == 0 {
+                    this.queue.wait(Duration::from_millis(500));
+                }
+            }
+        };
+        let named = std::thread::Builder::new().name(format!("{}-funnel", self.context));
+        named.spawn(run).map_err(|error| Error::internal("no thread for a funnel").caused_by(error))
+    }
+
+    /// Lets the thread finish what waits and end.
+    pub fn shut_down(&self) {
+        self.shutting_down.store(true, Ordering::Release);
+        self.queue.wake();
+    }
+
+    fn stopped(&self) -> Error {
+        Error {
+            kind: ErrorKind::Unavailable,
+            ..Error::unavailable(
+                format!("{}.stopped", self.context),
+                format!("{} is stopped at present; repeat later", self.context),
+            )
+        }
+    }
+}

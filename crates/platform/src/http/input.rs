@@ -1,0 +1,166 @@
+//! What comes in: bodies as typed values, path numbers, and the stamp of the idempotency key.
+
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::extract::{FromRequest, FromRequestParts, RawPathParams};
+use axum::http::Request;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::request::Parts;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use serde::de::DeserializeOwned;
+
+use super::number::parse_whole;
+use super::shell::Caller;
+use crate::error::{Error, ErrorKind, Result};
+use crate::funnel::KeyStamp;
+
+/// Bytes in a body at most.
+pub const BODY_BYTES: usize = 64 * 1024;
+const BODY_TIME: Duration = Duration::from_secs(10);
+const KEY_CHARS: usize = 255;
+
+/// A write: its body, who sends it and under which idempotency key.
+#[derive(Debug)]
+pub struct Write<T> {
+    /// The body.
+    pub body: T,
+    /// Who sends it.
+    pub caller: Caller,
+    /// The stamp of its `Idempotency-Key`, if it has one.
+    pub stamp: Option<KeyStamp>,
+}
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Write<T> {
+    type Rejection = Error;
+
+    async fn from_request(request: Request<Body>, state: &S) -> Result<Self> {
+        let (mut parts, body) = request.into_parts();
+        let caller = Caller::from_request_parts(&mut parts, state).await?;
+        must_be_json(&parts)?;
+        let bytes = read_body(body).await?;
+        let stamp = stamp(&parts, &caller, &bytes)?;
+        Ok(Self { body: parse(&bytes)?, caller, stamp })
+    }
+}
+
+/// A write without a body (DELETE).
+#[derive(Debug)]
+pub struct Bodiless {
+    /// Who sends it.
+    pub caller: Caller,
+    /// The stamp of its `Idempotency-Key`, if it has one.
+    pub stamp: Option<KeyStamp>,
+}
+
+impl<S: Send + Sync> FromRequest<S> for Bodiless {
+    type Rejection = Error;
+
+    async fn from_request(request: Request<Body>, state: &S) -> Result<Self> {
+        let (mut parts, body) = request.into_parts();
+        let caller = Caller::from_request_parts(&mut parts, state).await?;
+        // Some clients send "{}" with a DELETE; whatever it is, it counts for nothing but must not be endless.
+        let bytes = read_body(body).await?;
+        let stamp = stamp(&parts, &caller, &bytes)?;
+        Ok(Self { caller, stamp })
+    }
+}
+
+/// The number in a path, leading zeros allowed; 0 for one that no resource can have, which leads to 404.
+#[derive(Debug, Clone, Copy)]
+pub struct PathId(pub i64);
+
+impl<S: Send + Sync> FromRequestParts<S> for PathId {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
+        let params = RawPathParams::from_request_parts(parts, state).await.map_err(|error| {
+            Error::new(ErrorKind::Malformed, "request.malformed_path", "the path cannot be read").caused_by(error)
+        })?;
+        let text = params.iter().next().map_or("", |(_, value)| value);
+        let digits = text.trim();
+        if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            // More digits than any number has: nothing can be there.
+            return Ok(Self(parse_whole(digits).unwrap_or(0)));
+        }
+        Err(Error::invalid("/path/id", "the number in the path must be a whole number, for instance /members/1"))
+    }
+}
+
+async fn read_body(body: Body) -> Result<Bytes> {
+    let collected = tokio::time::timeout(BODY_TIME, Limited::new(body, BODY_BYTES).collect()).await;
+    let Ok(collected) = collected else {
+        return Err(Error::new(
+            ErrorKind::Malformed,
+            "request.body_timeout",
+            "the body did not arrive within 10 seconds",
+        ));
+    };
+    collected.map(http_body_util::Collected::to_bytes).map_err(|error| {
+        if error.is::<LengthLimitError>() {
+            return Error::new(ErrorKind::TooLarge, "request.too_large", "the body is larger than 64 KiB");
+        }
+        Error::new(ErrorKind::Malformed, "request.unreadable", "the body broke off")
+    })
+}
+
+fn must_be_json(parts: &Parts) -> Result<()> {
+    let Some(value) = parts.headers.get(CONTENT_TYPE) else { return Ok(()) };
+    let value = value.to_str().unwrap_or_default();
+    let essence = value.split(';').next().unwrap_or_default().trim();
+    if essence.eq_ignore_ascii_case("application/json") || essence.ends_with("+json") {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::UnsupportedMediaType,
+        "request.not_json",
+        "send the body as JSON, with Content-Type: application/json",
+    ))
+}
+
+fn stamp(parts: &Parts, caller: &Caller, body: &[u8]) -> Result<Option<KeyStamp>> {
+    let Some(key) = parts.headers.get("idempotency-key") else { return Ok(None) };
+    let key = key.to_str().ok().filter(|key| (1..=KEY_CHARS).contains(&key.len()));
+    let key = key.ok_or_else(|| {
+        Error::invalid("/headers/Idempotency-Key", "an Idempotency-Key has 1 to 255 printable characters")
+    })?;
+    Ok(Some(KeyStamp::new(&caller.0.id, parts.method.as_str(), parts.uri.path(), key, body)))
+}
+
+/// Reads a body; a value of the wrong type is told from text that is no JSON at all, and pointed at.
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
+    let error = match serde_json::from_slice(bytes) {
+        Ok(value) => return Ok(value),
+        Err(error) => error,
+    };
+    if error.is_syntax() || error.is_eof() {
+        return Err(malformed(&error));
+    }
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let Err(located) = serde_path_to_error::deserialize::<_, T>(&mut reader) else { return Err(malformed(&error)) };
+    let reason = located.inner().to_string();
+    let mut pointer = String::new();
+    for segment in located.path() {
+        match segment {
+            serde_path_to_error::Segment::Seq { index } => pointer.push_str(&format!("/{index}")),
+            serde_path_to_error::Segment::Map { key } => pointer.push_str(&format!("/{key}")),
+            _ => {}
+        }
+    }
+    let sentence = reason.split(" at line ").next().unwrap_or_default().to_owned();
+    for (opening, code) in [("unknown field `", "request.unknown_field"), ("missing field `", "request.missing_field")]
+    {
+        if let Some(field) = sentence.strip_prefix(opening).and_then(|rest| rest.split('`').next()) {
+            if !pointer.ends_with(&format!("/{field}")) {
+                pointer.push_str(&format!("/{field}"));
+            }
+            return Err(Error { code: code.into(), ..Error::invalid(pointer, sentence) });
+        }
+    }
+    Err(Error::invalid(pointer, sentence))
+}
+
+fn malformed(error: &serde_json::Error) -> Error {
+    let message = format!("the body is not JSON: line {}, column {}", error.line(), error.column());
+    Error::new(ErrorKind::Malformed, "request.malformed_json", message)
+}

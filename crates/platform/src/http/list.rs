@@ -1,0 +1,101 @@
+//! Lists: by id, ascending, a page at a time (SPEC section 3). `after` names the last id that was seen, so a row
+//! inserted later never shifts a page.
+
+use axum::body::Body;
+use axum::extract::{FromRequestParts, Query};
+use axum::http::request::Parts;
+use axum::http::{Response, StatusCode};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::hal::{self, Item, Place};
+use super::number::parse_whole;
+use crate::error::{Error, Result};
+
+const DEFAULT_LIMIT: i64 = 20;
+const MOST: i64 = 200;
+
+/// Which page is asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct PageQuery {
+    /// 1 to 200 items.
+    pub limit: i64,
+    /// Items with an id above this.
+    pub after: i64,
+}
+
+#[derive(Deserialize)]
+struct Raw {
+    limit: Option<String>,
+    after: Option<String>,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for PageQuery {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self> {
+        let Query(raw) = Query::<Raw>::try_from_uri(&parts.uri)
+            .map_err(|error| Error::invalid("/query", "the query cannot be read").caused_by(error))?;
+        let limit = match raw.limit {
+            None => DEFAULT_LIMIT,
+            Some(text) => parse_whole(&text)
+                .filter(|limit| (1..=MOST).contains(limit))
+                .ok_or_else(|| Error::invalid("/query/limit", "limit must be 1 to 200"))?,
+        };
+        let after = match raw.after {
+            None => 0,
+            Some(text) => read_mark(&text).ok_or_else(|| {
+                Error::invalid("/query/after", "after must be taken from the _links.next of an earlier page")
+            })?,
+        };
+        Ok(Self { limit, after })
+    }
+}
+
+/// The mark of a place in a list: opaque to clients, so that it may come to mean more than an id.
+fn write_mark(id: i64) -> String {
+    format!("n{id:x}")
+}
+
+fn read_mark(text: &str) -> Option<i64> {
+    i64::from_str_radix(text.strip_prefix('n')?, 16).ok().filter(|id| *id >= 0)
+}
+
+impl PageQuery {
+    /// One more than fits, to learn whether there is a next page.
+    #[must_use]
+    pub fn fetch(&self) -> i64 {
+        self.limit + 1
+    }
+
+    /// The page, from up to `fetch()` items and their ids.
+    ///
+    /// # Errors
+    /// `Internal` if an item cannot be written as JSON.
+    pub fn show<T: serde::Serialize>(
+        &self,
+        base: &str,
+        place: Place,
+        mut items: Vec<(i64, T)>,
+    ) -> Result<Response<Body>> {
+        let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
+        let more = items.len() > limit;
+        items.truncate(limit);
+        let last = items.last().map(|(id, _)| *id);
+        let path = format!("{base}/{}", place.collection);
+        let mut links = Map::new();
+        links.insert("self".to_owned(), json!({"href": format!("{path}?limit={}{}", self.limit, if self.after > 0 { format!("&after={}", write_mark(self.after)) } else { String::new() })}));
+        if let (true, Some(last)) = (more, last) {
+            links.insert(
+                "next".to_owned(),
+                json!({"href": format!("{path}?limit={}&after={}", self.limit, write_mark(last))}),
+            );
+        }
+        let shown: Result<Vec<Value>, _> =
+            items.into_iter().map(|(id, item)| serde_json::to_value(Item::new(base, place, id, item))).collect();
+        let shown = shown.map_err(|error| Error::internal("a list cannot be written").caused_by(error))?;
+        let size = shown.len();
+        let body = json!({"_embedded": {place.collection: shown}, "_links": links, "page": {"size": size}});
+        hal::json(StatusCode::OK, "application/hal+json", &body)
+    }
+}

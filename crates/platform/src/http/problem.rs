@@ -1,0 +1,69 @@
+//! Errors on the wire: RFC 9457 problems (SPEC section 3). A handler returns an [`Error`]; the shell around it,
+//! which knows the request's id, writes the body.
+
+use axum::body::Body;
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use axum::http::{HeaderValue, Response, StatusCode};
+use axum::response::IntoResponse;
+use serde::Serialize;
+
+use crate::error::{Error, ErrorKind};
+
+/// The body of every refusal.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct Problem<'a> {
+    /// A stable name of the problem as a relative reference.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The HTTP status in words.
+    pub title: &'a str,
+    /// The HTTP status.
+    pub status: u16,
+    /// A sentence for people.
+    pub detail: &'a str,
+    /// Stable, for programs.
+    pub code: &'a str,
+    /// JSON pointer to the offending field.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pointer: Option<&'a str>,
+    /// The request's id, as in the `X-Request-Id` header.
+    #[serde(rename = "requestId")]
+    pub request_id: &'a str,
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response<Body> {
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = StatusCode::from_u16(self.kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// The complete answer for an error. `is_bare`: a GET of something that is not there, by a client that did not ask
+/// for a particular type, gets an empty body, as the seeds' clients expect.
+#[must_use]
+pub fn respond(error: &Error, request_id: &str, is_bare: bool) -> Response<Body> {
+    let status = StatusCode::from_u16(error.kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
+    if let Some(seconds) = error.retry_after_s {
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    if is_bare && error.kind == ErrorKind::NotFound {
+        return response;
+    }
+    let problem = Problem {
+        kind: format!("/problems/{}", error.code),
+        title: status.canonical_reason().unwrap_or("Error"),
+        status: status.as_u16(),
+        detail: &error.message,
+        code: &error.code,
+        pointer: error.pointer.as_deref(),
+        request_id,
+    };
+    let body = serde_json::to_vec(&problem).unwrap_or_default();
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    *response.body_mut() = Body::from(body);
+    response
+}

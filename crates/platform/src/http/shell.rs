@@ -1,0 +1,208 @@
+//! What surrounds every request: its id, who is asking, limits, metrics, and problems as the answer to errors.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::FromRequestParts;
+use axum::http::header::{ACCEPT, AUTHORIZATION, HeaderName};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use futures_util::FutureExt;
+use metrics::{Counter, Histogram, counter, histogram};
+use tower::Service;
+
+use super::problem;
+use crate::access::{AccessKeys, Principal};
+use crate::error::{Error, ErrorKind, Result};
+
+static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const REQUEST_ID_CHARS: usize = 64;
+
+/// Who is asking; every handler takes it and says what it demands.
+#[derive(Debug, Clone)]
+pub struct Caller(pub Arc<Principal>);
+
+impl<S: Send + Sync> FromRequestParts<S> for Caller {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self> {
+        parts.extensions.get::<Self>().cloned().ok_or_else(|| {
+            Error::new(ErrorKind::Unauthorized, "auth.no_key", "send your API key as Authorization: Bearer …")
+        })
+    }
+}
+
+/// The shell of one listener.
+pub struct Shell {
+    router: Router,
+    keys: Arc<AccessKeys>,
+    /// Whether a request without a key counts as the operator's; only on a loopback listener.
+    open: bool,
+    resources: Vec<&'static str>,
+    local: Arc<Principal>,
+    id_prefix: u32,
+    counter: AtomicU64,
+}
+
+impl Shell {
+    /// A shell around `router`. `resources` are the first path segments that metrics tell apart.
+    #[must_use]
+    pub fn new(router: Router, keys: Arc<AccessKeys>, open: bool, resources: Vec<&'static str>) -> Self {
+        let id_prefix = getrandom::u32().unwrap_or_default();
+        Self {
+            router,
+            keys,
+            open,
+            resources,
+            local: Arc::new(Principal::local_operator()),
+            id_prefix,
+            counter: AtomicU64::new(0),
+        }
+    }
+
+    /// Answers one request.
+    pub async fn handle<B>(&self, request: Request<B>, _peer: SocketAddr) -> Response<Body>
+    where
+        B: hyper::body::Body<Data = axum::body::Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let started = Instant::now();
+        let mut request = request.map(Body::new);
+        let id = self.request_id(request.headers());
+        let resource = self.resource(request.uri().path());
+        let method = request.method().clone();
+        let is_bare = matches!(method, Method::GET | Method::HEAD) && accepts_anything(request.headers());
+        let mut response = match self.admit(request.headers()) {
+            Ok(caller) => {
+                if let Some(caller) = caller {
+                    request.extensions_mut().insert(caller);
+                }
+                self.route(request).await
+            }
+            Err(error) => axum::response::IntoResponse::into_response(error),
+        };
+        self.finish(&mut response, &id, is_bare, resource, &method);
+        observe(resource, &method, response.status(), started);
+        response
+    }
+
+    async fn route(&self, request: Request<Body>) -> Response<Body> {
+        let mut router = self.router.clone();
+        let answered = AssertUnwindSafe(router.call(request)).catch_unwind().await;
+        match answered {
+            Ok(Ok(response)) => response,
+            Err(_) => axum::response::IntoResponse::into_response(Error::internal(
+                "a defect stopped this request; it is in the log under its id",
+            )),
+        }
+    }
+
+    /// The id that the client gave, if it is sane, or one of our own.
+    fn request_id(&self, headers: &HeaderMap) -> HeaderValue {
+        let given = headers.get(&REQUEST_ID).filter(|value| {
+            let bytes = value.as_bytes();
+            (1..=REQUEST_ID_CHARS).contains(&bytes.len())
+                && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:".contains(byte))
+        });
+        given.cloned().unwrap_or_else(|| {
+            let number = self.counter.fetch_add(1, Ordering::Relaxed);
+            HeaderValue::try_from(format!("{:08x}-{number:x}", self.id_prefix))
+                .unwrap_or(HeaderValue::from_static("none"))
+        })
+    }
+
+    /// Who is asking; nobody in particular is let through to the few routes that need no one.
+    fn admit(&self, headers: &HeaderMap) -> Result<Option<Caller>> {
+        let bearer = headers
+            .get(AUTHORIZATION)
+            .and_then(|value| value.to_str().ok())
+            .and_then(|value| value.strip_prefix("Bearer "));
+        let presented = bearer.or_else(|| headers.get("x-api-key").and_then(|value| value.to_str().ok()));
+        match presented {
+            Some(key) => {
+                let found = self.keys.find(key.trim());
+                found.map(|principal| Some(Caller(Arc::new(principal)))).ok_or_else(|| {
+                    Error::new(ErrorKind::Unauthorized, "auth.unknown_key", "this API key is not known, or was revoked")
+                })
+            }
+            None if self.open => Ok(Some(Caller(Arc::clone(&self.local)))),
+            None => Ok(None),
+        }
+    }
+
+    fn resource(&self, path: &str) -> &'static str {
+        let first = path.split('/').nth(1).unwrap_or_default();
+        self.resources.iter().find(|name| **name == first).copied().unwrap_or("other")
+    }
+
+    fn finish(
+        &self,
+        response: &mut Response<Body>,
+        id: &HeaderValue,
+        is_bare: bool,
+        resource: &'static str,
+        method: &Method,
+    ) {
+        let text = id.to_str().unwrap_or_default();
+        let error = response.extensions_mut().remove::<Error>().or_else(|| match response.status() {
+            StatusCode::METHOD_NOT_ALLOWED => Some(Error::new(
+                ErrorKind::MethodNotAllowed,
+                "request.method_not_allowed",
+                "this resource has no such method; see /openapi.json",
+            )),
+            _ => None,
+        });
+        if let Some(error) = error {
+            if error.kind == ErrorKind::Internal {
+                tracing::error!(request_id = text, resource, %method, %error, "request failed");
+            }
+            let allow = response.headers_mut().remove(axum::http::header::ALLOW);
+            *response = problem::respond(&error, text, is_bare);
+            if let Some(allow) = allow {
+                response.headers_mut().insert(axum::http::header::ALLOW, allow);
+            }
+        }
+        let headers = response.headers_mut();
+        headers.insert(REQUEST_ID.clone(), id.clone());
+        headers.insert(axum::http::header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    }
+}
+
+fn accepts_anything(headers: &HeaderMap) -> bool {
+    headers
+        .get(ACCEPT)
+        .is_none_or(|value| value.as_bytes() == b"*/*" || value.as_bytes().starts_with(b"application/json, */*"))
+}
+
+type Meters = HashMap<(&'static str, Method, u16), (Counter, Histogram)>;
+
+thread_local! {
+    // Looking a meter up by its labels costs more than the rest of this file, so each thread keeps those it used.
+    static METERS: RefCell<Meters> = RefCell::new(HashMap::new());
+}
+
+fn observe(resource: &'static str, method: &Method, status: StatusCode, started: Instant) {
+    METERS.with_borrow_mut(|meters| {
+        let key = (resource, method.clone(), status.as_u16());
+        let (requests, seconds) = meters.entry(key).or_insert_with(|| {
+            let labels = [
+                ("resource", resource.to_owned()),
+                ("method", method.to_string()),
+                ("status", status.as_u16().to_string()),
+            ];
+            (
+                counter!("http_server_requests_total", &labels),
+                histogram!("http_server_request_duration_seconds", &labels),
+            )
+        });
+        requests.increment(1);
+        seconds.record(started.elapsed().as_secs_f64());
+    });
+}

@@ -1,0 +1,33 @@
+//! Leases: of several processes on one database, one at a time does a job.
+//!
+//! A lease has a fencing number that rises whenever it passes to another holder. What is written under a lease is
+//! written with its number, and a store that has seen a higher one refuses (see `Funnel::deliver`), so a holder that
+//! slept past its time cannot do harm when it wakes.
+
+use crate::db::{Kind, Row, Session, Table, Value};
+use crate::error::Result;
+
+/// How long a lease lasts without being renewed.
+pub const LEASE_MS: i64 = 10_000;
+
+const LEASES: Table = Table {
+    name: "lease",
+    columns: &[("name", Kind::Text), ("holder", Kind::Text), ("fence", Kind::Int), ("until_ms", Kind::Int)],
+};
+
+/// Takes or renews a lease inside the caller's transaction; its fencing number, or nothing if another one holds it.
+///
+/// # Errors
+/// `Unavailable` when the store cannot be reached.
+pub fn hold(tx: &mut dyn Session, name: &str, holder: &str, now_ms: i64) -> Result<Option<i64>> {
+    let rows = tx.lock_many(&LEASES, &[name.into()])?;
+    let fence = match rows.first() {
+        None => 1,
+        Some(row) if row.text(1) == holder => row.int(2),
+        Some(row) if row.int(3) < now_ms => row.int(2) + 1,
+        Some(_) => return Ok(None),
+    };
+    let row: [Value; 4] = [name.into(), holder.into(), fence.into(), (now_ms + LEASE_MS).into()];
+    tx.upsert_many(&LEASES, vec![Row(row.into())])?;
+    Ok(Some(fence))
+}

@@ -1,0 +1,229 @@
+//! Event logs: what happened in a context, in commit order, for everyone who wants to know.
+//!
+//! A context has one log with one row of numbering. Most events are rows of the `event` table; a context may add
+//! tables whose rows are facts already (ledger entries), which are rendered as events when they are read, because
+//! the same fact is not written twice.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::{Condvar, Mutex};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::db::{Cursor, Database, Kind, Row, Session, Table};
+use crate::error::{Error, Result};
+
+/// The event table that every context has.
+pub const EVENTS: Table = Table {
+    name: "event",
+    columns: &[
+        ("position", Kind::Int),
+        ("type", Kind::Text),
+        ("subject", Kind::Int),
+        ("sequence", Kind::Int),
+        ("at", Kind::Int),
+        ("correlation", Kind::Text),
+        ("causation", Kind::Text),
+        ("data", Kind::Text),
+        ("key", Kind::Blob),
+        ("digest", Kind::Int),
+    ],
+};
+
+/// Something that happened. On the wire to other processes this becomes a CloudEvents envelope.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// Where it stands in its log.
+    pub cursor: Cursor,
+    /// Its type, past tense: `PointsUsed`.
+    pub kind: String,
+    /// The aggregate it happened to.
+    pub subject: i64,
+    /// Rises by one with each event of the aggregate.
+    pub sequence: i64,
+    /// When, in milliseconds since 1970 in UTC.
+    pub at_ms: i64,
+    /// The fields of its type, as a JSON object.
+    pub data: String,
+}
+
+impl Event {
+    /// Reads the event as one of the variants of `E`.
+    ///
+    /// # Errors
+    /// `Internal` if its type or fields are not known to this program.
+    pub fn decode<E: DeserializeOwned>(&self) -> Result<E> {
+        let text = format!("{{\"{}\":{}}}", self.kind, self.data);
+        serde_json::from_str(&text).map_err(|error| {
+            let message =
+                format!("event {} of type {} cannot be read by this version", self.cursor.position, self.kind);
+            Error::internal(message).caused_by(error)
+        })
+    }
+}
+
+/// Splits a variant into its type and its fields.
+///
+/// # Errors
+/// `Internal` if the value is not a variant with fields.
+pub fn encode<E: Serialize>(event: &E) -> Result<(String, String)> {
+    let text =
+        serde_json::to_string(event).map_err(|error| Error::internal("an event cannot be written").caused_by(error))?;
+    let parts =
+        text.strip_prefix("{\"").and_then(|rest| rest.strip_suffix('}')).and_then(|rest| rest.split_once("\":"));
+    let (kind, data) = parts.ok_or_else(|| Error::internal("an event must be a variant with fields"))?;
+    Ok((kind.to_owned(), data.to_owned()))
+}
+
+/// A table of the log and how its rows read as events; `None` for rows that nobody is told about.
+#[derive(Clone, Copy)]
+pub struct LogSource {
+    /// The table; its key is the position.
+    pub table: &'static Table,
+    /// Turns a row into an event; the cursor is filled in by the reader.
+    pub render: fn(Row) -> Option<Event>,
+}
+
+/// The source that every log has.
+pub const EVENT_SOURCE: LogSource = LogSource { table: &EVENTS, render: render_event };
+
+/// An event from its row; nothing for a row that only remembers an answer.
+fn render_event(row: Row) -> Option<Event> {
+    let event = remembered_event(row);
+    event.kind.starts_with(|first: char| first.is_ascii_uppercase()).then_some(event)
+}
+
+/// Any row of the event table, answers that are only remembered included.
+#[must_use]
+pub fn remembered_event(mut row: Row) -> Event {
+    Event {
+        cursor: Cursor { xid: 0, position: row.int(0) },
+        kind: row.take_text(1).unwrap_or_default(),
+        subject: row.int(2),
+        sequence: row.int(3),
+        at_ms: row.int(4),
+        data: row.take_text(7).unwrap_or_default(),
+    }
+}
+
+/// Wakes whoever waits for new events.
+#[derive(Default)]
+pub struct Bell {
+    rung: Mutex<u64>,
+    wake: Condvar,
+}
+
+impl Bell {
+    /// Says that something was committed.
+    pub fn ring(&self) {
+        *self.rung.lock() += 1;
+        self.wake.notify_all();
+    }
+
+    /// How often it has rung.
+    pub fn count(&self) -> u64 {
+        *self.rung.lock()
+    }
+
+    /// Waits until it has rung more often than `seen`, at most for `limit`; how often it has rung.
+    pub fn wait_beyond(&self, seen: u64, limit: Duration) -> u64 {
+        let mut rung = self.rung.lock();
+        if *rung == seen {
+            self.wake.wait_for(&mut rung, limit);
+        }
+        *rung
+    }
+}
+
+/// A context's log.
+pub struct Log {
+    /// The context.
+    pub context: &'static str,
+    /// Rings at every commit in this process.
+    pub bell: Bell,
+    database: Arc<Database>,
+    sources: Vec<LogSource>,
+}
+
+impl Log {
+    /// The log of a context whose facts stand in `more` tables beside the event table.
+    #[must_use]
+    pub fn new(database: Arc<Database>, more: &[LogSource]) -> Arc<Self> {
+        let sources = std::iter::once(EVENT_SOURCE).chain(more.iter().copied()).collect();
+        Arc::new(Self { context: database.context(), bell: Bell::default(), database, sources })
+    }
+
+    /// The tables it is made of.
+    #[must_use]
+    pub fn sources(&self) -> &[LogSource] {
+        &self.sources
+    }
+
+    /// Whether other processes write into it too, so that the bell alone does not tell.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        self.database.is_shared()
+    }
+
+    /// A reader with a connection of its own.
+    ///
+    /// # Errors
+    /// `Unavailable` when the store cannot be reached.
+    pub fn reader(self: &Arc<Self>) -> Result<LogReader> {
+        Ok(LogReader { log: Arc::clone(self), session: self.database.read_session()? })
+    }
+}
+
+/// Reads one log from any place on.
+pub struct LogReader {
+    log: Arc<Log>,
+    session: Box<dyn Session>,
+}
+
+/// A piece of a log.
+#[derive(Debug, Default)]
+pub struct Page {
+    /// What happened, in log order.
+    pub events: Vec<Event>,
+    /// Where the piece ends; everything up to here has been looked at.
+    pub end: Cursor,
+}
+
+impl LogReader {
+    /// Up to `limit` rows of each table after `after`; an empty page means that there is nothing new.
+    ///
+    /// # Errors
+    /// `Unavailable` when the store cannot be reached.
+    pub fn read(&mut self, after: Cursor, limit: usize) -> Result<Page> {
+        self.session.begin_read()?;
+        let page = self.read_snapshot(after, limit);
+        self.session.rollback();
+        page
+    }
+
+    fn read_snapshot(&mut self, after: Cursor, limit: usize) -> Result<Page> {
+        let horizon = self.session.horizon()?;
+        let mut found: Vec<(Cursor, Option<Event>)> = Vec::new();
+        let mut bound = None::<Cursor>;
+        for source in &self.log.sources {
+            let rows = self.session.read_log(source.table, after, horizon, limit)?;
+            // A full piece says nothing about what follows it, so other tables count only up to its end.
+            if rows.len() == limit
+                && let Some((last, _)) = rows.last()
+            {
+                bound = Some(bound.map_or(*last, |bound| bound.min(*last)));
+            }
+            found.extend(rows.into_iter().map(|(cursor, row)| {
+                let event = (source.render)(row).map(|event| Event { cursor, ..event });
+                (cursor, event)
+            }));
+        }
+        if let Some(bound) = bound {
+            found.retain(|(cursor, _)| *cursor <= bound);
+        }
+        found.sort_unstable_by_key(|(cursor, _)| *cursor);
+        let end = found.last().map_or(after, |(cursor, _)| *cursor);
+        Ok(Page { events: found.into_iter().filter_map(|(_, event)| event).collect(), end })
+    }
+}

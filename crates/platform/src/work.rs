@@ -1,0 +1,96 @@
+//! Threads that do the same small step again and again: consumers, workers, sweeps.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+
+use crate::error::{Error, Result};
+use crate::log::Log;
+
+const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// How soon a commit of another process on a shared store is noticed; its bell is not heard here.
+const SHARED_POLL: Duration = Duration::from_millis(25);
+
+/// When an idle step is tried again.
+pub enum Wake {
+    /// After a commit in this log; at the latest after the pause.
+    Bell(Arc<Log>, Duration),
+    /// After the pause.
+    Pause(Duration),
+}
+
+/// The threads of a program, ended together.
+#[derive(Default)]
+pub struct Workers {
+    stopping: Arc<AtomicBool>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Workers {
+    /// Starts a thread that steps while there is something to do, waits when there is not, and slows down while a
+    /// step fails.
+    ///
+    /// # Errors
+    /// `Internal` if the machine has no thread left.
+    pub fn spawn(
+        &self,
+        name: String,
+        wake: Wake,
+        mut step: impl FnMut() -> Result<usize> + Send + 'static,
+    ) -> Result<()> {
+        let stopping = Arc::clone(&self.stopping);
+        let label = name.clone();
+        let run = move || {
+            let mut pause = SHORTEST_PAUSE;
+            while !stopping.load(Ordering::Acquire) {
+                let heard = wake.count();
+                match step() {
+                    Ok(0) => wake.wait(heard),
+                    Ok(_) => pause = SHORTEST_PAUSE,
+                    Err(error) => {
+                        tracing::warn!(worker = label, %error, "a step failed and will be repeated");
+                        std::thread::sleep(pause);
+                        pause = (pause * 2).min(LONGEST_PAUSE);
+                    }
+                }
+            }
+        };
+        let thread = std::thread::Builder::new().name(name).stack_size(1024 * 1024).spawn(run);
+        self.threads.lock().push(thread.map_err(|error| Error::internal("no thread for a worker").caused_by(error))?);
+        Ok(())
+    }
+
+    /// Lets every thread finish its step and waits for them.
+    pub fn stop(&self, logs: &[Arc<Log>]) {
+        self.stopping.store(true, Ordering::Release);
+        for log in logs {
+            log.bell.ring();
+        }
+        for thread in self.threads.lock().drain(..) {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Wake {
+    fn count(&self) -> u64 {
+        match self {
+            Self::Bell(log, _) => log.bell.count(),
+            Self::Pause(_) => 0,
+        }
+    }
+
+    fn wait(&self, heard: u64) {
+        match self {
+            Self::Bell(log, pause) => {
+                let limit = if log.is_shared() { SHARED_POLL } else { *pause };
+                log.bell.wait_beyond(heard, limit);
+            }
+            Self::Pause(pause) => std::thread::sleep(*pause),
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! The programme's time zone: which day an instant is in, and how instants look on the wire.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// A time zone by its IANA name; the data is built in.
+#[derive(Debug, Clone)]
+pub struct Zone(TimeZone);
+
+/// A day of the civil calendar: year, month 1 to 12, day 1 to 31.
+pub type CivilDay = (i32, i32, i32);
+
+impl Zone {
+    /// The zone with this name.
+    ///
+    /// # Errors
+    /// `config.timezone` if there is none.
+    pub fn named(name: &str) -> Result<Self> {
+        TimeZone::get(name).map(Self).map_err(|error| {
+            let message = format!("'{name}' is not a time zone; write a name like Asia/Seoul");
+            Error::new(ErrorKind::Invalid, "config.timezone", message).caused_by(error)
+        })
+    }
+
+    /// The day that `at_ms` (milliseconds since 1970 in UTC) is in.
+    #[must_use]
+    pub fn day(&self, at_ms: i64) -> CivilDay {
+        let date = self.0.to_datetime(timestamp(at_ms)).date();
+        (i32::from(date.year()), i32::from(date.month()), i32::from(date.day()))
+    }
+
+    /// RFC 3339 with the zone's offset and milliseconds: `2020-07-15T12:00:00.000+09:00`.
+    #[must_use]
+    pub fn format(&self, at_ms: i64) -> String {
+        use std::fmt::Write as _;
+        let at = timestamp(at_ms);
+        let offset = self.0.to_offset(at);
+        let local = offset.to_datetime(at);
+        let mut text = String::with_capacity(29);
+        let (sign, minutes) =
+            if offset.seconds() < 0 { ('-', -offset.seconds() / 60) } else { ('+', offset.seconds() / 60) };
+        // Writing into a String cannot fail.
+        let _ = write!(
+            text,
+            "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}{sign}{:02}:{:02}",
+            local.year(),
+            local.month(),
+            local.day(),
+            local.hour(),
+            local.minute(),
+            local.second(),
+            local.millisecond(),
+            minutes / 60,
+            minutes % 60
+        );
+        text
+    }
+}
+
+/// Reads an RFC 3339 instant into milliseconds since 1970 in UTC.
+///
+/// # Errors
+/// `config.instant` for anything else.
+pub fn parse_instant(text: &str) -> Result<i64> {
+    let parsed: Result<Timestamp, _> = text.parse();
+    parsed.map(Timestamp::as_millisecond).map_err(|error| {
+        let message = format!("'{text}' is not an instant; write it like 2020-07-15T12:00:00+09:00");
+        Error::new(ErrorKind::Invalid, "config.instant", message).caused_by(error)
+    })
+}
+
+fn timestamp(at_ms: i64) -> Timestamp {
+    Timestamp::from_millisecond(at_ms).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_ends_at_midnight_of_the_programme_not_of_utc() {
+        let seoul = Zone::named("Asia/Seoul").expect("built in");
+        let last = parse_instant("2020-07-31T23:59:59.999+09:00").expect("an instant");
+        assert_eq!(seoul.day(last), (2020, 7, 31));
+        assert_eq!(seoul.day(last + 1), (2020, 8, 1));
+        assert_eq!(seoul.format(last), "2020-07-31T23:59:59.999+09:00");
+        assert!(Zone::named("Asia/Soul").is_err());
+    }
+}
