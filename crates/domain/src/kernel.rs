@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 /// The largest number that JSON clients read exactly; ids and balances stay within it (SPEC section 2).
 pub const MAX_SAFE: i64 = (1 << 53) - 1;
-/// The most points that one movement may carry.
+/// The most points that one movement may be asked for. Welcome points are bounded by the configuration, forfeits by
+/// the balance.
 pub const MAX_AMOUNT: i64 = 1_000_000_000_000;
 
 /// Milliseconds since 1970-01-01T00:00:00Z.

@@ -210,6 +210,9 @@ pub fn request_withdrawal(member: Option<&Member>, last: Option<&Withdrawal>) ->
     let member = member.ok_or(Rejection::MemberUnknown)?;
     match last {
         Some(last) if last.step == WithdrawalStep::Preparing => Ok(None),
+        Some(last) if matches!(last.step, WithdrawalStep::Withdrawing | WithdrawalStep::Done) => {
+            Err(Rejection::MemberUnknown)
+        }
         _ => Ok(Some(Event::WithdrawalRequested {
             member_id: member.member_id,
             attempt: last.map_or(0, |last| last.attempt) + 1,

@@ -1,30 +1,272 @@
-//! placeholder
-#[allow(missing_docs)]
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+//! Who may ask: API keys and what they stand for.
+//!
+//! A key reads `op_<id>_<secret>`. The id is public and names the key in lists and logs; of the secret only the
+//! SHA-256 is stored. The store is small and shared: `onepoint keys` writes it while servers run on it, so sessions
+//! are short, and a server looks keys up in memory and reloads them every second.
+
+#[cfg(test)]
+mod tests;
+mod text;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use parking_lot::RwLock;
+use serde::Serialize;
+use subtle::ConstantTimeEq as _;
+
+use crate::db::{Database, Kind, Migration, Row, Table, Value, migrate, transaction};
+use crate::error::{Error, ErrorKind, Result};
+
+/// Steps of this store's schema.
+pub const MIGRATIONS: &[Migration] = &[Migration {
+    number: 1,
+    name: "access_api_keys",
+    sql: include_str!("../../../migrations/0001_access_api_keys.sql"),
+    lives_with: 0,
+}];
+
+static KEYS: Table = Table {
+    name: "access_key",
+    columns: &[
+        ("id", Kind::Text),
+        ("role", Kind::Text),
+        ("owner_id", Kind::Int),
+        ("label", Kind::Text),
+        ("secret_sha256", Kind::Blob),
+        ("created_at_ms", Kind::Int),
+        ("revoked_at_ms", Kind::Int),
+    ],
+};
+const LISTED: &str = "SELECT id, role, owner_id, label, created_at_ms, revoked_at_ms FROM access_key";
+const VALID: &str = "SELECT id, role, owner_id, secret_sha256 FROM access_key WHERE revoked_at_ms IS NULL";
+const LABEL_CHARS: usize = 100;
+
+/// What the holder of a key is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Role {
+    /// Runs the programme; may do everything.
     Operator,
+    /// One merchant.
     Merchant,
+    /// One member.
     Member,
+    /// Another process of the programme; may ask the internal questions.
     Service,
 }
-#[allow(missing_docs)]
-#[derive(Debug, Clone)]
-pub struct Principal {
+
+impl Role {
+    /// Every role.
+    pub const ALL: [Self; 4] = [Self::Operator, Self::Merchant, Self::Member, Self::Service];
+
+    /// Its name on the command line and in the store.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Operator => "operator",
+            Self::Merchant => "merchant",
+            Self::Member => "member",
+            Self::Service => "service",
+        }
+    }
+
+    /// The role of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.name() == name)
+    }
+
+    /// Whether a key of this role belongs to one member or merchant.
+    #[must_use]
+    pub fn has_owner(self) -> bool {
+        matches!(self, Self::Merchant | Self::Member)
+    }
+}
+
+/// A key as lists show it; the secret is not in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ApiKey {
+    /// The public part, 8 characters.
+    pub id: String,
+    /// What its holder is.
     pub role: Role,
+    /// Number of the member or merchant it belongs to; only with these two roles.
     pub owner_id: Option<i64>,
+    /// What people call it.
+    pub label: String,
+    /// When it was made, in milliseconds since 1970 in UTC.
+    pub created_at_ms: i64,
+    /// Since when it is refused, in milliseconds since 1970 in UTC.
+    pub revoked_at_ms: Option<i64>,
+}
+
+/// Who is asking.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Principal {
+    /// What they are.
+    pub role: Role,
+    /// Number of the member or merchant, for these two roles.
+    pub owner_id: Option<i64>,
+    /// The key's id, or `local`.
     pub id: String,
 }
-#[allow(missing_docs)]
+
 impl Principal {
+    /// Who asks from this machine without a key.
+    #[must_use]
     pub fn local_operator() -> Self {
-        Self { role: Role::Operator, owner_id: None, id: "local".into() }
+        Self { role: Role::Operator, owner_id: None, id: "local".to_owned() }
     }
 }
-#[allow(missing_docs)]
-pub struct AccessKeys;
-#[allow(missing_docs)]
+
+/// What a lookup needs of a key.
+struct Held {
+    role: Role,
+    owner_id: Option<i64>,
+    secret_sha256: [u8; 32],
+}
+
+/// The keys: a store, and the valid ones in memory.
+pub struct AccessKeys {
+    database: Arc<Database>,
+    held: RwLock<HashMap<String, Held>>,
+}
+
 impl AccessKeys {
-    pub fn find(&self, _k: &str) -> Option<Principal> {
-        None
+    /// Brings the store up to date and loads the valid keys. Blocks; not for async code.
+    ///
+    /// # Errors
+    /// `Unavailable` when the store cannot be reached, `store.newer` when a newer program made it.
+    pub fn open(database: Arc<Database>) -> Result<Self> {
+        let mut session = database.shared_session()?;
+        migrate(&mut *session, MIGRATIONS)?;
+        let keys = Self { database, held: RwLock::default() };
+        keys.hold(session.query(VALID, &[])?);
+        Ok(keys)
     }
+
+    /// Makes a key; the text is shown to its holder once and cannot be had again. Blocks; not for async code.
+    ///
+    /// # Errors
+    /// `Invalid` if the owner does not fit the role or the label is empty or longer than 100 characters.
+    pub fn create(&self, role: Role, owner_id: Option<i64>, label: &str, now_ms: i64) -> Result<(ApiKey, String)> {
+        let label = label.trim();
+        check(role, owner_id, label)?;
+        let fresh = text::fresh()?;
+        let key = ApiKey {
+            id: fresh.id,
+            role,
+            owner_id,
+            label: label.to_owned(),
+            created_at_ms: now_ms,
+            revoked_at_ms: None,
+        };
+        let row = Row(vec![
+            key.id.as_str().into(),
+            role.name().into(),
+            owner_id.into(),
+            label.into(),
+            fresh.secret_sha256.to_vec().into(),
+            now_ms.into(),
+            Value::Null,
+        ]);
+        let mut session = self.database.shared_session()?;
+        transaction(&mut *session, |tx| tx.insert_many(&KEYS, vec![row]))?;
+        self.hold(session.query(VALID, &[])?);
+        Ok((key, fresh.text))
+    }
+
+    /// All keys, revoked ones too, the oldest first. Blocks; not for async code.
+    ///
+    /// # Errors
+    /// `Unavailable` when the store cannot be reached.
+    pub fn list(&self) -> Result<Vec<ApiKey>> {
+        let rows = self.database.shared_session()?.query(&format!("{LISTED} ORDER BY created_at_ms, id"), &[])?;
+        rows.into_iter().map(read_key).collect()
+    }
+
+    /// Refuses a key from now on; one that is revoked already stays as it is. Blocks; not for async code.
+    ///
+    /// # Errors
+    /// `access.no_such_key` if there is none with this id.
+    pub fn revoke(&self, id: &str, now_ms: i64) -> Result<ApiKey> {
+        let mut session = self.database.shared_session()?;
+        let sql = "UPDATE access_key SET revoked_at_ms = $1 WHERE id = $2 AND revoked_at_ms IS NULL";
+        session.execute(sql, &[now_ms.into(), id.into()])?;
+        self.hold(session.query(VALID, &[])?);
+        let found = session.query(&format!("{LISTED} WHERE id = $1"), &[id.into()])?.pop();
+        let missing = || Error::new(ErrorKind::NotFound, "access.no_such_key", "there is no key with this id");
+        read_key(found.ok_or_else(missing)?)
+    }
+
+    /// Loads the valid keys anew; called every second, which bounds how long a key outlives its revocation.
+    /// On an error the keys stay as they were.
+    ///
+    /// # Errors
+    /// `Unavailable` when the store cannot be reached.
+    pub async fn refresh(&self) -> Result<()> {
+        self.hold(self.database.query(VALID, &[]).await?);
+        Ok(())
+    }
+
+    /// Who presents this key; nothing if it is not a key, not known or revoked.
+    #[must_use]
+    pub fn find(&self, presented: &str) -> Option<Principal> {
+        let (id, secret) = text::split(presented)?;
+        let digest = text::sha256(secret);
+        let held = self.held.read();
+        let key = held.get(id)?;
+        let same: bool = key.secret_sha256.ct_eq(&digest).into();
+        same.then(|| Principal { role: key.role, owner_id: key.owner_id, id: id.to_owned() })
+    }
+
+    /// Whether there is any valid key; without one the program answers on loopback only.
+    #[must_use]
+    pub fn has_keys(&self) -> bool {
+        !self.held.read().is_empty()
+    }
+
+    /// Rows that cannot be read are left out, which refuses their keys.
+    fn hold(&self, rows: Vec<Row>) {
+        let read = |mut row: Row| {
+            let held = Held {
+                role: Role::named(row.text(1))?,
+                owner_id: row.opt_int(2),
+                secret_sha256: row.blob(3)?.try_into().ok()?,
+            };
+            Some((row.take_text(0)?, held))
+        };
+        *self.held.write() = rows.into_iter().filter_map(read).collect();
+    }
+}
+
+fn check(role: Role, owner_id: Option<i64>, label: &str) -> Result<()> {
+    let name = role.name();
+    match owner_id {
+        None if role.has_owner() => {
+            return Err(Error::invalid("/ownerId", format!("a {name} key needs the number of its {name}")));
+        }
+        Some(_) if !role.has_owner() => {
+            return Err(Error::invalid("/ownerId", format!("a {name} key belongs to nobody; leave the number out")));
+        }
+        Some(number) if number < 1 => return Err(Error::invalid("/ownerId", "numbers of owners begin with 1")),
+        _ => {}
+    }
+    if label.is_empty() || label.chars().count() > LABEL_CHARS || label.chars().any(char::is_control) {
+        return Err(Error::invalid("/label", format!("a label has 1 to {LABEL_CHARS} characters on one line")));
+    }
+    Ok(())
+}
+
+fn read_key(mut row: Row) -> Result<ApiKey> {
+    let role = Role::named(row.text(1)).ok_or_else(|| Error::internal("the store holds a key of an unknown role"))?;
+    Ok(ApiKey {
+        role,
+        owner_id: row.opt_int(2),
+        created_at_ms: row.int(4),
+        revoked_at_ms: row.opt_int(5),
+        id: row.take_text(0).unwrap_or_default(),
+        label: row.take_text(3).unwrap_or_default(),
+    })
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use metrics::{Gauge, gauge};
 
 use crate::clock::Clock;
-use crate::db::Cursor;
+use crate::db::{Cursor, Session};
 use crate::error::Result;
 use crate::funnel::{Delivery, Funnel, Writer};
 use crate::lease::{self, LEASE_MS};
@@ -135,4 +135,12 @@ impl<W: Writer> Consumer<W> {
         self.place = Some(Place { cursor, fence, renew_at_ms: now_ms + LEASE_MS / 3 });
         Ok(self.place)
     }
+}
+
+/// Sets every consumer of a context back to the start of its logs (a rebuild of a read model).
+///
+/// # Errors
+/// `Unavailable` when the store cannot be reached.
+pub fn forget_cursors(tx: &mut dyn Session) -> Result<()> {
+    tx.execute("DELETE FROM cursor_position", &[]).map(|_| ())
 }

@@ -8,6 +8,7 @@ pub mod clock;
 pub mod consumer;
 pub mod db;
 pub mod error;
+pub mod fault;
 pub mod funnel;
 pub mod guard;
 pub mod http;

@@ -46,7 +46,8 @@ pub struct Account {
     pub member_sequence: i64,
     /// Whether the welcome points were given; they are given once per member number.
     pub welcomed: bool,
-    /// The withdrawal attempt under which the account is closing: it refuses every change of its points.
+    /// The withdrawal attempt under which the account is closing: it refuses every change of its points but the
+    /// welcome, which nobody would give again if the withdrawal is released.
     pub closing: Option<i64>,
     /// Attempts up to this one are over; a late question about one of them changes nothing.
     pub ended_attempt: i64,

@@ -51,5 +51,6 @@ pub fn close_account(account: &Account, attempt: i64) -> Option<Event> {
     if account.closed {
         return None;
     }
+    debug_assert_eq!(account.remain_point, 0, "forfeit what is left before closing");
     Some(Event::AccountClosed { attempt })
 }

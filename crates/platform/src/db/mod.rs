@@ -153,6 +153,18 @@ impl Database {
         }
     }
 
+    /// A new connection that may write beside other processes, which only suits rare writes that take nothing from
+    /// memory (API keys).
+    ///
+    /// # Errors
+    /// `Unavailable` when the store cannot be reached.
+    pub fn shared_session(&self) -> Result<Box<dyn Session>> {
+        match &self.engine {
+            Engine::Sqlite(store) => store.shared_session(),
+            Engine::Postgres(store) => store.session(),
+        }
+    }
+
     /// A new connection that only reads.
     ///
     /// # Errors

@@ -77,6 +77,12 @@ impl Store {
         result
     }
 
+    /// A connection that may write beside other processes.
+    pub(super) fn shared_session(&self) -> Result<Box<dyn Session>> {
+        let connection = connect(&self.path, self.durability, READER_CACHE_KIB)?;
+        Ok(Box::new(SqliteSession::new(connection, None)))
+    }
+
     /// A connection that may not write.
     pub(super) fn read_session(&self) -> Result<SqliteSession> {
         let connection = connect(&self.path, self.durability, READER_CACHE_KIB)?;

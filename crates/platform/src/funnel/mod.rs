@@ -26,7 +26,7 @@ use self::batch::Core;
 use self::queue::Queue;
 use crate::clock::Clock;
 use crate::db::{Cursor, Database, Session, transaction};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::log::{Event, Log};
 use crate::zone::{CivilDay, Zone};
 
@@ -221,6 +221,14 @@ impl<W: Writer> Funnel<W> {
         self.open.store(open, Ordering::Release);
     }
 
+    /// Refuses a read while the context is stopped.
+    ///
+    /// # Errors
+    /// `Unavailable` when it is.
+    pub fn must_be_open(&self) -> Result<()> {
+        if self.is_open() { Ok(()) } else { Err(self.stopped()) }
+    }
+
     /// Whether it takes commands.
     pub fn is_open(&self) -> bool {
         self.open.load(Ordering::Acquire)
@@ -250,12 +258,7 @@ impl<W: Writer> Funnel<W> {
     }
 
     fn stopped(&self) -> Error {
-        Error {
-            kind: ErrorKind::Unavailable,
-            ..Error::unavailable(
-                format!("{}.stopped", self.context),
-                format!("{} is stopped at present; repeat later", self.context),
-            )
-        }
+        let message = format!("{} is stopped at present; repeat later", self.context);
+        Error::unavailable(format!("{}.stopped", self.context), message)
     }
 }

@@ -19,20 +19,19 @@ pub struct Place {
 
 /// A resource with its links.
 #[derive(Serialize)]
-pub struct Item<'a, T: Serialize> {
+pub struct Item<T: Serialize> {
     /// Its fields.
     #[serde(flatten)]
     pub fields: T,
     /// Where it is.
     #[serde(rename = "_links")]
-    pub links: Links<'a>,
+    pub links: Links,
 }
 
 /// `self` and the resource's own name, both pointing at it.
-pub struct Links<'a> {
-    base: &'a str,
-    place: Place,
-    id: i64,
+pub struct Links {
+    name: &'static str,
+    href: String,
 }
 
 #[derive(Serialize)]
@@ -40,26 +39,24 @@ struct Link<'a> {
     href: &'a str,
 }
 
-impl Serialize for Links<'_> {
+impl Serialize for Links {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let href = self.href();
         let mut map = serializer.serialize_map(Some(2))?;
-        map.serialize_entry(self.place.name, &Link { href: &href })?;
-        map.serialize_entry("self", &Link { href: &href })?;
+        map.serialize_entry(self.name, &Link { href: &self.href })?;
+        map.serialize_entry("self", &Link { href: &self.href })?;
         map.end()
     }
 }
 
-impl Links<'_> {
-    fn href(&self) -> String {
-        format!("{}/{}/{}", self.base, self.place.collection, self.id)
-    }
-}
-
-impl<'a, T: Serialize> Item<'a, T> {
+impl<T: Serialize> Item<T> {
     /// The resource `id` of `place` below `base`.
-    pub fn new(base: &'a str, place: Place, id: i64, fields: T) -> Self {
-        Self { fields, links: Links { base, place, id } }
+    pub fn new(base: &str, place: Place, id: i64, fields: T) -> Self {
+        Self::at(format!("{base}/{}/{id}", place.collection), place.name, fields)
+    }
+
+    /// A resource at this address.
+    pub fn at(href: String, name: &'static str, fields: T) -> Self {
+        Self { fields, links: Links { name, href } }
     }
 
     /// The answer to a GET.
@@ -84,7 +81,7 @@ impl<'a, T: Serialize> Item<'a, T> {
     /// `Internal` if the fields cannot be written as JSON.
     pub fn created(&self) -> Result<Response<Body>> {
         let mut response = json(StatusCode::CREATED, "application/json", self)?;
-        if let Ok(location) = HeaderValue::try_from(self.links.href()) {
+        if let Ok(location) = HeaderValue::try_from(self.links.href.as_str()) {
             response.headers_mut().insert(LOCATION, location);
         }
         Ok(response)

@@ -1,0 +1,125 @@
+//! What every context is handed: the time, the zone, where links point to, and who may do what.
+
+use std::sync::Arc;
+
+use domain::kernel::Month;
+use futures_util::future::BoxFuture;
+use platform::access::{Principal, Role};
+use platform::clock::Clock;
+use platform::db::Database;
+use platform::error::{Error, ErrorKind, Result};
+use platform::funnel::Surroundings;
+use platform::http::shell::Caller;
+use platform::log::Log;
+use platform::zone::Zone;
+
+/// What surrounds a context.
+#[derive(Clone)]
+pub struct Kit {
+    /// Links begin with this: `http://127.0.0.1:8080`.
+    pub base_url: Arc<str>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// The programme's time zone.
+    pub zone: Zone,
+    /// This process, in leases.
+    pub holder: Arc<str>,
+    /// Turned off only by the control run of a test.
+    pub remembers_keys: bool,
+}
+
+impl Kit {
+    /// What a funnel of this context needs.
+    #[must_use]
+    pub fn surroundings(&self, database: &Arc<Database>, log: &Arc<Log>) -> Surroundings {
+        Surroundings {
+            database: Arc::clone(database),
+            log: Arc::clone(log),
+            clock: Arc::clone(&self.clock),
+            zone: self.zone.clone(),
+            remembers_keys: self.remembers_keys,
+        }
+    }
+}
+
+/// The answer to a question between contexts: outside, whether it could be asked; inside, what the rule said.
+pub type Asked<'a, T, R> = BoxFuture<'a, Result<Result<T, R>>>;
+
+/// The month that a day is in.
+#[must_use]
+pub fn month_of(day: platform::zone::CivilDay) -> Month {
+    Month::new(day.0, day.1)
+}
+
+/// Only the operator, and services acting for the operator, may do this.
+///
+/// # Errors
+/// `Forbidden`.
+pub fn must_be_operator(caller: &Caller) -> Result<()> {
+    match caller.0.role {
+        Role::Operator | Role::Service => Ok(()),
+        Role::Merchant | Role::Member => Err(forbidden()),
+    }
+}
+
+/// The operator, or the member whom it is about.
+///
+/// # Errors
+/// `Forbidden`; a member is told the same about members that do not exist.
+pub fn must_concern(caller: &Caller, member_id: i64) -> Result<()> {
+    let Principal { role, owner_id, .. } = &*caller.0;
+    match role {
+        Role::Operator | Role::Service => Ok(()),
+        Role::Member if *owner_id == Some(member_id) => Ok(()),
+        Role::Member | Role::Merchant => Err(forbidden()),
+    }
+}
+
+fn forbidden() -> Error {
+    Error::new(ErrorKind::Forbidden, "auth.not_allowed", "this API key may not do that")
+}
+
+/// Something that `onepoint verify` found wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// Number of the row that it is about.
+    pub id: i64,
+    /// What is wrong with it.
+    pub what: String,
+}
+
+impl Finding {
+    /// What is wrong with row `id`.
+    pub fn of(id: i64, what: impl Into<String>) -> Self {
+        Self { id, what: what.into() }
+    }
+}
+
+/// What `onepoint verify` looked at, and what it found there.
+#[derive(Debug, Clone, Default)]
+pub struct Findings {
+    /// Every check with what it found; nothing found is good.
+    pub checks: Vec<(&'static str, Vec<Finding>)>,
+}
+
+impl Findings {
+    /// These checks, with nothing found yet.
+    #[must_use]
+    pub fn new(checks: &[&'static str]) -> Self {
+        Self { checks: checks.iter().map(|check| (*check, Vec::new())).collect() }
+    }
+
+    /// A check failed.
+    pub fn add(&mut self, check: &'static str, finding: Finding) {
+        match self.checks.iter_mut().find(|(name, _)| *name == check) {
+            Some((_, found)) => found.push(finding),
+            None => self.checks.push((check, vec![finding])),
+        }
+    }
+
+    /// Whether nothing was found.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.checks.iter().all(|(_, found)| found.is_empty())
+    }
+}

@@ -1,0 +1,122 @@
+//! Withdrawal: prepare, decide, confirm (SPEC section 4). Only member decides.
+//!
+//! Point is asked to prepare, synchronously and reversibly. The decision is one commit here, which also erases the
+//! personal data; from its event point forfeits and closes the account, and from point's event the withdrawal is
+//! done. So a confirm cannot be lost, and only the prepare depends on point answering now.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::member::WithdrawalStep;
+use platform::error::{Error, ErrorKind, Result};
+use platform::funnel::KeyStamp;
+use tokio::time::Instant;
+
+use super::store::{Answer, Command};
+use super::{Members, PointQuestions, unexpected};
+
+/// A withdrawal answers within this, done or not.
+const ANSWER_TIME: Duration = Duration::from_millis(645);
+/// How often the sender's task looks whether everything has followed. Looking works the same when another process
+/// does the following.
+const LOOK_EVERY: Duration = Duration::from_millis(3);
+/// A preparing withdrawal that is older than this has lost its driver, which would have given up by then.
+pub(super) const ABANDONED_MS: i64 = 1_500;
+
+/// Whether leaving waits for point (SPEC section 5, `withdrawal.mode`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WithdrawalMode {
+    /// Point has to prepare first (seeds 0 and 2).
+    Strict,
+    /// Decided at once, the rest follows (seed 1).
+    Deferred,
+}
+
+/// What became of a request to leave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Withdrawn {
+    /// Everything is done.
+    Done,
+    /// Decided; what remains follows by itself.
+    Following,
+}
+
+impl Members {
+    /// Lets a member go.
+    ///
+    /// # Errors
+    /// 404 when there is no such member; `Unavailable` when point cannot let the member go now, and nothing changed.
+    pub async fn withdraw(self: &Arc<Self>, member_id: i64, stamp: Option<KeyStamp>) -> Result<Withdrawn> {
+        let this = Arc::clone(self);
+        // A task of its own: a client that hangs up must not leave the saga half way for the sweeper.
+        let driven = tokio::spawn(async move { this.drive_withdrawal(member_id, stamp).await });
+        driven.await.map_err(|error| Error::internal("a withdrawal broke off").caused_by(error))?
+    }
+
+    async fn drive_withdrawal(&self, member_id: i64, stamp: Option<KeyStamp>) -> Result<Withdrawn> {
+        let deadline = Instant::now() + ANSWER_TIME;
+        let requested = self.funnel.ask(Command::RequestWithdrawal { member_id }, stamp).await?;
+        let attempt = match (self.step_of(member_id).await?, requested) {
+            (Some(WithdrawalStep::Preparing), Answer::Withdrawal { attempt }) => attempt,
+            (Some(WithdrawalStep::Withdrawing | WithdrawalStep::Done), _) => return self.wait_until_done(member_id, deadline).await,
+            // The key is of an attempt that came to nothing: this is a new one.
+            _ => match self.funnel.ask(Command::RequestWithdrawal { member_id }, None).await? {
+                Answer::Withdrawal { attempt } => attempt,
+                _ => return Err(unexpected()),
+            },
+        };
+        if self.mode == WithdrawalMode::Strict
+            && let Err(error) = self.point.prepare(member_id, attempt).await
+        {
+            let reason = error.code.to_string();
+            self.funnel.ask(Command::ReleaseWithdrawal { member_id, attempt, reason }, None).await?;
+            return Err(error);
+        }
+        match self.funnel.ask(Command::DecideWithdrawal { member_id, attempt }, None).await {
+            Ok(_) if self.mode == WithdrawalMode::Deferred => Ok(Withdrawn::Done),
+            Ok(_) => self.wait_until_done(member_id, deadline).await,
+            // Someone else who asked for the same withdrawal decided or released it first.
+            Err(error) if error.code == "member.withdrawal_over" => match self.step_of(member_id).await? {
+                Some(WithdrawalStep::Withdrawing | WithdrawalStep::Done) => self.wait_until_done(member_id, deadline).await,
+                _ => Err(cannot_leave_now()),
+            },
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn wait_until_done(&self, member_id: i64, deadline: Instant) -> Result<Withdrawn> {
+        loop {
+            if self.step_of(member_id).await? == Some(WithdrawalStep::Done) {
+                return Ok(Withdrawn::Done);
+            }
+            if Instant::now() >= deadline {
+                return Ok(Withdrawn::Following);
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    async fn step_of(&self, member_id: i64) -> Result<Option<WithdrawalStep>> {
+        let row = self.database.get(&super::store::WITHDRAWAL, member_id).await?;
+        Ok(row.and_then(|row| WithdrawalStep::from_name(row.text(2))))
+    }
+}
+
+impl PointQuestions {
+    async fn prepare(&self, member_id: i64, attempt: i64) -> Result<()> {
+        let question = || async {
+            self.delay.pass().await;
+            self.api.prepare_withdrawal(member_id, attempt).await
+        };
+        match self.guard.ask(question).await? {
+            Ok(_) => Ok(()),
+            // The attempt was released meanwhile, most likely by the sweeper.
+            Err(_) => Err(cannot_leave_now()),
+        }
+    }
+}
+
+fn cannot_leave_now() -> Error {
+    let message = "the withdrawal could not be completed now and nothing was changed; repeat it in a moment";
+    Error { retry_after_s: Some(1), ..Error::new(ErrorKind::Unavailable, "member.withdrawal_undone", message) }
+}

@@ -1,0 +1,98 @@
+//! My page: a read model of everything one member may see, built from the logs of member and point.
+//!
+//! There are no rules here, only folding: each page remembers the last event of each log that it took in, so what is
+//! delivered again or late changes nothing.
+
+pub mod http;
+mod reactions;
+mod store;
+
+use std::sync::Arc;
+
+use platform::consumer::Consumer;
+use platform::db::{Database, Session, Value};
+use platform::error::{Error, ErrorKind, Result};
+use platform::funnel::Funnel;
+use platform::guard::Guard;
+use platform::log::Log;
+use tokio::runtime::Handle;
+
+pub use store::{MIGRATIONS, PageView, PageWriter, clear, digest};
+
+use crate::kit::Kit;
+use crate::member::MemberApi;
+
+/// How my page asks member for contact data.
+pub struct ContactQuestions {
+    /// Member, in this process or another.
+    pub api: Arc<dyn MemberApi>,
+    /// Time limit, breaker, concurrency, retries.
+    pub guard: Guard,
+    /// Where the questions run, since consumers have threads of their own.
+    pub runtime: Handle,
+}
+
+/// The mypage context.
+pub struct Pages {
+    kit: Kit,
+    database: Arc<Database>,
+    /// Its write path, fed by consumers only.
+    pub funnel: Arc<Funnel<PageWriter>>,
+    contacts: Arc<ContactQuestions>,
+}
+
+impl Pages {
+    /// Opens the context on a migrated store.
+    ///
+    /// # Errors
+    /// `Unavailable` when the store cannot be reached.
+    pub fn open(kit: Kit, database: Arc<Database>, contacts: ContactQuestions) -> Result<Arc<Self>> {
+        let log = Log::new(Arc::clone(&database), &[]);
+        let funnel = Funnel::new(kit.surroundings(&database, &log), PageWriter)?;
+        Ok(Arc::new(Self { kit, database, funnel, contacts: Arc::new(contacts) }))
+    }
+
+    /// The consumer of member's log.
+    #[must_use]
+    pub fn follow_members(&self, log: Arc<Log>) -> Consumer<PageWriter> {
+        let contacts = Arc::clone(&self.contacts);
+        let react = Box::new(move |events: &[platform::log::Event]| reactions::on_member_events(&contacts, events));
+        Consumer::new(Arc::clone(&self.funnel), log, Arc::clone(&self.kit.clock), &self.kit.holder, react)
+    }
+
+    /// The consumer of point's log.
+    #[must_use]
+    pub fn follow_point(&self, log: Arc<Log>) -> Consumer<PageWriter> {
+        let react = Box::new(reactions::on_point_events);
+        Consumer::new(Arc::clone(&self.funnel), log, Arc::clone(&self.kit.clock), &self.kit.holder, react)
+    }
+
+    /// A member's page.
+    ///
+    /// # Errors
+    /// 404 when there is none, or the member is gone.
+    pub async fn page(&self, member_id: i64) -> Result<PageView> {
+        self.funnel.must_be_open()?;
+        let row = self.database.get(&store::PAGE, member_id).await?;
+        let unknown = || Error::new(ErrorKind::NotFound, "mypage.unknown", "there is no page of this member");
+        row.and_then(|row| PageView::read(row, &self.kit.zone)).ok_or_else(unknown)
+    }
+
+    /// Pages of members with a number above `after`.
+    ///
+    /// # Errors
+    /// `Unavailable` when the store cannot be reached.
+    pub async fn pages(&self, after: i64, limit: i64) -> Result<Vec<PageView>> {
+        self.funnel.must_be_open()?;
+        let rows = self.database.query(&store::list_sql(), &[Value::Int(after), Value::Int(limit)]).await?;
+        Ok(rows.into_iter().filter_map(|row| PageView::read(row, &self.kit.zone)).collect())
+    }
+
+    /// Throws the read model away, so that the consumers build it anew from the start of the logs.
+    ///
+    /// # Errors
+    /// `Unavailable` when the store cannot be reached.
+    pub fn start_over(&self) -> Result<()> {
+        self.funnel.with_session(|tx: &mut dyn Session| clear(tx))
+    }
+}

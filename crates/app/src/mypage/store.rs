@@ -1,0 +1,269 @@
+//! My page's table, and its side of the funnel.
+
+use std::collections::HashMap;
+
+use domain::member::MemberStatus;
+use platform::db::{Kind, Migration, Row, Session, Table, Value};
+use platform::error::Result;
+use platform::funnel::{Moment, Out, Writer};
+use platform::log;
+use platform::zone::Zone;
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+use utoipa::ToSchema;
+
+use crate::member::Contacts;
+use crate::point::EntryFacts;
+
+/// Entries that a page shows.
+const RECENT_ENTRIES: usize = 5;
+
+/// The schema of mypage.
+pub const MIGRATIONS: &[Migration] = &[Migration {
+    number: 5,
+    name: "mypage_pages",
+    sql: include_str!("../../../../migrations/0005_mypage_pages.sql"),
+    lives_with: 5,
+}];
+
+pub(super) static PAGE: Table = Table {
+    name: "page",
+    columns: &[
+        ("member_id", Kind::Int),
+        ("nickname", Kind::Text),
+        ("phone_no", Kind::Text),
+        ("member_status", Kind::Text),
+        ("remain_point", Kind::Int),
+        ("recent", Kind::Text),
+        ("member_sequence", Kind::Int),
+        ("point_sequence", Kind::Int),
+        ("gone", Kind::Int),
+    ],
+};
+
+pub(super) fn list_sql() -> String {
+    format!("SELECT {} FROM {} WHERE member_id > $1 AND gone = 0 AND member_sequence > 0 ORDER BY member_id LIMIT $2", PAGE.column_list(), PAGE.name)
+}
+
+/// Empties the read model and sets its consumers back to the start.
+///
+/// # Errors
+/// `Unavailable` when the store cannot be reached.
+pub fn clear(tx: &mut dyn Session) -> Result<()> {
+    tx.execute("DELETE FROM page", &[])?;
+    platform::consumer::forget_cursors(tx)
+}
+
+/// A digest over every page, for comparing a page model with one rebuilt from the logs.
+///
+/// # Errors
+/// `Unavailable` when the store cannot be reached.
+pub fn digest(session: &mut dyn Session) -> Result<String> {
+    let mut hasher = Sha256::new();
+    let mut after = 0;
+    let sql = format!("SELECT {} FROM {} WHERE member_id > $1 ORDER BY member_id LIMIT 5000", PAGE.column_list(), PAGE.name);
+    loop {
+        let rows = session.query(&sql, &[Value::Int(after)])?;
+        for row in &rows {
+            after = row.int(0);
+            hasher.update(format!("{row:?}"));
+        }
+        if rows.is_empty() {
+            let digest = hasher.finalize();
+            return Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect());
+        }
+    }
+}
+
+/// A page on the wire.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PageView {
+    /// The member number.
+    pub member_id: i64,
+    /// What the member wants to be called.
+    pub nickname: Option<String>,
+    /// As it was given.
+    pub phone_no: Option<String>,
+    /// `READY`, `NORMAL` or `ABNORMAL`.
+    #[schema(value_type = String)]
+    pub member_status: MemberStatus,
+    /// The balance in points.
+    pub remain_point: i64,
+    /// The last five movements, newest first.
+    pub recent_entries: Vec<RecentEntry>,
+}
+
+/// A movement on my page.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RecentEntry {
+    /// The entry's number.
+    pub entry_id: i64,
+    /// Why points moved.
+    pub kind: String,
+    /// Points, with sign.
+    pub amount: i64,
+    /// The balance after it.
+    pub balance_after: i64,
+    /// When, RFC 3339.
+    pub at: String,
+}
+
+impl PageView {
+    /// A page from its row; nothing for a member who is gone, or of whom only point has spoken so far.
+    pub(super) fn read(mut row: Row, zone: &Zone) -> Option<Self> {
+        if row.int(8) != 0 || row.int(6) == 0 {
+            return None;
+        }
+        Some(Self {
+            member_id: row.int(0),
+            nickname: row.take_text(1),
+            phone_no: row.take_text(2),
+            member_status: MemberStatus::from_name(row.text(3))?,
+            remain_point: row.int(4),
+            recent_entries: row.text(5).split(';').filter_map(|text| RecentEntry::read(text, zone)).collect(),
+        })
+    }
+}
+
+impl RecentEntry {
+    /// Kept as `id kind amount balance at`, because a page is written far more often than it is read.
+    fn read(text: &str, zone: &Zone) -> Option<Self> {
+        let mut parts = text.split(' ');
+        let mut next = || parts.next();
+        Some(Self {
+            entry_id: next()?.parse().ok()?,
+            kind: next()?.to_owned(),
+            amount: next()?.parse().ok()?,
+            balance_after: next()?.parse().ok()?,
+            at: zone.format(next()?.parse().ok()?),
+        })
+    }
+}
+
+/// A change of one page, from one event.
+pub struct Command {
+    pub(super) member_id: i64,
+    /// The event's sequence in its log.
+    pub(super) sequence: i64,
+    pub(super) change: Change,
+}
+
+/// What changes.
+pub enum Change {
+    /// Contact data and status.
+    Contacts { contacts: Contacts, status: MemberStatus },
+    /// The status.
+    Status(MemberStatus),
+    /// The member is gone.
+    Gone,
+    /// Points moved.
+    Entry { kind: &'static str, facts: EntryFacts, at_ms: i64 },
+}
+
+/// A page in a batch.
+#[derive(Default)]
+struct Page {
+    nickname: Option<String>,
+    phone_no: Option<String>,
+    member_status: String,
+    remain_point: i64,
+    recent: String,
+    member_sequence: i64,
+    point_sequence: i64,
+    gone: bool,
+    changed: bool,
+}
+
+impl Page {
+    fn read(mut row: Row) -> (i64, Self) {
+        let page = Self {
+            nickname: row.take_text(1),
+            phone_no: row.take_text(2),
+            member_status: row.take_text(3).unwrap_or_default(),
+            remain_point: row.int(4),
+            recent: row.take_text(5).unwrap_or_default(),
+            member_sequence: row.int(6),
+            point_sequence: row.int(7),
+            gone: row.int(8) != 0,
+            changed: false,
+        };
+        (row.int(0), page)
+    }
+
+    fn into_row(self, member_id: i64) -> Row {
+        Row(vec![
+            member_id.into(),
+            self.nickname.into(),
+            self.phone_no.into(),
+            self.member_status.into(),
+            self.remain_point.into(),
+            self.recent.into(),
+            self.member_sequence.into(),
+            self.point_sequence.into(),
+            i64::from(self.gone).into(),
+        ])
+    }
+
+    fn take(&mut self, sequence: i64, change: &Change) {
+        let seen = if matches!(change, Change::Entry { .. }) { &mut self.point_sequence } else { &mut self.member_sequence };
+        if self.gone || sequence <= *seen {
+            return;
+        }
+        *seen = sequence;
+        self.changed = true;
+        match change {
+            Change::Contacts { contacts, status } => {
+                self.nickname.clone_from(&contacts.nickname);
+                self.phone_no.clone_from(&contacts.phone_no);
+                status.name().clone_into(&mut self.member_status);
+            }
+            Change::Status(status) => status.name().clone_into(&mut self.member_status),
+            // Only the number stays, so that what comes late finds the member gone.
+            Change::Gone => *self = Self { gone: true, changed: true, member_sequence: sequence, ..Self::default() },
+            Change::Entry { kind, facts, at_ms } => {
+                self.remain_point = facts.balance_after;
+                let kept = self.recent.match_indices(';').nth(RECENT_ENTRIES - 2).map_or(self.recent.len(), |(end, _)| end + 1);
+                let kept = &self.recent[..kept];
+                self.recent = format!("{} {kind} {} {} {at_ms};{kept}", facts.entry_id, facts.amount, facts.balance_after);
+            }
+        }
+    }
+}
+
+/// My page's side of the funnel.
+pub struct PageWriter;
+
+/// What a batch works on.
+pub struct Loaded(HashMap<i64, Page>);
+
+impl Writer for PageWriter {
+    type Command = Command;
+    type Answer = ();
+    type Loaded = Loaded;
+
+    fn load(&mut self, tx: &mut dyn Session, commands: &[&Command], _moment: &Moment) -> Result<Loaded> {
+        let mut ids: Vec<i64> = commands.iter().map(|command| command.member_id).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let keys: Vec<Value> = ids.into_iter().map(Value::Int).collect();
+        Ok(Loaded(tx.lock_many(&PAGE, &keys)?.into_iter().map(Page::read).collect()))
+    }
+
+    fn decide(&mut self, loaded: &mut Loaded, command: &Command, _out: &mut Out<'_>) -> Result<()> {
+        loaded.0.entry(command.member_id).or_default().take(command.sequence, &command.change);
+        Ok(())
+    }
+
+    fn store(&mut self, tx: &mut dyn Session, loaded: Loaded) -> Result<()> {
+        let mut changed: Vec<(i64, Page)> = loaded.0.into_iter().filter(|(_, page)| page.changed).collect();
+        // In key order neighbouring pages share what is written.
+        changed.sort_unstable_by_key(|(member_id, _)| *member_id);
+        tx.upsert_many(&PAGE, changed.into_iter().map(|(member_id, page)| page.into_row(member_id)).collect())
+    }
+
+    fn recall(&self, _command: &Command, _event: &log::Event) -> Result<()> {
+        Ok(())
+    }
+}

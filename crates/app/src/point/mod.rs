@@ -1,0 +1,177 @@
+//! Points: the ledger. Accounts open when members join, close when they leave, and change only by entries.
+//!
+//! Use cases are the methods of [`Points`]; each is one command through the funnel or one read.
+
+mod chain;
+mod entry;
+pub mod http;
+mod inspect;
+mod reactions;
+mod store;
+
+use std::sync::Arc;
+
+use domain::point::Rejection;
+use platform::consumer::Consumer;
+use platform::db::{Database, Value};
+use platform::error::{Error, ErrorKind, Result};
+use platform::funnel::{Funnel, KeyStamp};
+use platform::log::Log;
+
+pub use entry::{EntryFacts, EntryView, PointEvent};
+pub use inspect::inspect;
+pub use store::{AccountView, Adjusted, MIGRATIONS, PointWriter, Policy, Transaction, TransactionKind};
+use store::{Answer, Command};
+
+use crate::kit::{Asked, Kit};
+
+/// What other contexts may ask point.
+pub trait PointApi: Send + Sync {
+    /// Makes the account refuse changes for this withdrawal attempt; how many points would be lost.
+    fn prepare_withdrawal(&self, member_id: i64, attempt: i64) -> Asked<'_, i64, Rejection>;
+}
+
+/// The point context.
+pub struct Points {
+    kit: Kit,
+    database: Arc<Database>,
+    /// Its write path.
+    pub funnel: Arc<Funnel<PointWriter>>,
+    /// Its log: events and entries.
+    pub log: Arc<Log>,
+}
+
+impl Points {
+    /// Opens the context on a migrated store.
+    ///
+    /// # Errors
+    /// `Unavailable` when the store cannot be reached.
+    pub fn open(kit: Kit, database: Arc<Database>, policy: Policy) -> Result<Arc<Self>> {
+        let log = Log::new(Arc::clone(&database), &[store::ENTRY_SOURCE]);
+        let funnel = Funnel::new(kit.surroundings(&database, &log), PointWriter::new(policy, kit.zone.clone()))?;
+        Ok(Arc::new(Self { kit, database, funnel, log }))
+    }
+
+    /// The consumer of member's log.
+    #[must_use]
+    pub fn follow_members(&self, members: Arc<Log>) -> Consumer<PointWriter> {
+        let react = Box::new(reactions::on_member_events);
+        Consumer::new(Arc::clone(&self.funnel), members, Arc::clone(&self.kit.clock), &self.kit.holder, react)
+    }
+
+    /// Earns points for a member.
+    ///
+    /// # Errors
+    /// 404 without an account, 409 when the rule refuses, 422 for an amount that cannot be moved.
+    pub async fn earn_points(&self, member_id: i64, transaction: Transaction, stamp: Option<KeyStamp>) -> Result<EntryView> {
+        self.transact(member_id, TransactionKind::Earn, transaction, stamp).await
+    }
+
+    /// Uses points of a member.
+    ///
+    /// # Errors
+    /// As [`Points::earn_points`]; `point.insufficient_points` when there are too few.
+    pub async fn use_points(&self, member_id: i64, transaction: Transaction, stamp: Option<KeyStamp>) -> Result<EntryView> {
+        self.transact(member_id, TransactionKind::Use, transaction, stamp).await
+    }
+
+    /// Changes a balance by a signed number of points.
+    ///
+    /// # Errors
+    /// As [`Points::earn_points`].
+    pub async fn adjust_points(&self, member_id: i64, transaction: Transaction, stamp: Option<KeyStamp>) -> Result<EntryView> {
+        self.transact(member_id, TransactionKind::Adjust, transaction, stamp).await
+    }
+
+    async fn transact(&self, member_id: i64, kind: TransactionKind, transaction: Transaction, stamp: Option<KeyStamp>) -> Result<EntryView> {
+        match self.funnel.ask(Command::Transact { member_id, kind, transaction }, stamp).await? {
+            Answer::Entry(entry) => Ok(entry),
+            _ => Err(unexpected()),
+        }
+    }
+
+    /// Seed 0's `PATCH /points/{id} requirePoint=±n`: a refusal is an answer.
+    ///
+    /// # Errors
+    /// 404 without an account, 422 for 0.
+    pub async fn request_adjustment(&self, member_id: i64, require_point: i64, reason: Option<String>, stamp: Option<KeyStamp>) -> Result<Adjusted> {
+        match self.funnel.ask(Command::RequestAdjustment { member_id, require_point, reason }, stamp).await? {
+            Answer::Adjusted(adjusted) => Ok(adjusted),
+            _ => Err(unexpected()),
+        }
+    }
+
+    /// A member's account.
+    ///
+    /// # Errors
+    /// 404 when there is none, or it is closed.
+    pub async fn account(&self, member_id: i64) -> Result<AccountView> {
+        self.must_run()?;
+        let row = self.database.get(&store::ACCOUNT, member_id).await?;
+        let view = row.and_then(|row| AccountView::read(&row, self.today()));
+        view.ok_or_else(account_unknown)
+    }
+
+    /// Accounts with a member number above `after`.
+    ///
+    /// # Errors
+    /// `Unavailable` when the store cannot be reached.
+    pub async fn accounts(&self, after: i64, limit: i64) -> Result<Vec<AccountView>> {
+        self.must_run()?;
+        let rows = self.database.query(&store::list_sql(), &[Value::Int(after), Value::Int(limit)]).await?;
+        Ok(rows.iter().filter_map(|row| AccountView::read(row, self.today())).collect())
+    }
+
+    /// One entry of a member.
+    ///
+    /// # Errors
+    /// 404 when there is none, or the account is closed.
+    pub async fn entry(&self, member_id: i64, entry_id: i64) -> Result<EntryView> {
+        self.account(member_id).await?;
+        let row = self.database.get(&store::ENTRY, entry_id).await?;
+        let entry = row.and_then(|row| EntryView::read(&row, &self.kit.zone)).filter(|entry| entry.member_id == member_id);
+        entry.ok_or_else(|| Error::new(ErrorKind::NotFound, "point.entry_unknown", "there is no such entry of this member"))
+    }
+
+    fn must_run(&self) -> Result<()> {
+        self.funnel.must_be_open()
+    }
+
+    fn today(&self) -> platform::zone::CivilDay {
+        self.kit.zone.day(self.kit.clock.now_ms())
+    }
+}
+
+impl PointApi for Points {
+    fn prepare_withdrawal(&self, member_id: i64, attempt: i64) -> Asked<'_, i64, Rejection> {
+        Box::pin(async move {
+            match self.funnel.ask(Command::PrepareWithdrawal { member_id, attempt }, None).await? {
+                Answer::Prepared(prepared) => Ok(prepared),
+                _ => Err(unexpected()),
+            }
+        })
+    }
+}
+
+fn account_unknown() -> Error {
+    Error::new(ErrorKind::NotFound, "point.account_unknown", "there is no point account of this member")
+}
+
+/// A refusal of the rules on the wire; `pointer` names the field with the amount.
+fn refusal(rejection: Rejection, pointer: &'static str) -> Error {
+    let (kind, message) = match rejection {
+        Rejection::AccountUnknown => return account_unknown(),
+        Rejection::InvalidAmount => (ErrorKind::Invalid, "an amount is 1 to 1,000,000,000,000 points; only an adjustment has a sign"),
+        Rejection::MemberNotNormal => (ErrorKind::Conflict, "only a member who is NORMAL can earn and use points"),
+        Rejection::AccountClosing => (ErrorKind::Conflict, "the member is leaving the programme; the account takes no changes"),
+        Rejection::InsufficientPoints => (ErrorKind::Conflict, "the member does not have that many points available"),
+        Rejection::BalanceTooLarge => (ErrorKind::Conflict, "the balance would become larger than 9,007,199,254,740,991 points"),
+        Rejection::AttemptOver => (ErrorKind::Conflict, "this withdrawal attempt is over"),
+    };
+    let error = Error::new(kind, format!("point.{}", rejection.reason()), message);
+    if kind == ErrorKind::Invalid { Error { pointer: Some(pointer.into()), ..error } } else { error }
+}
+
+fn unexpected() -> Error {
+    Error::internal("a command of point was answered with something else")
+}

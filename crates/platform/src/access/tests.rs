@@ -1,0 +1,86 @@
+//! Tests of the keys on an embedded store.
+
+use tempfile::TempDir;
+
+use super::*;
+use crate::db::{Durability, Location};
+
+fn open(folder: &TempDir) -> AccessKeys {
+    let place = Location::Sqlite(folder.path().join("access.sqlite"));
+    let database = Database::open("access", &place, Durability::Full).expect("the store opens");
+    AccessKeys::open(database).expect("the keys load")
+}
+
+fn folder() -> TempDir {
+    tempfile::tempdir().expect("a temporary folder")
+}
+
+#[test]
+fn a_key_is_known_by_its_whole_text_only() {
+    let folder = folder();
+    let keys = open(&folder);
+    assert!(!keys.has_keys());
+    let (key, text) = keys.create(Role::Member, Some(7), "  phone ", 1_000).expect("a key");
+    assert!(keys.has_keys());
+    assert_eq!(keys.find(&text), Some(Principal { role: Role::Member, owner_id: Some(7), id: key.id.clone() }));
+    let (_, other) = keys.create(Role::Operator, None, "console", 2_000).expect("a key");
+    let mixed = format!("{}{}", &text[..12], &other[12..]);
+    for wrong in ["", "op_", &text[..54], &mixed, &text.to_uppercase(), &key.id] {
+        assert_eq!(keys.find(wrong), None, "{wrong}");
+    }
+    let listed = keys.list().expect("a list");
+    assert_eq!(listed.iter().map(|key| key.label.as_str()).collect::<Vec<_>>(), ["phone", "console"]);
+    assert_eq!(listed[0], key);
+}
+
+#[test]
+fn the_key_itself_is_not_in_the_store() {
+    let folder = folder();
+    let (_, text) = open(&folder).create(Role::Service, None, "bus", 1).expect("a key");
+    let secret = &text[12..];
+    for file in std::fs::read_dir(folder.path()).expect("the folder") {
+        let bytes = std::fs::read(file.expect("an entry").path()).expect("a file");
+        assert!(!bytes.windows(secret.len()).any(|window| window == secret.as_bytes()));
+    }
+}
+
+#[tokio::test]
+async fn a_running_server_takes_up_what_the_command_line_does_to_the_same_store() {
+    let folder = folder();
+    let (server, console) = (open(&folder), open(&folder));
+    let (key, text) = console.create(Role::Operator, None, "console", 1_000).expect("a key");
+    assert_eq!(server.find(&text), None);
+    server.refresh().await.expect("a refresh");
+    assert!(server.find(&text).is_some());
+    let revoked = console.revoke(&key.id, 5_000).expect("revoked");
+    assert_eq!(revoked.revoked_at_ms, Some(5_000));
+    assert_eq!(console.find(&text), None);
+    server.refresh().await.expect("a refresh");
+    assert_eq!(server.find(&text), None);
+    assert!(!server.has_keys());
+    assert_eq!(console.revoke(&key.id, 9_000).expect("still revoked").revoked_at_ms, Some(5_000));
+    assert_eq!(console.revoke("nobody00", 9_000).expect_err("unknown").code, "access.no_such_key");
+}
+
+#[test]
+fn keys_outlive_the_process() {
+    let folder = folder();
+    let (_, text) = open(&folder).create(Role::Merchant, Some(3), "till", 1).expect("a key");
+    assert_eq!(open(&folder).find(&text).map(|principal| principal.owner_id), Some(Some(3)));
+}
+
+#[test]
+fn only_keys_of_members_and_merchants_have_an_owner() {
+    let folder = folder();
+    let keys = open(&folder);
+    for role in Role::ALL {
+        assert_eq!(Role::named(role.name()), Some(role));
+        assert_eq!(keys.create(role, Some(1), "x", 1).is_ok(), role.has_owner());
+        assert_eq!(keys.create(role, None, "x", 1).is_ok(), !role.has_owner());
+        assert!(keys.create(role, Some(0), "x", 1).is_err());
+    }
+    for label in ["", "   ", "a\nb", &"가".repeat(101)] {
+        assert!(keys.create(Role::Operator, None, label, 1).is_err(), "{label}");
+    }
+    assert!(keys.create(Role::Operator, None, &"가".repeat(100), 1).is_ok());
+}

@@ -1,0 +1,128 @@
+//! `bench compare`: echo and a profile by turns, so that whatever slows the machine for a while hits both alike.
+
+use serde::Serialize;
+
+use super::load::{Ending, Measured, Plan, run_load};
+use super::profile::Profile;
+use super::report::{Report, figure, median, rounded, verdict};
+use super::request::Keys;
+use super::target::Target;
+
+/// Before the first round each side runs so long, unmeasured: caches, allocator and CPU clock settle.
+const WARM_UP_S: u64 = 1;
+
+/// One echo run and the run of the profile right after it.
+#[derive(Debug, Serialize)]
+struct Round {
+    echo: Report,
+    profile: Report,
+    /// Requests/s of the profile ÷ requests/s of echo.
+    ratio: f64,
+}
+
+/// All rounds and their medians. CPU figures are microseconds per request.
+#[derive(Debug, Serialize)]
+struct Comparison {
+    profile: &'static str,
+    median_ratio: Option<f64>,
+    median_echo_requests_per_s: Option<f64>,
+    median_requests_per_s: Option<f64>,
+    echo_client_cpu_us: Option<f64>,
+    echo_server_cpu_us: Option<f64>,
+    client_cpu_us: Option<f64>,
+    server_cpu_us: Option<f64>,
+    errors: u64,
+    rounds: Vec<Round>,
+}
+
+/// Runs and prints the comparison. Stops at the first run that fails: figures of a failing server compare nothing.
+pub(super) async fn compare(target: &Target, plan: Plan, rounds: u32, keys: &Keys, json: bool) -> Result<(), String> {
+    let echo = Plan { profile: Profile::Echo, ..plan };
+    for side in [echo, plan] {
+        measure(target, Plan { seconds: WARM_UP_S, ..side }, keys).await?;
+    }
+    let mut done = Vec::new();
+    for number in 1..=rounds {
+        let round = one_round(target, echo, plan, keys).await?;
+        if !json {
+            print_round(number, &round);
+        }
+        done.push(round);
+    }
+    let comparison = Comparison::new(plan.profile.name(), done);
+    if json {
+        let text = serde_json::to_string(&comparison).map_err(|cause| format!("cannot write JSON: {cause}"))?;
+        println!("{text}");
+    } else {
+        println!("{}", comparison.text());
+    }
+    Ok(())
+}
+
+async fn one_round(target: &Target, echo: Plan, plan: Plan, keys: &Keys) -> Result<Round, String> {
+    let echo = Report::new(&measure(target, echo, keys).await?);
+    let profile = Report::new(&measure(target, plan, keys).await?);
+    let ratio = rounded(profile.requests_per_s / echo.requests_per_s.max(0.1), 4);
+    Ok(Round { echo, profile, ratio })
+}
+
+async fn measure(target: &Target, plan: Plan, keys: &Keys) -> Result<Measured, String> {
+    let measured = run_load(target, plan, keys, None).await?;
+    verdict(&measured).map_err(|cause| {
+        let hint = match (&measured.ending, plan.profile) {
+            (Ending::Complete, Profile::Echo) => " (is the server started with --set bench.echo=true?)",
+            _ => "",
+        };
+        format!("{}: {cause}{hint}\n{}", plan.profile.name(), measured.tally.samples.join("\n"))
+    })?;
+    Ok(measured)
+}
+
+fn print_round(number: u32, round: &Round) {
+    if number == 1 {
+        println!("round    echo req/s {:>15} req/s     ratio    p99 ms", round.profile.profile);
+    }
+    let Round { echo, profile, ratio } = round;
+    println!(
+        "{number:>5} {:>13.0} {:>21.0} {ratio:>9.3} {:>9.3}",
+        echo.requests_per_s, profile.requests_per_s, profile.p99_ms
+    );
+}
+
+impl Comparison {
+    fn new(profile: &'static str, rounds: Vec<Round>) -> Self {
+        let echo = |figure: fn(&Report) -> Option<f64>| {
+            median(rounds.iter().filter_map(|round| figure(&round.echo)).collect())
+        };
+        let measured = |figure: fn(&Report) -> Option<f64>| {
+            median(rounds.iter().filter_map(|round| figure(&round.profile)).collect())
+        };
+        Self {
+            profile,
+            median_ratio: median(rounds.iter().map(|round| round.ratio).collect()),
+            median_echo_requests_per_s: echo(|report| Some(report.requests_per_s)),
+            median_requests_per_s: measured(|report| Some(report.requests_per_s)),
+            echo_client_cpu_us: echo(|report| report.client_cpu_us),
+            echo_server_cpu_us: echo(|report| report.server_cpu_us),
+            client_cpu_us: measured(|report| report.client_cpu_us),
+            server_cpu_us: measured(|report| report.server_cpu_us),
+            errors: rounds.iter().map(|round| round.echo.errors + round.profile.errors).sum(),
+            rounds,
+        }
+    }
+
+    fn text(&self) -> String {
+        let unit = "µs/request";
+        format!(
+            "median ratio {}/echo: {}\n  {:<12} client CPU {:>18}   server CPU {:>18}\n  {:<12} client CPU {:>18}   server CPU {:>18}",
+            self.profile,
+            self.median_ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.3}")),
+            "echo",
+            figure(self.echo_client_cpu_us, unit),
+            figure(self.echo_server_cpu_us, unit),
+            self.profile,
+            figure(self.client_cpu_us, unit),
+            figure(self.server_cpu_us, unit),
+        )
+    }
+}

@@ -1,0 +1,64 @@
+//! The settings there are: one row each. The documentation and `onepoint config` are made from these rows.
+
+/// One setting.
+#[derive(Debug, Clone, Copy)]
+pub struct Setting {
+    /// Dotted name, as it stands in files and after `--set`.
+    pub key: &'static str,
+    /// What holds when nobody says otherwise.
+    pub default: &'static str,
+    /// Whether its value is never shown: it is a secret or, as a database URL may, has one in it.
+    pub secret: bool,
+    /// One line for people.
+    pub help: &'static str,
+}
+
+const fn row(key: &'static str, default: &'static str, help: &'static str) -> Setting {
+    Setting { key, default, secret: false, help }
+}
+
+const fn secret(key: &'static str, default: &'static str, help: &'static str) -> Setting {
+    Setting { key, default, secret: true, help }
+}
+
+/// Every setting, in the order in which they are shown.
+pub const SETTINGS: &[Setting] = &[
+    row("listen", "127.0.0.1:8080", "address and port of the public API and the pages"),
+    row("internal.listen", "", "address and port for questions of other processes; empty: none"),
+    row("data", "./onepoint-data", "folder of the SQLite files and the made secret"),
+    secret("database.url", "sqlite:", "sqlite: (files in the data folder), sqlite:FOLDER or postgres://user@host/name"),
+    secret("access.database.url", "", "database of the API keys; empty: as database.url"),
+    secret("member.database.url", "", "database of context member; empty: as database.url"),
+    secret("notification.database.url", "", "database of context notification; empty: as database.url"),
+    secret("point.database.url", "", "database of context point; empty: as database.url"),
+    secret("mypage.database.url", "", "database of context mypage; empty: as database.url"),
+    row("contexts", "", "contexts to run, with commas between; empty: all"),
+    row("http.base_url", "", "beginning of the links in answers; empty: made from listen"),
+    row("http.workers", "0", "threads that serve HTTP; 0: chosen from the number of cores"),
+    row("log.format", "auto", "auto (text on a terminal, otherwise json), text or json"),
+    row("log.level", "info", "error, warn, info, debug or trace; also info,hyper=warn"),
+    row("clock.now", "", "instant at which the clock starts, loopback only; empty: the machine's time"),
+    row("timezone", "Asia/Seoul", "time zone that days and months are counted in"),
+    row("points.welcome", "1000", "points given on joining"),
+    row("points.expiry_months", "60", "months after which points expire"),
+    row("welcome.again_after_days", "365", "days after a withdrawal before welcome points are given again"),
+    row("withdrawal.mode", "strict", "strict (refused while point does not answer) or deferred (done when it does)"),
+    row("notification.give_up_h", "24", "hours after which a message that cannot be sent is given up"),
+    row("notification.sender", "log", "what sends the messages: log"),
+    row("questions.point.time_limit_ms", "610", "milliseconds that a question to point may take"),
+    row("questions.member.time_limit_ms", "610", "milliseconds that a question to member may take"),
+    row("breaker.window_ms", "10000", "milliseconds that a circuit breaker looks back"),
+    row("breaker.min_calls", "3", "calls in that window before it judges"),
+    row("breaker.failure_rate_bp", "5000", "share of failures that opens it, in 1/100 percent"),
+    row("breaker.open_ms", "2000", "milliseconds that it stays open before it probes"),
+    secret("programme.secret", "", "key of page cursors and digests; empty: made once, kept in the data folder"),
+    row("bench.echo", "false", "opens POST /bench/echo, loopback only"),
+    row("bench.faults", "false", "lets load tests inject faults, loopback only"),
+    row("point.delay", "", "delay of questions to point, loopback only: 700ms or 450ms..680ms; empty: none"),
+    row("drain.grace_ms", "0", "milliseconds between /readyz saying 503 and the end of listening"),
+];
+
+/// The row of this key.
+pub fn find(key: &str) -> Option<&'static Setting> {
+    SETTINGS.iter().find(|setting| setting.key == key)
+}
