@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+pub use domain::kernel::MAX_AMOUNT;
 use domain::kernel::Month;
 use futures_util::future::BoxFuture;
 use platform::access::{Principal, Role};

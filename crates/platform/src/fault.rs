@@ -30,7 +30,9 @@ impl Delay {
             Some((low, high)) => millis(low).zip(millis(high)).filter(|(low, high)| low <= high),
             None => millis(text).map(|delay| (delay, delay)),
         };
-        let wrong = || Error::new(ErrorKind::Invalid, "config.delay", format!("'{text}' is no delay; write 450ms..680ms or 700ms"));
+        let wrong = || {
+            Error::new(ErrorKind::Invalid, "config.delay", format!("'{text}' is no delay; write 450ms..680ms or 700ms"))
+        };
         range.map(Some).ok_or_else(wrong)
     }
 

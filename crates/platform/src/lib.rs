@@ -14,5 +14,6 @@ pub mod guard;
 pub mod http;
 pub mod lease;
 pub mod log;
+pub mod telemetry;
 pub mod work;
 pub mod zone;

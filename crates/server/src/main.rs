@@ -1,2 +1,10 @@
-//! x
-fn main() {}
+//! The program `onepoint`.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use server::commands::{Cli, run};
+
+fn main() -> ExitCode {
+    run(&Cli::parse())
+}

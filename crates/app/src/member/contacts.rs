@@ -62,11 +62,25 @@ impl Contacts {
             Some(Value::Text(text)) => Some(text.clone()),
             _ => None,
         };
-        row.opt_int(14).is_none().then(|| Self { phone_no: text(1), nickname: text(2), name: text(3), email: text(4), address: text(5), login_id: text(6) })
+        row.opt_int(14).is_none().then(|| Self {
+            phone_no: text(1),
+            nickname: text(2),
+            name: text(3),
+            email: text(4),
+            address: text(5),
+            login_id: text(6),
+        })
     }
 
     pub(super) fn columns(self) -> [Value; 6] {
-        [self.phone_no.into(), self.nickname.into(), self.name.into(), self.email.into(), self.address.into(), self.login_id.into()]
+        [
+            self.phone_no.into(),
+            self.nickname.into(),
+            self.name.into(),
+            self.email.into(),
+            self.address.into(),
+            self.login_id.into(),
+        ]
     }
 
     /// Takes a change in; whether the phone number is another one now.

@@ -103,7 +103,11 @@ async fn join(State(members): State<Arc<Members>>, write: Write<MemberInput>) ->
 #[utoipa::path(get, path = "/members/{id}", operation_id = "showMember", tag = "members",
     params(("id" = i64, Path, description = "The member number")),
     responses((status = 200, body = MemberView), (status = 404, description = "No such member, or gone")))]
-async fn show_member(State(members): State<Arc<Members>>, PathId(member_id): PathId, caller: Caller) -> Result<Response<Body>> {
+async fn show_member(
+    State(members): State<Arc<Members>>,
+    PathId(member_id): PathId,
+    caller: Caller,
+) -> Result<Response<Body>> {
     must_concern(&caller, member_id)?;
     let member = members.member(member_id).await?;
     Item::new(&members.kit.base_url, MEMBERS, member_id, member).shown()
@@ -123,7 +127,11 @@ async fn list_members(State(members): State<Arc<Members>>, caller: Caller, page:
 #[utoipa::path(patch, path = "/members/{id}", operation_id = "changeContacts", tag = "members", request_body = MemberInput,
     params(("id" = i64, Path, description = "The member number")),
     responses((status = 200, body = MemberView), (status = 404, description = "No such member"), (status = 422, description = "A wrong value")))]
-async fn change_contacts(State(members): State<Arc<Members>>, PathId(member_id): PathId, write: Write<MemberInput>) -> Result<Response<Body>> {
+async fn change_contacts(
+    State(members): State<Arc<Members>>,
+    PathId(member_id): PathId,
+    write: Write<MemberInput>,
+) -> Result<Response<Body>> {
     must_concern(&write.caller, member_id)?;
     let (_, change) = write.body.read()?;
     let member = members.change_contacts(member_id, change, write.stamp).await?;
@@ -135,13 +143,18 @@ async fn change_contacts(State(members): State<Arc<Members>>, PathId(member_id):
     params(("id" = i64, Path, description = "The member number")),
     responses((status = 204, description = "Done"), (status = 202, description = "Decided; what remains follows, see Location"),
         (status = 404, description = "No such member"), (status = 503, description = "Point cannot be asked; nothing was changed")))]
-async fn withdraw(State(members): State<Arc<Members>>, PathId(member_id): PathId, write: Bodiless) -> Result<Response<Body>> {
+async fn withdraw(
+    State(members): State<Arc<Members>>,
+    PathId(member_id): PathId,
+    write: Bodiless,
+) -> Result<Response<Body>> {
     must_concern(&write.caller, member_id)?;
     let mut response = no_content();
     if members.withdraw(member_id, write.stamp).await? == Withdrawn::Following {
         *response.status_mut() = StatusCode::ACCEPTED;
         let location = format!("{}/withdrawals/{member_id}", members.kit.base_url);
-        let location = HeaderValue::try_from(location).map_err(|error| Error::internal("the base URL cannot stand in a header").caused_by(error))?;
+        let location = HeaderValue::try_from(location)
+            .map_err(|error| Error::internal("the base URL cannot stand in a header").caused_by(error))?;
         response.headers_mut().insert(LOCATION, location);
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
     }
@@ -152,7 +165,11 @@ async fn withdraw(State(members): State<Arc<Members>>, PathId(member_id): PathId
 #[utoipa::path(get, path = "/withdrawals/{id}", operation_id = "showWithdrawal", tag = "members",
     params(("id" = i64, Path, description = "The member number")),
     responses((status = 200, body = WithdrawalView), (status = 404, description = "None was ever asked for")))]
-async fn show_withdrawal(State(members): State<Arc<Members>>, PathId(member_id): PathId, caller: Caller) -> Result<Response<Body>> {
+async fn show_withdrawal(
+    State(members): State<Arc<Members>>,
+    PathId(member_id): PathId,
+    caller: Caller,
+) -> Result<Response<Body>> {
     must_concern(&caller, member_id)?;
     let withdrawal = members.withdrawal(member_id).await?;
     Item::new(&members.kit.base_url, WITHDRAWALS, member_id, withdrawal).shown()
@@ -162,8 +179,16 @@ async fn show_withdrawal(State(members): State<Arc<Members>>, PathId(member_id):
 #[utoipa::path(get, path = "/withdrawals", operation_id = "listWithdrawals", tag = "members",
     params(("limit" = Option<i64>, Query, description = "1 to 200, 20 by default"), ("after" = Option<String>, Query, description = "From the next link of an earlier page")),
     responses((status = 200, description = "A page of withdrawals")))]
-async fn list_withdrawals(State(members): State<Arc<Members>>, caller: Caller, page: PageQuery) -> Result<Response<Body>> {
+async fn list_withdrawals(
+    State(members): State<Arc<Members>>,
+    caller: Caller,
+    page: PageQuery,
+) -> Result<Response<Body>> {
     must_be_operator(&caller)?;
     let found = members.withdrawals(page.after, page.fetch()).await?;
-    page.show(&members.kit.base_url, WITHDRAWALS, found.into_iter().map(|withdrawal| (withdrawal.member_id, withdrawal)).collect())
+    page.show(
+        &members.kit.base_url,
+        WITHDRAWALS,
+        found.into_iter().map(|withdrawal| (withdrawal.member_id, withdrawal)).collect(),
+    )
 }

@@ -17,7 +17,8 @@ pub fn inspect(session: &mut dyn Session, now_ms: i64) -> Result<Findings> {
         findings.add("nothing personal of members who are gone", Finding::of(row.int(0), "contact data is left"));
     }
     // A minute is long after the sweeper and the consumers have had their turns.
-    let stuck = "SELECT member_id, step FROM withdrawal WHERE step IN ('PREPARING', 'WITHDRAWING') AND requested_at < $1";
+    let stuck =
+        "SELECT member_id, step FROM withdrawal WHERE step IN ('PREPARING', 'WITHDRAWING') AND requested_at < $1";
     for row in session.query(stuck, &[(now_ms - 60_000).into()])? {
         findings.add("no withdrawal stuck", Finding::of(row.int(0), format!("still {} after a minute", row.text(1))));
     }

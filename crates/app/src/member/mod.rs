@@ -25,8 +25,8 @@ use platform::log::Log;
 
 pub use contacts::{ContactChange, Contacts};
 pub use inspect::inspect;
-pub use store::{MIGRATIONS, MemberView, MemberWriter, Policy, WithdrawalView};
 use store::{Answer, Command};
+pub use store::{MIGRATIONS, MemberView, MemberWriter, Policy, WithdrawalView};
 pub use withdraw::{WithdrawalMode, Withdrawn};
 
 use crate::kit::Kit;
@@ -66,7 +66,13 @@ impl Members {
     ///
     /// # Errors
     /// `Unavailable` when the store cannot be reached.
-    pub fn open(kit: Kit, database: Arc<Database>, policy: Policy, mode: WithdrawalMode, point: PointQuestions) -> Result<Arc<Self>> {
+    pub fn open(
+        kit: Kit,
+        database: Arc<Database>,
+        policy: Policy,
+        mode: WithdrawalMode,
+        point: PointQuestions,
+    ) -> Result<Arc<Self>> {
         let log = Log::new(Arc::clone(&database), &[]);
         let again_after_ms = policy.again_after_ms;
         let funnel = Funnel::new(kit.surroundings(&database, &log), MemberWriter::new(policy))?;
@@ -85,7 +91,11 @@ impl Members {
         self.follow(log, reactions::on_point_events)
     }
 
-    fn follow(&self, log: Arc<Log>, react: fn(&[platform::log::Event]) -> Result<Vec<Command>>) -> Consumer<MemberWriter> {
+    fn follow(
+        &self,
+        log: Arc<Log>,
+        react: fn(&[platform::log::Event]) -> Result<Vec<Command>>,
+    ) -> Consumer<MemberWriter> {
         Consumer::new(Arc::clone(&self.funnel), log, Arc::clone(&self.kit.clock), &self.kit.holder, Box::new(react))
     }
 
@@ -99,9 +109,16 @@ impl Members {
     ///
     /// # Errors
     /// `member.number_taken` if the number is in use or was before.
-    pub async fn join(&self, member_id: Option<i64>, contacts: Contacts, stamp: Option<KeyStamp>) -> Result<MemberView> {
+    pub async fn join(
+        &self,
+        member_id: Option<i64>,
+        contacts: Contacts,
+        stamp: Option<KeyStamp>,
+    ) -> Result<MemberView> {
         match self.funnel.ask(Command::Join { member_id, contacts }, stamp).await? {
-            Answer::Joined { member_id, joined_at_ms, contacts } => Ok(MemberView::joined(member_id, joined_at_ms, contacts, &self.kit.zone)),
+            Answer::Joined { member_id, joined_at_ms, contacts } => {
+                Ok(MemberView::joined(member_id, joined_at_ms, contacts, &self.kit.zone))
+            }
             _ => Err(unexpected()),
         }
     }
@@ -110,7 +127,12 @@ impl Members {
     ///
     /// # Errors
     /// 404 when there is no such member.
-    pub async fn change_contacts(&self, member_id: i64, change: ContactChange, stamp: Option<KeyStamp>) -> Result<MemberView> {
+    pub async fn change_contacts(
+        &self,
+        member_id: i64,
+        change: ContactChange,
+        stamp: Option<KeyStamp>,
+    ) -> Result<MemberView> {
         self.funnel.ask(Command::ChangeContacts { member_id, change }, stamp).await?;
         self.member(member_id).await
     }
@@ -142,7 +164,8 @@ impl Members {
     pub async fn withdrawal(&self, member_id: i64) -> Result<WithdrawalView> {
         self.funnel.must_be_open()?;
         let row = self.database.get(&store::WITHDRAWAL, member_id).await?;
-        let unknown = || Error::new(ErrorKind::NotFound, "member.withdrawal_unknown", "there is no withdrawal of this member");
+        let unknown =
+            || Error::new(ErrorKind::NotFound, "member.withdrawal_unknown", "there is no withdrawal of this member");
         row.map(|row| WithdrawalView::read(&row, &self.kit.zone)).ok_or_else(unknown)
     }
 
@@ -184,24 +207,25 @@ impl MemberApi for Members {
     fn contacts(&self, member_ids: Vec<i64>) -> BoxFuture<'_, Result<HashMap<i64, Contacts>>> {
         Box::pin(async move {
             self.funnel.must_be_open()?;
-            let mut found = HashMap::with_capacity(member_ids.len());
-            for member_id in member_ids {
-                let row = self.database.get(&store::MEMBER, member_id).await?;
-                found.extend(row.and_then(|row| Contacts::read(&row)).map(|contacts| (member_id, contacts)));
-            }
-            Ok(found)
+            let rows = self.database.get_many(&store::MEMBER, &member_ids).await?;
+            Ok(rows.iter().filter_map(|row| Some((row.int(0), Contacts::read(row)?))).collect())
         })
     }
 }
 
 fn refusal(rejection: Rejection) -> Error {
     match rejection {
-        Rejection::NumberTaken => Error::new(ErrorKind::Conflict, "member.number_taken", "this member number is taken or was used before; choose another, or leave memberId out"),
+        Rejection::NumberTaken => Error::new(
+            ErrorKind::Conflict,
+            "member.number_taken",
+            "this member number is taken or was used before; choose another, or leave memberId out",
+        ),
         Rejection::MemberUnknown => Error::new(ErrorKind::NotFound, "member.unknown", "there is no such member"),
-        Rejection::AttemptOver => Error::new(ErrorKind::Conflict, "member.withdrawal_over", "this withdrawal attempt is over"),
+        Rejection::AttemptOver => {
+            Error::new(ErrorKind::Conflict, "member.withdrawal_over", "this withdrawal attempt is over")
+        }
     }
 }
-
 
 fn unexpected() -> Error {
     Error::internal("a command of member was answered with something else")

@@ -12,7 +12,11 @@ pub(super) fn on_notification_events(events: &[log::Event]) -> Result<Vec<Comman
     let mut commands = Vec::with_capacity(events.len());
     for event in events {
         if let NotificationEvent::MessageEnded { member_id, phone_revision, status, .. } = event.decode()? {
-            commands.push(Command::RecordDelivery { member_id, phone_revision, delivered: status == MessageStatus::Success });
+            commands.push(Command::RecordDelivery {
+                member_id,
+                phone_revision,
+                delivered: status == MessageStatus::Success,
+            });
         }
     }
     Ok(commands)

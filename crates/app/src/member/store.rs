@@ -60,11 +60,19 @@ pub(super) static WITHDRAWAL: Table = Table {
 static WELCOME: Table = Table { name: "welcome_given", columns: &[("phone_digest", Kind::Blob), ("at", Kind::Int)] };
 
 pub(super) fn list_members_sql() -> String {
-    format!("SELECT {} FROM {} WHERE member_id > $1 AND gone_at IS NULL ORDER BY member_id LIMIT $2", MEMBER.column_list(), MEMBER.name)
+    format!(
+        "SELECT {} FROM {} WHERE member_id > $1 AND gone_at IS NULL ORDER BY member_id LIMIT $2",
+        MEMBER.column_list(),
+        MEMBER.name
+    )
 }
 
 pub(super) fn list_withdrawals_sql() -> String {
-    format!("SELECT {} FROM {} WHERE member_id > $1 ORDER BY member_id LIMIT $2", WITHDRAWAL.column_list(), WITHDRAWAL.name)
+    format!(
+        "SELECT {} FROM {} WHERE member_id > $1 ORDER BY member_id LIMIT $2",
+        WITHDRAWAL.column_list(),
+        WITHDRAWAL.name
+    )
 }
 
 /// Withdrawals that have been preparing since before `before_ms`: member and attempt.
@@ -148,7 +156,18 @@ struct Slot {
 impl Slot {
     fn new(member_id: i64, contacts: Contacts, now_ms: i64) -> Self {
         let member = Member { member_id, status: MemberStatus::Ready, phone_revision: 0, sequence: 0 };
-        Self { member, contacts, joined_at: now_ms, gone_at: None, withdrawal: None, requested_at: 0, ended_at: None, reason: None, changed: false, withdrawal_changed: false }
+        Self {
+            member,
+            contacts,
+            joined_at: now_ms,
+            gone_at: None,
+            withdrawal: None,
+            requested_at: 0,
+            ended_at: None,
+            reason: None,
+            changed: false,
+            withdrawal_changed: false,
+        }
     }
 
     fn read(row: &Row) -> Self {
@@ -160,7 +179,8 @@ impl Slot {
 
     fn read_withdrawal(&mut self, row: &mut Row) {
         let step = WithdrawalStep::from_name(row.text(2)).unwrap_or(WithdrawalStep::Done);
-        self.withdrawal = Some(Withdrawal { member_id: row.int(0), attempt: row.int(1), step, forfeited_point: row.opt_int(3) });
+        self.withdrawal =
+            Some(Withdrawal { member_id: row.int(0), attempt: row.int(1), step, forfeited_point: row.opt_int(3) });
         self.requested_at = row.int(5);
         self.ended_at = row.opt_int(6);
         self.reason = row.take_text(7);
@@ -239,21 +259,31 @@ impl MemberWriter {
             let candidates = tx.next_ids("member_number", wanted - free.len())?;
             let keys: Vec<Value> = candidates.iter().copied().map(Value::Int).collect();
             let taken: HashSet<i64> = tx.load_many(&MEMBER, &keys)?.iter().map(|row| row.int(0)).collect();
-            free.extend(candidates.into_iter().filter(|id| !taken.contains(id) && !chosen.contains(id) && *id <= MAX_SAFE));
+            free.extend(
+                candidates.into_iter().filter(|id| !taken.contains(id) && !chosen.contains(id) && *id <= MAX_SAFE),
+            );
         }
         Ok(free)
     }
 
     /// When the phone numbers of these members were welcomed.
-    fn welcomes(&self, tx: &mut dyn Session, commands: &[&Command], slots: &HashMap<i64, Slot>) -> Result<HashMap<Vec<u8>, Option<i64>>> {
+    fn welcomes(
+        &self,
+        tx: &mut dyn Session,
+        commands: &[&Command],
+        slots: &HashMap<i64, Slot>,
+    ) -> Result<HashMap<Vec<u8>, Option<i64>>> {
         if self.policy.again_after_ms == 0 {
             return Ok(HashMap::new());
         }
         let digest = |command: &&Command| match command {
-            Command::RecordDelivery { member_id, delivered: true, .. } => slots.get(member_id).and_then(|slot| slot.contacts.phone_digest(&self.policy.secret)),
+            Command::RecordDelivery { member_id, delivered: true, .. } => {
+                slots.get(member_id).and_then(|slot| slot.contacts.phone_digest(&self.policy.secret))
+            }
             _ => None,
         };
-        let mut welcomed: HashMap<Vec<u8>, Option<i64>> = commands.iter().filter_map(digest).map(|digest| (digest, None)).collect();
+        let mut welcomed: HashMap<Vec<u8>, Option<i64>> =
+            commands.iter().filter_map(digest).map(|digest| (digest, None)).collect();
         let keys: Vec<Value> = welcomed.keys().cloned().map(Value::Blob).collect();
         for row in tx.load_many(&WELCOME, &keys)? {
             if let Some(digest) = row.blob(0) {
@@ -266,7 +296,10 @@ impl MemberWriter {
     fn join(loaded: &mut Loaded, chosen: Option<i64>, contacts: &Contacts, out: &mut Out<'_>) -> Result<Answer> {
         let member_id = match chosen {
             Some(member_id) => member_id,
-            None => loaded.free_numbers.pop_front().ok_or_else(|| Error::internal("too few member numbers were reserved"))?,
+            None => loaded
+                .free_numbers
+                .pop_front()
+                .ok_or_else(|| Error::internal("too few member numbers were reserved"))?,
         };
         let event = member::join(loaded.slots.contains_key(&member_id), member_id).map_err(refusal)?;
         let joined_at_ms = out.moment.now_ms;
@@ -276,22 +309,46 @@ impl MemberWriter {
         Ok(Answer::Joined { member_id, joined_at_ms, contacts: contacts.clone() })
     }
 
-    fn change_contacts(loaded: &mut Loaded, member_id: i64, change: &ContactChange, out: &mut Out<'_>) -> Result<Answer> {
-        let slot = loaded.slots.get_mut(&member_id).filter(|slot| slot.present().is_some()).ok_or_else(|| refusal(Rejection::MemberUnknown))?;
+    fn change_contacts(
+        loaded: &mut Loaded,
+        member_id: i64,
+        change: &ContactChange,
+        out: &mut Out<'_>,
+    ) -> Result<Answer> {
+        let slot = loaded
+            .slots
+            .get_mut(&member_id)
+            .filter(|slot| slot.present().is_some())
+            .ok_or_else(|| refusal(Rejection::MemberUnknown))?;
         let phone_changed = slot.contacts.change(change);
         let event = member::change_contacts(&slot.member, phone_changed);
         slot.record(&event, out)?;
         Ok(Answer::Taken)
     }
 
-    fn record_delivery(&self, loaded: &mut Loaded, member_id: i64, phone_revision: i64, delivered: bool, out: &mut Out<'_>) -> Result<Answer> {
-        let Some(slot) = loaded.slots.get_mut(&member_id).filter(|slot| slot.present().is_some()) else { return Ok(Answer::Taken) };
+    fn record_delivery(
+        &self,
+        loaded: &mut Loaded,
+        member_id: i64,
+        phone_revision: i64,
+        delivered: bool,
+        out: &mut Out<'_>,
+    ) -> Result<Answer> {
+        let Some(slot) = loaded.slots.get_mut(&member_id).filter(|slot| slot.present().is_some()) else {
+            return Ok(Answer::Taken);
+        };
         let digest = slot.contacts.phone_digest(&self.policy.secret);
         let last = digest.as_ref().and_then(|digest| loaded.welcomed.get(digest).copied().flatten());
         let welcome_due = last.is_none_or(|last| out.moment.now_ms - last >= self.policy.again_after_ms);
-        let Some(event) = member::record_delivery(&slot.member, &RecordDelivery { phone_revision, delivered, welcome_due }) else { return Ok(Answer::Taken) };
+        let Some(event) =
+            member::record_delivery(&slot.member, &RecordDelivery { phone_revision, delivered, welcome_due })
+        else {
+            return Ok(Answer::Taken);
+        };
         slot.record(&event, out)?;
-        if let (Event::StatusChanged { welcome: true, .. }, Some(digest), true) = (&event, digest, self.policy.again_after_ms > 0) {
+        if let (Event::StatusChanged { welcome: true, .. }, Some(digest), true) =
+            (&event, digest, self.policy.again_after_ms > 0)
+        {
             loaded.newly_welcomed.push(Row(vec![digest.clone().into(), out.moment.now_ms.into()]));
             loaded.welcomed.insert(digest, Some(out.moment.now_ms));
         }
@@ -308,7 +365,12 @@ impl MemberWriter {
     }
 
     /// A later step of a withdrawal; `None` from the rule means that it was taken before.
-    fn step(loaded: &mut Loaded, member_id: i64, out: &mut Out<'_>, rule: impl FnOnce(&Withdrawal) -> Result<Option<Event>, Rejection>) -> Result<Answer> {
+    fn step(
+        loaded: &mut Loaded,
+        member_id: i64,
+        out: &mut Out<'_>,
+        rule: impl FnOnce(&Withdrawal) -> Result<Option<Event>, Rejection>,
+    ) -> Result<Answer> {
         let slot = loaded.slots.get_mut(&member_id).ok_or_else(|| refusal(Rejection::MemberUnknown))?;
         let withdrawal = slot.withdrawal.as_ref().ok_or_else(|| refusal(Rejection::AttemptOver))?;
         if let Some(event) = rule(withdrawal).map_err(refusal)? {
@@ -318,7 +380,8 @@ impl MemberWriter {
     }
 
     fn release(loaded: &mut Loaded, member_id: i64, attempt: i64, reason: &str, out: &mut Out<'_>) -> Result<Answer> {
-        let answer = Self::step(loaded, member_id, out, |withdrawal| Ok(member::release_withdrawal(withdrawal, attempt)))?;
+        let answer =
+            Self::step(loaded, member_id, out, |withdrawal| Ok(member::release_withdrawal(withdrawal, attempt)))?;
         if let Some(slot) = loaded.slots.get_mut(&member_id).filter(|slot| slot.withdrawal_changed) {
             slot.reason = Some(reason.to_owned());
         }
@@ -354,16 +417,24 @@ impl Writer for MemberWriter {
         match command {
             Command::Join { member_id, contacts } => Self::join(loaded, *member_id, contacts, out),
             Command::ChangeContacts { member_id, change } => Self::change_contacts(loaded, *member_id, change, out),
-            Command::RecordDelivery { member_id, phone_revision, delivered } => self.record_delivery(loaded, *member_id, *phone_revision, *delivered, out),
+            Command::RecordDelivery { member_id, phone_revision, delivered } => {
+                self.record_delivery(loaded, *member_id, *phone_revision, *delivered, out)
+            }
             Command::RequestWithdrawal { member_id } => Self::request_withdrawal(loaded, *member_id, out),
-            Command::ReleaseWithdrawal { member_id, attempt, reason } => Self::release(loaded, *member_id, *attempt, reason, out),
-            Command::DecideWithdrawal { member_id, attempt } => Self::step(loaded, *member_id, out, |withdrawal| member::decide_withdrawal(withdrawal, *attempt).map(Some)),
+            Command::ReleaseWithdrawal { member_id, attempt, reason } => {
+                Self::release(loaded, *member_id, *attempt, reason, out)
+            }
+            Command::DecideWithdrawal { member_id, attempt } => Self::step(loaded, *member_id, out, |withdrawal| {
+                member::decide_withdrawal(withdrawal, *attempt).map(Some)
+            }),
             Command::CompleteWithdrawal { member_id, forfeited_point } => {
                 let known = loaded.slots.get(member_id).is_some_and(|slot| slot.withdrawal.is_some());
                 if !known {
                     return Ok(Answer::Taken);
                 }
-                Self::step(loaded, *member_id, out, |withdrawal| Ok(member::complete_withdrawal(withdrawal, *forfeited_point)))
+                Self::step(loaded, *member_id, out, |withdrawal| {
+                    Ok(member::complete_withdrawal(withdrawal, *forfeited_point))
+                })
             }
         }
     }
@@ -371,7 +442,10 @@ impl Writer for MemberWriter {
     fn store(&mut self, tx: &mut dyn Session, loaded: Loaded) -> Result<()> {
         let changed: Vec<Slot> = loaded.slots.into_values().filter(|slot| slot.changed).collect();
         tx.upsert_many(&MEMBER, changed.iter().map(Slot::member_row).collect())?;
-        tx.upsert_many(&WITHDRAWAL, changed.iter().filter(|slot| slot.withdrawal_changed).filter_map(Slot::withdrawal_row).collect())?;
+        tx.upsert_many(
+            &WITHDRAWAL,
+            changed.iter().filter(|slot| slot.withdrawal_changed).filter_map(Slot::withdrawal_row).collect(),
+        )?;
         tx.upsert_many(&WELCOME, loaded.newly_welcomed)
     }
 
@@ -380,8 +454,12 @@ impl Writer for MemberWriter {
             (_, "done") | (Command::ChangeContacts { .. }, _) => Ok(Answer::Taken),
             _ => match (command, event.decode()?) {
                 // The same body came with the same key, so it holds what was written; the store need not keep it.
-                (Command::Join { contacts, .. }, Event::MemberJoined { member_id, .. }) => Ok(Answer::Joined { member_id, joined_at_ms: event.at_ms, contacts: contacts.clone() }),
-                (Command::RequestWithdrawal { .. }, Event::WithdrawalRequested { attempt, .. }) => Ok(Answer::Withdrawal { attempt }),
+                (Command::Join { contacts, .. }, Event::MemberJoined { member_id, .. }) => {
+                    Ok(Answer::Joined { member_id, joined_at_ms: event.at_ms, contacts: contacts.clone() })
+                }
+                (Command::RequestWithdrawal { .. }, Event::WithdrawalRequested { attempt, .. }) => {
+                    Ok(Answer::Withdrawal { attempt })
+                }
                 _ => Err(Error::internal("a remembered answer belongs to another command")),
             },
         }

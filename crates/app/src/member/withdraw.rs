@@ -58,7 +58,9 @@ impl Members {
         let requested = self.funnel.ask(Command::RequestWithdrawal { member_id }, stamp).await?;
         let attempt = match (self.step_of(member_id).await?, requested) {
             (Some(WithdrawalStep::Preparing), Answer::Withdrawal { attempt }) => attempt,
-            (Some(WithdrawalStep::Withdrawing | WithdrawalStep::Done), _) => return self.wait_until_done(member_id, deadline).await,
+            (Some(WithdrawalStep::Withdrawing | WithdrawalStep::Done), _) => {
+                return self.wait_until_done(member_id, deadline).await;
+            }
             // The key is of an attempt that came to nothing: this is a new one.
             _ => match self.funnel.ask(Command::RequestWithdrawal { member_id }, None).await? {
                 Answer::Withdrawal { attempt } => attempt,
@@ -77,7 +79,9 @@ impl Members {
             Ok(_) => self.wait_until_done(member_id, deadline).await,
             // Someone else who asked for the same withdrawal decided or released it first.
             Err(error) if error.code == "member.withdrawal_over" => match self.step_of(member_id).await? {
-                Some(WithdrawalStep::Withdrawing | WithdrawalStep::Done) => self.wait_until_done(member_id, deadline).await,
+                Some(WithdrawalStep::Withdrawing | WithdrawalStep::Done) => {
+                    self.wait_until_done(member_id, deadline).await
+                }
                 _ => Err(cannot_leave_now()),
             },
             Err(error) => Err(error),

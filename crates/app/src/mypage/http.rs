@@ -28,7 +28,11 @@ pub fn routes(pages: Arc<Pages>) -> OpenApiRouter {
 #[utoipa::path(get, path = "/mypages/{id}", operation_id = "showPage", tag = "mypages",
     params(("id" = i64, Path, description = "The member number")),
     responses((status = 200, body = PageView), (status = 404, description = "No such member, or gone")))]
-async fn show_page(State(pages): State<Arc<Pages>>, PathId(member_id): PathId, caller: Caller) -> Result<Response<Body>> {
+async fn show_page(
+    State(pages): State<Arc<Pages>>,
+    PathId(member_id): PathId,
+    caller: Caller,
+) -> Result<Response<Body>> {
     must_concern(&caller, member_id)?;
     let page = pages.page(member_id).await?;
     Item::new(&pages.kit.base_url, MYPAGES, member_id, page).shown()

@@ -10,14 +10,14 @@ mod store;
 use std::sync::Arc;
 
 use platform::consumer::Consumer;
-use platform::db::{Database, Session, Value};
+use platform::db::{Database, Value};
 use platform::error::{Error, ErrorKind, Result};
 use platform::funnel::Funnel;
 use platform::guard::Guard;
 use platform::log::Log;
 use tokio::runtime::Handle;
 
-pub use store::{MIGRATIONS, PageView, PageWriter, clear, digest};
+pub use store::{MIGRATIONS, PageView, PageWriter};
 
 use crate::kit::Kit;
 use crate::member::MemberApi;
@@ -88,11 +88,19 @@ impl Pages {
         Ok(rows.into_iter().filter_map(|row| PageView::read(row, &self.kit.zone)).collect())
     }
 
+    /// A digest over every page.
+    ///
+    /// # Errors
+    /// `Unavailable` when the store cannot be reached.
+    pub fn digest(&self) -> Result<String> {
+        store::digest(&mut *self.database.read_session()?)
+    }
+
     /// Throws the read model away, so that the consumers build it anew from the start of the logs.
     ///
     /// # Errors
     /// `Unavailable` when the store cannot be reached.
     pub fn start_over(&self) -> Result<()> {
-        self.funnel.with_session(|tx: &mut dyn Session| clear(tx))
+        self.funnel.with_session(store::clear)
     }
 }

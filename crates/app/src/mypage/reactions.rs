@@ -13,7 +13,8 @@ use crate::point::PointEvent;
 
 /// Turns events of member into changes of pages, with the contact data that member gives for them.
 pub(super) fn on_member_events(questions: &ContactQuestions, events: &[log::Event]) -> Result<Vec<Command>> {
-    let decoded: Vec<(i64, Event)> = events.iter().map(|event| Ok((event.sequence, event.decode()?))).collect::<Result<_>>()?;
+    let decoded: Vec<(i64, Event)> =
+        events.iter().map(|event| Ok((event.sequence, event.decode()?))).collect::<Result<_>>()?;
     let wanted: Vec<i64> = decoded.iter().filter_map(|(_, event)| wants_contacts(event)).collect();
     let contacts = if wanted.is_empty() {
         HashMap::new()
@@ -34,11 +35,17 @@ fn on_member_event(event: &Event, sequence: i64, contacts: &HashMap<i64, Contact
     // A member who is gone by now has no contact data; the page is about to go too.
     let known = |member_id| contacts.get(&member_id).cloned().unwrap_or_default();
     let (member_id, change) = match *event {
-        Event::MemberJoined { member_id, .. } => (member_id, Change::Contacts { contacts: known(member_id), status: MemberStatus::Ready }),
-        Event::ContactsChanged { member_id, status, .. } => (member_id, Change::Contacts { contacts: known(member_id), status }),
+        Event::MemberJoined { member_id, .. } => {
+            (member_id, Change::Contacts { contacts: known(member_id), status: MemberStatus::Ready })
+        }
+        Event::ContactsChanged { member_id, status, .. } => {
+            (member_id, Change::Contacts { contacts: known(member_id), status })
+        }
         Event::StatusChanged { member_id, status, .. } => (member_id, Change::Status(status)),
         Event::MemberWithdrawn { member_id, .. } => (member_id, Change::Gone),
-        Event::WithdrawalRequested { .. } | Event::WithdrawalReleased { .. } | Event::WithdrawalCompleted { .. } => return None,
+        Event::WithdrawalRequested { .. } | Event::WithdrawalReleased { .. } | Event::WithdrawalCompleted { .. } => {
+            return None;
+        }
     };
     Some(Command { member_id, sequence, change })
 }

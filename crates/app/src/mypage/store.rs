@@ -42,14 +42,18 @@ pub(super) static PAGE: Table = Table {
 };
 
 pub(super) fn list_sql() -> String {
-    format!("SELECT {} FROM {} WHERE member_id > $1 AND gone = 0 AND member_sequence > 0 ORDER BY member_id LIMIT $2", PAGE.column_list(), PAGE.name)
+    format!(
+        "SELECT {} FROM {} WHERE member_id > $1 AND gone = 0 AND member_sequence > 0 ORDER BY member_id LIMIT $2",
+        PAGE.column_list(),
+        PAGE.name
+    )
 }
 
 /// Empties the read model and sets its consumers back to the start.
 ///
 /// # Errors
 /// `Unavailable` when the store cannot be reached.
-pub fn clear(tx: &mut dyn Session) -> Result<()> {
+pub(super) fn clear(tx: &mut dyn Session) -> Result<()> {
     tx.execute("DELETE FROM page", &[])?;
     platform::consumer::forget_cursors(tx)
 }
@@ -58,10 +62,11 @@ pub fn clear(tx: &mut dyn Session) -> Result<()> {
 ///
 /// # Errors
 /// `Unavailable` when the store cannot be reached.
-pub fn digest(session: &mut dyn Session) -> Result<String> {
+pub(super) fn digest(session: &mut dyn Session) -> Result<String> {
     let mut hasher = Sha256::new();
     let mut after = 0;
-    let sql = format!("SELECT {} FROM {} WHERE member_id > $1 ORDER BY member_id LIMIT 5000", PAGE.column_list(), PAGE.name);
+    let sql =
+        format!("SELECT {} FROM {} WHERE member_id > $1 ORDER BY member_id LIMIT 5000", PAGE.column_list(), PAGE.name);
     loop {
         let rows = session.query(&sql, &[Value::Int(after)])?;
         for row in &rows {
@@ -207,7 +212,8 @@ impl Page {
     }
 
     fn take(&mut self, sequence: i64, change: &Change) {
-        let seen = if matches!(change, Change::Entry { .. }) { &mut self.point_sequence } else { &mut self.member_sequence };
+        let seen =
+            if matches!(change, Change::Entry { .. }) { &mut self.point_sequence } else { &mut self.member_sequence };
         if self.gone || sequence <= *seen {
             return;
         }
@@ -224,9 +230,14 @@ impl Page {
             Change::Gone => *self = Self { gone: true, changed: true, member_sequence: sequence, ..Self::default() },
             Change::Entry { kind, facts, at_ms } => {
                 self.remain_point = facts.balance_after;
-                let kept = self.recent.match_indices(';').nth(RECENT_ENTRIES - 2).map_or(self.recent.len(), |(end, _)| end + 1);
+                let kept = self
+                    .recent
+                    .match_indices(';')
+                    .nth(RECENT_ENTRIES - 2)
+                    .map_or(self.recent.len(), |(end, _)| end + 1);
                 let kept = &self.recent[..kept];
-                self.recent = format!("{} {kind} {} {} {at_ms};{kept}", facts.entry_id, facts.amount, facts.balance_after);
+                self.recent =
+                    format!("{} {kind} {} {} {at_ms};{kept}", facts.entry_id, facts.amount, facts.balance_after);
             }
         }
     }

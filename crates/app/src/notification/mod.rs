@@ -53,7 +53,13 @@ impl Notifications {
     ///
     /// # Errors
     /// `Unavailable` when the store cannot be reached.
-    pub fn open(kit: Kit, database: Arc<Database>, policy: Policy, members: MemberQuestions, notifier: Box<dyn Notifier>) -> Result<Arc<Self>> {
+    pub fn open(
+        kit: Kit,
+        database: Arc<Database>,
+        policy: Policy,
+        members: MemberQuestions,
+        notifier: Box<dyn Notifier>,
+    ) -> Result<Arc<Self>> {
         let log = Log::new(Arc::clone(&database), &[]);
         let funnel = Funnel::new(kit.surroundings(&database, &log), NotificationWriter::new(policy))?;
         Ok(Arc::new(Self { kit, database, funnel, log, members, notifier }))

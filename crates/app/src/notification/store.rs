@@ -54,7 +54,14 @@ pub(super) struct Job {
 pub(super) fn due_messages(session: &mut dyn Session, now_ms: i64, limit: i64) -> Result<Vec<Job>> {
     let sql = "SELECT message_id, member_id, kind FROM message WHERE status = 'READY' AND due_at <= $1 ORDER BY due_at LIMIT $2";
     let rows = session.query(sql, &[now_ms.into(), limit.into()])?;
-    Ok(rows.into_iter().map(|mut row| Job { message_id: row.int(0), member_id: row.int(1), kind: row.take_text(2).unwrap_or_default() }).collect())
+    Ok(rows
+        .into_iter()
+        .map(|mut row| Job {
+            message_id: row.int(0),
+            member_id: row.int(1),
+            kind: row.take_text(2).unwrap_or_default(),
+        })
+        .collect())
 }
 
 /// The programme's settings that concern messages.
@@ -95,7 +102,13 @@ pub struct MessageView {
 impl MessageView {
     pub(super) fn read(row: &Row, zone: &Zone) -> Self {
         let message = Message::read(row);
-        Self { message_id: message.message_id, member_id: message.member_id, kind: message.kind, message_status: message.status, at: zone.format(message.at) }
+        Self {
+            message_id: message.message_id,
+            member_id: message.member_id,
+            kind: message.kind,
+            message_status: message.status,
+            at: zone.format(message.at),
+        }
     }
 }
 
@@ -175,16 +188,31 @@ impl NotificationWriter {
     }
 
     fn request(loaded: &mut Loaded, member_id: i64, phone_revision: i64, kind: &str, out: &mut Out<'_>) -> Result<()> {
-        let message_id = loaded.numbers.next().ok_or_else(|| Error::internal("too few message numbers were reserved"))?;
+        let message_id =
+            loaded.numbers.next().ok_or_else(|| Error::internal("too few message numbers were reserved"))?;
         let at = out.moment.now_ms;
-        let message = Message { message_id, member_id, kind: kind.to_owned(), status: MessageStatus::Ready, phone_revision, attempts: 0, due_at: at, at, ended_at: None };
+        let message = Message {
+            message_id,
+            member_id,
+            kind: kind.to_owned(),
+            status: MessageStatus::Ready,
+            phone_revision,
+            attempts: 0,
+            due_at: at,
+            at,
+            ended_at: None,
+        };
         loaded.fresh.push(message.into_row());
         out.emit(message_id, 1, &Event::MessageRequested { message_id, member_id, phone_revision }).map(|_| ())
     }
 
     fn record_attempt(&self, loaded: &mut Loaded, message_id: i64, attempt: Attempt, out: &mut Out<'_>) -> Result<()> {
         // A message that has ended stays as it is, whatever a slow second worker says.
-        let Some(message) = loaded.messages.get_mut(&message_id).filter(|message| message.status == MessageStatus::Ready) else { return Ok(()) };
+        let Some(message) =
+            loaded.messages.get_mut(&message_id).filter(|message| message.status == MessageStatus::Ready)
+        else {
+            return Ok(());
+        };
         let now_ms = out.moment.now_ms;
         let verdict = judge_attempt(attempt, message.attempts, now_ms - message.at, self.policy.give_up_ms);
         message.attempts += 1;
@@ -198,7 +226,8 @@ impl NotificationWriter {
                 message.status = status;
                 message.ended_at = Some(now_ms);
                 let Message { member_id, phone_revision, .. } = *message;
-                out.emit(message_id, 2, &Event::MessageEnded { message_id, member_id, phone_revision, status }).map(|_| ())
+                out.emit(message_id, 2, &Event::MessageEnded { message_id, member_id, phone_revision, status })
+                    .map(|_| ())
             }
         }
     }
@@ -258,16 +287,22 @@ impl Writer for NotificationWriter {
             Command::ForgetRecipient { member_id, member_sequence } => {
                 Self::follow(loaded, *member_id, *member_sequence, true);
             }
-            Command::RecordAttempt { message_id, attempt } => self.record_attempt(loaded, *message_id, *attempt, out)?,
+            Command::RecordAttempt { message_id, attempt } => {
+                self.record_attempt(loaded, *message_id, *attempt, out)?
+            }
         }
         Ok(())
     }
 
     fn store(&mut self, tx: &mut dyn Session, mut loaded: Loaded) -> Result<()> {
         tx.insert_many(&MESSAGE, loaded.fresh)?;
-        let changed = loaded.changed_messages.iter().filter_map(|id| loaded.messages.remove(id)).map(Message::into_row).collect();
+        let changed =
+            loaded.changed_messages.iter().filter_map(|id| loaded.messages.remove(id)).map(Message::into_row).collect();
         tx.upsert_many(&MESSAGE, changed)?;
-        let recipients = loaded.changed_recipients.into_iter().map(|(id, (sequence, gone))| Row(vec![id.into(), sequence.into(), i64::from(gone).into()]));
+        let recipients = loaded
+            .changed_recipients
+            .into_iter()
+            .map(|(id, (sequence, gone))| Row(vec![id.into(), sequence.into(), i64::from(gone).into()]));
         tx.upsert_many(&RECIPIENT, recipients.collect())
     }
 

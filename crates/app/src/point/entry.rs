@@ -41,7 +41,8 @@ impl EntryRow {
     /// Columns in the order of the table, with its link and stamp.
     pub(super) fn into_row(self, link: &[u8; 32], [key, digest]: [Value; 2]) -> Row {
         let (debit, credit) = self.kind.postings(self.amount);
-        let (reference_type, reference_id) = self.reference.map_or((None, None), |reference| (Some(reference.kind), Some(reference.id)));
+        let (reference_type, reference_id) =
+            self.reference.map_or((None, None), |reference| (Some(reference.kind), Some(reference.id)));
         Row(vec![
             self.position.into(),
             self.member_id.into(),

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::Response;
-use axum::body::Body;
 use domain::point::Reference;
 use platform::error::{Error, Result};
 use platform::http::hal::{Item, Place};
@@ -18,9 +18,9 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::Points;
 use super::entry::EntryView;
 use super::store::{AccountView, Adjusted, Transaction};
-use super::Points;
 use crate::kit::{must_be_operator, must_concern};
 
 const POINTS: Place = Place { collection: "points", name: "point" };
@@ -40,7 +40,11 @@ pub fn routes(points: Arc<Points>) -> OpenApiRouter {
 #[utoipa::path(get, path = "/points/{id}", operation_id = "showPoints", tag = "points",
     params(("id" = i64, Path, description = "The member number")),
     responses((status = 200, body = AccountView), (status = 404, description = "No account, or the member is gone")))]
-async fn show_points(State(points): State<Arc<Points>>, PathId(member_id): PathId, caller: Caller) -> Result<Response<Body>> {
+async fn show_points(
+    State(points): State<Arc<Points>>,
+    PathId(member_id): PathId,
+    caller: Caller,
+) -> Result<Response<Body>> {
     must_concern(&caller, member_id)?;
     let account = points.account(member_id).await?;
     Item::new(&points.kit.base_url, POINTS, member_id, account).shown()
@@ -79,7 +83,11 @@ struct ChangePoints {
 #[utoipa::path(patch, path = "/points/{id}", operation_id = "changePoints", tag = "points", request_body = ChangePoints,
     params(("id" = i64, Path, description = "The member number")),
     responses((status = 200, body = Adjusted), (status = 404, description = "No account"), (status = 422, description = "0 or no whole number")))]
-async fn change_points(State(points): State<Arc<Points>>, PathId(member_id): PathId, write: Write<ChangePoints>) -> Result<Response<Body>> {
+async fn change_points(
+    State(points): State<Arc<Points>>,
+    PathId(member_id): PathId,
+    write: Write<ChangePoints>,
+) -> Result<Response<Body>> {
     must_be_operator(&write.caller)?;
     let ChangePoints { require_point: Whole(require_point), reason, .. } = write.body;
     must_be_short(reason.as_deref())?;
@@ -131,7 +139,11 @@ enum ReferenceId {
 #[utoipa::path(post, path = "/points/{id}/transactions", operation_id = "createTransaction", tag = "points", request_body = CreateTransaction,
     params(("id" = i64, Path, description = "The member number")),
     responses((status = 201, body = EntryView), (status = 404, description = "No account"), (status = 409, description = "Refused by a rule"), (status = 422, description = "A wrong value")))]
-async fn create_transaction(State(points): State<Arc<Points>>, PathId(member_id): PathId, write: Write<CreateTransaction>) -> Result<Response<Body>> {
+async fn create_transaction(
+    State(points): State<Arc<Points>>,
+    PathId(member_id): PathId,
+    write: Write<CreateTransaction>,
+) -> Result<Response<Body>> {
     must_be_operator(&write.caller)?;
     let kind = write.body.kind;
     let (transaction, stamp) = (write.body.read()?, write.stamp);
@@ -147,7 +159,11 @@ async fn create_transaction(State(points): State<Arc<Points>>, PathId(member_id)
 #[utoipa::path(get, path = "/points/{id}/entries/{entryId}", operation_id = "showEntry", tag = "points",
     params(("id" = i64, Path, description = "The member number"), ("entryId" = i64, Path, description = "The entry's number")),
     responses((status = 200, body = EntryView), (status = 404, description = "No such entry of this member")))]
-async fn show_entry(State(points): State<Arc<Points>>, Path((member, entry)): Path<(String, String)>, caller: Caller) -> Result<Response<Body>> {
+async fn show_entry(
+    State(points): State<Arc<Points>>,
+    Path((member, entry)): Path<(String, String)>,
+    caller: Caller,
+) -> Result<Response<Body>> {
     let (member_id, entry_id) = (parse_whole(&member).unwrap_or(0), parse_whole(&entry).unwrap_or(0));
     must_concern(&caller, member_id)?;
     let entry = points.entry(member_id, entry_id).await?;
@@ -180,7 +196,9 @@ impl CreateTransaction {
 
 fn must_be_short(reason: Option<&str>) -> Result<()> {
     match reason {
-        Some(text) if text.chars().count() > REASON_CHARS => Err(Error::invalid("/reason", "a reason has at most 200 characters")),
+        Some(text) if text.chars().count() > REASON_CHARS => {
+            Err(Error::invalid("/reason", "a reason has at most 200 characters"))
+        }
         _ => Ok(()),
     }
 }

@@ -25,12 +25,22 @@ struct Fold {
 /// # Errors
 /// `Unavailable` when the store cannot be reached.
 pub fn inspect(session: &mut dyn Session, progress: &mut dyn FnMut(u64)) -> Result<Findings> {
-    let mut findings = Findings::new(&["balance = sum of entries", "balance = sum of lots", "no figure below zero", "hash chain unbroken", "every entry has its account"]);
+    let mut findings = Findings::new(&[
+        "balance = sum of entries",
+        "balance = sum of lots",
+        "no figure below zero",
+        "hash chain unbroken",
+        "every entry has its account",
+    ]);
     let folds = fold_entries(session, &mut findings, progress)?;
     let mut after = 0;
     let mut without_account: HashMap<i64, ()> = folds.keys().map(|id| (*id, ())).collect();
     loop {
-        let sql = format!("SELECT {} FROM {} WHERE member_id > $1 ORDER BY member_id LIMIT $2", ACCOUNT.column_list(), ACCOUNT.name);
+        let sql = format!(
+            "SELECT {} FROM {} WHERE member_id > $1 ORDER BY member_id LIMIT $2",
+            ACCOUNT.column_list(),
+            ACCOUNT.name
+        );
         let rows = session.query(&sql, &[after.into(), (PIECE_ROWS as i64).into()])?;
         for row in &rows {
             let Slot { account, head, .. } = Slot::read(row);
@@ -53,12 +63,18 @@ fn compare(findings: &mut Findings, lots: &str, account: &domain::point::Account
     let empty = Fold { balance: 0, sequence: 0, head: chain::START, lots: HashMap::new() };
     let fold = fold.unwrap_or(&empty);
     if fold.balance != account.remain_point {
-        findings.add("balance = sum of entries", Finding::of(id, format!("the entries sum to {}, the balance is {}", fold.balance, account.remain_point)));
+        findings.add(
+            "balance = sum of entries",
+            Finding::of(id, format!("the entries sum to {}, the balance is {}", fold.balance, account.remain_point)),
+        );
     }
     let open = open_lots(lots);
     let differs = open.iter().any(|(month, point)| fold.lots.get(&month.as_number()) != Some(&point));
     if open.total() != account.remain_point || differs {
-        findings.add("balance = sum of lots", Finding::of(id, format!("the lots sum to {}, the balance is {}", open.total(), account.remain_point)));
+        findings.add(
+            "balance = sum of lots",
+            Finding::of(id, format!("the lots sum to {}, the balance is {}", open.total(), account.remain_point)),
+        );
     }
     if account.remain_point < 0 || account.held < 0 || account.owed < 0 || open.iter().any(|(_, point)| point < 0) {
         findings.add("no figure below zero", Finding::of(id, "a figure is below zero"));
@@ -68,7 +84,11 @@ fn compare(findings: &mut Findings, lots: &str, account: &domain::point::Account
     }
 }
 
-fn fold_entries(session: &mut dyn Session, findings: &mut Findings, progress: &mut dyn FnMut(u64)) -> Result<HashMap<i64, Fold>> {
+fn fold_entries(
+    session: &mut dyn Session,
+    findings: &mut Findings,
+    progress: &mut dyn FnMut(u64),
+) -> Result<HashMap<i64, Fold>> {
     let mut folds: HashMap<i64, Fold> = HashMap::new();
     let mut after = Cursor::default();
     loop {
@@ -79,15 +99,26 @@ fn fold_entries(session: &mut dyn Session, findings: &mut Findings, progress: &m
                 findings.add("hash chain unbroken", Finding::of(row.int(0), "an entry of an unknown kind"));
                 continue;
             };
-            let fold = folds.entry(entry.member_id).or_insert_with(|| Fold { balance: 0, sequence: 0, head: chain::START, lots: HashMap::new() });
+            let fold = folds.entry(entry.member_id).or_insert_with(|| Fold {
+                balance: 0,
+                sequence: 0,
+                head: chain::START,
+                lots: HashMap::new(),
+            });
             fold.head = chain::link(&fold.head, &entry);
             if row.blob(13) != Some(&fold.head[..]) || entry.sequence <= fold.sequence {
-                findings.add("hash chain unbroken", Finding::of(entry.position, "this entry does not follow from the one before it"));
+                findings.add(
+                    "hash chain unbroken",
+                    Finding::of(entry.position, "this entry does not follow from the one before it"),
+                );
             }
             fold.sequence = entry.sequence;
             fold.balance += entry.amount;
             if fold.balance != entry.balance_after {
-                findings.add("balance = sum of entries", Finding::of(entry.position, "the balance after this entry is not what the entries sum to"));
+                findings.add(
+                    "balance = sum of entries",
+                    Finding::of(entry.position, "the balance after this entry is not what the entries sum to"),
+                );
             }
             for (month, point) in changed_lots(&entry.lots).0 {
                 *fold.lots.entry(month.as_number()).or_default() += point;

@@ -63,7 +63,12 @@ impl Points {
     ///
     /// # Errors
     /// 404 without an account, 409 when the rule refuses, 422 for an amount that cannot be moved.
-    pub async fn earn_points(&self, member_id: i64, transaction: Transaction, stamp: Option<KeyStamp>) -> Result<EntryView> {
+    pub async fn earn_points(
+        &self,
+        member_id: i64,
+        transaction: Transaction,
+        stamp: Option<KeyStamp>,
+    ) -> Result<EntryView> {
         self.transact(member_id, TransactionKind::Earn, transaction, stamp).await
     }
 
@@ -71,7 +76,12 @@ impl Points {
     ///
     /// # Errors
     /// As [`Points::earn_points`]; `point.insufficient_points` when there are too few.
-    pub async fn use_points(&self, member_id: i64, transaction: Transaction, stamp: Option<KeyStamp>) -> Result<EntryView> {
+    pub async fn use_points(
+        &self,
+        member_id: i64,
+        transaction: Transaction,
+        stamp: Option<KeyStamp>,
+    ) -> Result<EntryView> {
         self.transact(member_id, TransactionKind::Use, transaction, stamp).await
     }
 
@@ -79,11 +89,22 @@ impl Points {
     ///
     /// # Errors
     /// As [`Points::earn_points`].
-    pub async fn adjust_points(&self, member_id: i64, transaction: Transaction, stamp: Option<KeyStamp>) -> Result<EntryView> {
+    pub async fn adjust_points(
+        &self,
+        member_id: i64,
+        transaction: Transaction,
+        stamp: Option<KeyStamp>,
+    ) -> Result<EntryView> {
         self.transact(member_id, TransactionKind::Adjust, transaction, stamp).await
     }
 
-    async fn transact(&self, member_id: i64, kind: TransactionKind, transaction: Transaction, stamp: Option<KeyStamp>) -> Result<EntryView> {
+    async fn transact(
+        &self,
+        member_id: i64,
+        kind: TransactionKind,
+        transaction: Transaction,
+        stamp: Option<KeyStamp>,
+    ) -> Result<EntryView> {
         match self.funnel.ask(Command::Transact { member_id, kind, transaction }, stamp).await? {
             Answer::Entry(entry) => Ok(entry),
             _ => Err(unexpected()),
@@ -94,7 +115,13 @@ impl Points {
     ///
     /// # Errors
     /// 404 without an account, 422 for 0.
-    pub async fn request_adjustment(&self, member_id: i64, require_point: i64, reason: Option<String>, stamp: Option<KeyStamp>) -> Result<Adjusted> {
+    pub async fn request_adjustment(
+        &self,
+        member_id: i64,
+        require_point: i64,
+        reason: Option<String>,
+        stamp: Option<KeyStamp>,
+    ) -> Result<Adjusted> {
         match self.funnel.ask(Command::RequestAdjustment { member_id, require_point, reason }, stamp).await? {
             Answer::Adjusted(adjusted) => Ok(adjusted),
             _ => Err(unexpected()),
@@ -129,8 +156,11 @@ impl Points {
     pub async fn entry(&self, member_id: i64, entry_id: i64) -> Result<EntryView> {
         self.account(member_id).await?;
         let row = self.database.get(&store::ENTRY, entry_id).await?;
-        let entry = row.and_then(|row| EntryView::read(&row, &self.kit.zone)).filter(|entry| entry.member_id == member_id);
-        entry.ok_or_else(|| Error::new(ErrorKind::NotFound, "point.entry_unknown", "there is no such entry of this member"))
+        let entry =
+            row.and_then(|row| EntryView::read(&row, &self.kit.zone)).filter(|entry| entry.member_id == member_id);
+        entry.ok_or_else(|| {
+            Error::new(ErrorKind::NotFound, "point.entry_unknown", "there is no such entry of this member")
+        })
     }
 
     fn must_run(&self) -> Result<()> {
@@ -161,11 +191,17 @@ fn account_unknown() -> Error {
 fn refusal(rejection: Rejection, pointer: &'static str) -> Error {
     let (kind, message) = match rejection {
         Rejection::AccountUnknown => return account_unknown(),
-        Rejection::InvalidAmount => (ErrorKind::Invalid, "an amount is 1 to 1,000,000,000,000 points; only an adjustment has a sign"),
+        Rejection::InvalidAmount => {
+            (ErrorKind::Invalid, "an amount is 1 to 1,000,000,000,000 points; only an adjustment has a sign")
+        }
         Rejection::MemberNotNormal => (ErrorKind::Conflict, "only a member who is NORMAL can earn and use points"),
-        Rejection::AccountClosing => (ErrorKind::Conflict, "the member is leaving the programme; the account takes no changes"),
+        Rejection::AccountClosing => {
+            (ErrorKind::Conflict, "the member is leaving the programme; the account takes no changes")
+        }
         Rejection::InsufficientPoints => (ErrorKind::Conflict, "the member does not have that many points available"),
-        Rejection::BalanceTooLarge => (ErrorKind::Conflict, "the balance would become larger than 9,007,199,254,740,991 points"),
+        Rejection::BalanceTooLarge => {
+            (ErrorKind::Conflict, "the balance would become larger than 9,007,199,254,740,991 points")
+        }
         Rejection::AttemptOver => (ErrorKind::Conflict, "this withdrawal attempt is over"),
     };
     let error = Error::new(kind, format!("point.{}", rejection.reason()), message);

@@ -17,7 +17,9 @@ pub(super) fn on_member_events(events: &[log::Event]) -> Result<Vec<Command>> {
 }
 
 fn on_member_event(event: &Event, member_sequence: i64) -> Option<Command> {
-    let follow = |member_id, status, welcome| Some(Command::FollowMember { member_id, follow: FollowMember { member_sequence, status }, welcome });
+    let follow = |member_id, status, welcome| {
+        Some(Command::FollowMember { member_id, follow: FollowMember { member_sequence, status }, welcome })
+    };
     match *event {
         Event::MemberJoined { member_id, .. } => follow(member_id, MemberStatus::Ready, false),
         Event::ContactsChanged { member_id, status, .. } => follow(member_id, status, false),

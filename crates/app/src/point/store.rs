@@ -4,7 +4,10 @@ use std::collections::HashMap;
 
 use domain::kernel::Month;
 use domain::member::MemberStatus;
-use domain::point::{self, Account, AdjustPoints, EarnPoints, Event, FollowMember, Movement, Reference, Rejection, UsePoints, WelcomeMember};
+use domain::point::{
+    self, Account, AdjustPoints, EarnPoints, Event, FollowMember, Movement, Reference, Rejection, UsePoints,
+    WelcomeMember,
+};
 use platform::db::{Kind, Migration, Row, Session, Table, Value};
 use platform::error::{Error, Result};
 use platform::funnel::{Moment, Out, Writer};
@@ -73,7 +76,12 @@ pub(super) static ENTRY_SOURCE: LogSource = LogSource { table: &ENTRY, render: r
 
 fn render_entry(row: Row) -> Option<log::Event> {
     let entry = EntryRow::read(&row)?;
-    let facts = EntryFacts { entry_id: entry.position, member_id: entry.member_id, amount: entry.amount, balance_after: entry.balance_after };
+    let facts = EntryFacts {
+        entry_id: entry.position,
+        member_id: entry.member_id,
+        amount: entry.amount,
+        balance_after: entry.balance_after,
+    };
     Some(log::Event {
         cursor: platform::db::Cursor { xid: 0, position: entry.position },
         kind: event_kind(entry.kind).to_owned(),
@@ -85,7 +93,11 @@ fn render_entry(row: Row) -> Option<log::Event> {
 }
 
 pub(super) fn list_sql() -> String {
-    format!("SELECT {} FROM {} WHERE member_id > $1 AND closed = 0 ORDER BY member_id LIMIT $2", ACCOUNT.column_list(), ACCOUNT.name)
+    format!(
+        "SELECT {} FROM {} WHERE member_id > $1 AND closed = 0 ORDER BY member_id LIMIT $2",
+        ACCOUNT.column_list(),
+        ACCOUNT.name
+    )
 }
 
 /// The programme's settings that concern points (SPEC section 5).
@@ -249,7 +261,21 @@ impl Slot {
     }
 
     fn into_row(self) -> Row {
-        let Account { member_id, member_status, remain_point, held, owed, require_point, lots, sequence, member_sequence, welcomed, closing, ended_attempt, closed } = self.account;
+        let Account {
+            member_id,
+            member_status,
+            remain_point,
+            held,
+            owed,
+            require_point,
+            lots,
+            sequence,
+            member_sequence,
+            welcomed,
+            closing,
+            ended_attempt,
+            closed,
+        } = self.account;
         Row(vec![
             member_id.into(),
             member_status.name().into(),
@@ -290,38 +316,76 @@ impl PointWriter {
         month_of(moment.day).plus(self.policy.expiry_months)
     }
 
-    fn transact(&self, loaded: &mut Loaded, member_id: i64, kind: TransactionKind, transaction: &Transaction, out: &mut Out<'_>) -> Result<Answer> {
+    fn transact(
+        &self,
+        loaded: &mut Loaded,
+        member_id: i64,
+        kind: TransactionKind,
+        transaction: &Transaction,
+        out: &mut Out<'_>,
+    ) -> Result<Answer> {
         let slot = loaded.open_slot(member_id)?;
         let expires = self.expiry(&out.moment);
         let Transaction { amount, reference, reason } = transaction.clone();
         let event = match kind {
-            TransactionKind::Earn => point::earn_points(&slot.account, &EarnPoints { amount, expires, reference, reason }),
+            TransactionKind::Earn => {
+                point::earn_points(&slot.account, &EarnPoints { amount, expires, reference, reason })
+            }
             TransactionKind::Use => point::use_points(&slot.account, &UsePoints { amount, reference, reason }),
-            TransactionKind::Adjust => point::adjust_points(&slot.account, &AdjustPoints { amount, expires, reference, reason }).map(Event::PointsMoved),
+            TransactionKind::Adjust => {
+                point::adjust_points(&slot.account, &AdjustPoints { amount, expires, reference, reason })
+                    .map(Event::PointsMoved)
+            }
         };
         let event = event.map_err(|rejection| refusal(rejection, "/amount"))?;
         let entry = loaded.record(member_id, &event, out)?;
-        entry.map(|entry| Answer::Entry(EntryView::of(&entry, &self.zone))).ok_or_else(|| Error::internal("a movement left no entry"))
+        entry
+            .map(|entry| Answer::Entry(EntryView::of(&entry, &self.zone)))
+            .ok_or_else(|| Error::internal("a movement left no entry"))
     }
 
-    fn request_adjustment(&self, loaded: &mut Loaded, member_id: i64, require_point: i64, reason: Option<&String>, out: &mut Out<'_>) -> Result<Answer> {
+    fn request_adjustment(
+        &self,
+        loaded: &mut Loaded,
+        member_id: i64,
+        require_point: i64,
+        reason: Option<&String>,
+        out: &mut Out<'_>,
+    ) -> Result<Answer> {
         let slot = loaded.open_slot(member_id)?;
-        let request = AdjustPoints { amount: require_point, expires: self.expiry(&out.moment), reference: None, reason: reason.cloned() };
+        let request = AdjustPoints {
+            amount: require_point,
+            expires: self.expiry(&out.moment),
+            reference: None,
+            reason: reason.cloned(),
+        };
         let event = request.as_request(&slot.account).map_err(|rejection| refusal(rejection, "/requirePoint"))?;
         loaded.record(member_id, &event, out)?;
         let account = &loaded.open_slot(member_id)?.account;
-        let reason = if let Event::AdjustmentRejected { reason, .. } = event { Some(reason.reason().to_owned()) } else { None };
+        let reason =
+            if let Event::AdjustmentRejected { reason, .. } = event { Some(reason.reason().to_owned()) } else { None };
         Ok(Answer::Adjusted(adjusted(member_id, account.member_status, account.remain_point, require_point, reason)))
     }
 
-    fn follow(&self, loaded: &mut Loaded, member_id: i64, follow: &FollowMember, welcome: bool, out: &mut Out<'_>) -> Result<Answer> {
+    fn follow(
+        &self,
+        loaded: &mut Loaded,
+        member_id: i64,
+        follow: &FollowMember,
+        welcome: bool,
+        out: &mut Out<'_>,
+    ) -> Result<Answer> {
         let known = loaded.slots.get(&member_id).map(|slot| &slot.account);
         let event = match known {
             None => point::open_account(None, follow),
             Some(account) => point::follow_member(account, follow),
         };
         let Some(event) = event else { return Ok(Answer::Taken) };
-        loaded.slots.entry(member_id).or_insert_with(|| Slot { account: Account::new(member_id), head: chain::START, changed: false });
+        loaded.slots.entry(member_id).or_insert_with(|| Slot {
+            account: Account::new(member_id),
+            head: chain::START,
+            changed: false,
+        });
         loaded.record(member_id, &event, out)?;
         if welcome && let Some(slot) = loaded.slots.get(&member_id) {
             let gift = WelcomeMember { amount: self.policy.welcome_point, expires: self.expiry(&out.moment) };
@@ -335,7 +399,10 @@ impl PointWriter {
 
     fn prepare(loaded: &mut Loaded, member_id: i64, attempt: i64, out: &mut Out<'_>) -> Result<Answer> {
         let Some(slot) = loaded.slots.get(&member_id) else {
-            return Err(Error::unavailable("point.account_not_yet", "the member's point account is about to open; repeat in a moment"));
+            return Err(Error::unavailable(
+                "point.account_not_yet",
+                "the member's point account is about to open; repeat in a moment",
+            ));
         };
         let prepared = point::prepare_withdrawal(&slot.account, attempt);
         if let Ok(Some(event)) = &prepared {
@@ -345,9 +412,18 @@ impl PointWriter {
         Ok(Answer::Prepared(prepared.map(|_| remain_point)))
     }
 
-    fn end_withdrawal(loaded: &mut Loaded, member_id: i64, attempt: i64, confirmed: bool, out: &mut Out<'_>) -> Result<Answer> {
-        let steps: &[fn(&Account, i64) -> Option<Event>] =
-            if confirmed { &[|account, _| point::forfeit_points(account), point::close_account] } else { &[point::release_withdrawal] };
+    fn end_withdrawal(
+        loaded: &mut Loaded,
+        member_id: i64,
+        attempt: i64,
+        confirmed: bool,
+        out: &mut Out<'_>,
+    ) -> Result<Answer> {
+        let steps: &[fn(&Account, i64) -> Option<Event>] = if confirmed {
+            &[|account, _| point::forfeit_points(account), point::close_account]
+        } else {
+            &[point::release_withdrawal]
+        };
         let mut forfeited = 0;
         for step in steps {
             let Some(slot) = loaded.slots.get(&member_id) else { break };
@@ -361,7 +437,13 @@ impl PointWriter {
     }
 }
 
-fn adjusted(member_id: i64, member_status: MemberStatus, remain_point: i64, require_point: i64, reason: Option<String>) -> Adjusted {
+fn adjusted(
+    member_id: i64,
+    member_status: MemberStatus,
+    remain_point: i64,
+    require_point: i64,
+    reason: Option<String>,
+) -> Adjusted {
     let result = if reason.is_none() { "APPLIED" } else { "REJECTED" };
     Adjusted { member_id, member_status, remain_point, require_point, result, reason }
 }
@@ -376,7 +458,13 @@ impl Loaded {
     }
 
     /// Applies an event and writes its row: an entry where points moved, an event otherwise.
-    fn record_with(&mut self, member_id: i64, event: &Event, forfeited_point: i64, out: &mut Out<'_>) -> Result<Option<EntryRow>> {
+    fn record_with(
+        &mut self,
+        member_id: i64,
+        event: &Event,
+        forfeited_point: i64,
+        out: &mut Out<'_>,
+    ) -> Result<Option<EntryRow>> {
         let slot = self.slots.get_mut(&member_id).ok_or_else(account_unknown)?;
         point::apply(&mut slot.account, event);
         slot.changed = true;
@@ -399,7 +487,9 @@ impl Loaded {
             },
             Event::WithdrawalPrepared { attempt } => PointEvent::WithdrawalPrepared { member_id, attempt: *attempt },
             Event::WithdrawalReleased { attempt } => PointEvent::WithdrawalReleased { member_id, attempt: *attempt },
-            Event::AccountClosed { attempt } => PointEvent::AccountClosed { member_id, attempt: *attempt, forfeited_point },
+            Event::AccountClosed { attempt } => {
+                PointEvent::AccountClosed { member_id, attempt: *attempt, forfeited_point }
+            }
         };
         out.emit(member_id, sequence, &told)?;
         Ok(None)
@@ -427,17 +517,30 @@ impl Writer for PointWriter {
         ids.dedup();
         let keys: Vec<Value> = ids.into_iter().map(Value::Int).collect();
         let rows = tx.lock_many(&ACCOUNT, &keys)?;
-        Ok(Loaded { slots: rows.iter().map(|row| (row.int(0), Slot::read(row))).collect(), entries: Vec::with_capacity(commands.len()) })
+        Ok(Loaded {
+            slots: rows.iter().map(|row| (row.int(0), Slot::read(row))).collect(),
+            entries: Vec::with_capacity(commands.len()),
+        })
     }
 
     fn decide(&mut self, loaded: &mut Loaded, command: &Command, out: &mut Out<'_>) -> Result<Answer> {
         match command {
-            Command::Transact { member_id, kind, transaction } => self.transact(loaded, *member_id, *kind, transaction, out),
-            Command::RequestAdjustment { member_id, require_point, reason } => self.request_adjustment(loaded, *member_id, *require_point, reason.as_ref(), out),
-            Command::FollowMember { member_id, follow, welcome } => self.follow(loaded, *member_id, follow, *welcome, out),
+            Command::Transact { member_id, kind, transaction } => {
+                self.transact(loaded, *member_id, *kind, transaction, out)
+            }
+            Command::RequestAdjustment { member_id, require_point, reason } => {
+                self.request_adjustment(loaded, *member_id, *require_point, reason.as_ref(), out)
+            }
+            Command::FollowMember { member_id, follow, welcome } => {
+                self.follow(loaded, *member_id, follow, *welcome, out)
+            }
             Command::PrepareWithdrawal { member_id, attempt } => Self::prepare(loaded, *member_id, *attempt, out),
-            Command::ReleaseWithdrawal { member_id, attempt } => Self::end_withdrawal(loaded, *member_id, *attempt, false, out),
-            Command::ConfirmWithdrawal { member_id, attempt } => Self::end_withdrawal(loaded, *member_id, *attempt, true, out),
+            Command::ReleaseWithdrawal { member_id, attempt } => {
+                Self::end_withdrawal(loaded, *member_id, *attempt, false, out)
+            }
+            Command::ConfirmWithdrawal { member_id, attempt } => {
+                Self::end_withdrawal(loaded, *member_id, *attempt, true, out)
+            }
         }
     }
 
@@ -450,13 +553,21 @@ impl Writer for PointWriter {
     fn recall(&self, command: &Command, event: &log::Event) -> Result<Answer> {
         let told: PointEvent = event.decode()?;
         match (command, told) {
-            (Command::RequestAdjustment { .. }, PointEvent::AdjustmentRejected { member_id, require_point, reason, member_status, remain_point }) => {
-                Ok(Answer::Adjusted(adjusted(member_id, member_status, remain_point, require_point, Some(reason))))
-            }
-            (Command::RequestAdjustment { .. }, PointEvent::PointsAdjusted(facts)) => {
-                Ok(Answer::Adjusted(adjusted(facts.member_id, MemberStatus::Normal, facts.balance_after, facts.amount, None)))
-            }
-            (Command::Transact { kind, transaction, .. }, PointEvent::PointsEarned(facts) | PointEvent::PointsUsed(facts) | PointEvent::PointsAdjusted(facts)) => {
+            (
+                Command::RequestAdjustment { .. },
+                PointEvent::AdjustmentRejected { member_id, require_point, reason, member_status, remain_point },
+            ) => Ok(Answer::Adjusted(adjusted(member_id, member_status, remain_point, require_point, Some(reason)))),
+            (Command::RequestAdjustment { .. }, PointEvent::PointsAdjusted(facts)) => Ok(Answer::Adjusted(adjusted(
+                facts.member_id,
+                MemberStatus::Normal,
+                facts.balance_after,
+                facts.amount,
+                None,
+            ))),
+            (
+                Command::Transact { kind, transaction, .. },
+                PointEvent::PointsEarned(facts) | PointEvent::PointsUsed(facts) | PointEvent::PointsAdjusted(facts),
+            ) => {
                 Ok(Answer::Entry(EntryView {
                     entry_id: facts.entry_id,
                     member_id: facts.member_id,

@@ -108,19 +108,23 @@ pub fn pending(session: &mut dyn Session, migrations: &[Migration]) -> Result<Ve
     Ok(all.filter(|step| !done.iter().any(|row| row.int(0) == step.number)).collect())
 }
 
-/// Brings a store up to date; the number of steps taken.
+/// Brings a store up to date; the number of steps taken. Several processes may start at once: one does it, the others
+/// wait and find it done.
 ///
 /// # Errors
 /// `store.newer`, or what the engine said; a step that fails leaves nothing behind.
 pub fn migrate(session: &mut dyn Session, migrations: &[Migration]) -> Result<usize> {
-    let steps = pending(session, migrations)?;
-    for step in &steps {
-        transaction(session, |tx| {
+    transaction(session, |tx| {
+        if tx.dialect() == Dialect::Postgres {
+            tx.query("SELECT pg_advisory_xact_lock(hashtext('onepoint ' || current_schema()))::text", &[])?;
+        }
+        let steps = pending(tx, migrations)?;
+        for step in &steps {
             let script = render(step.sql, tx.dialect());
             tx.run_script(&script)?;
             let done = [Value::Int(step.number), Value::from(step.name), Value::Int(step.lives_with)];
-            tx.execute("INSERT INTO migration (number, name, lives_with) VALUES ($1, $2, $3)", &done).map(|_| ())
-        })?;
-    }
-    Ok(steps.len())
+            tx.execute("INSERT INTO migration (number, name, lives_with) VALUES ($1, $2, $3)", &done)?;
+        }
+        Ok(steps.len())
+    })
 }

@@ -190,6 +190,20 @@ impl Database {
         }
     }
 
+    /// The rows with these keys, in no promised order.
+    ///
+    /// # Errors
+    /// `Unavailable` when the store cannot be reached.
+    pub async fn get_many(&self, table: &'static Table, keys: &[i64]) -> Result<Vec<Row>> {
+        match &self.engine {
+            Engine::Sqlite(store) => {
+                let keys: Vec<Value> = keys.iter().copied().map(Value::Int).collect();
+                store.read(|session| session.load_many(table, &keys))
+            }
+            Engine::Postgres(store) => store.get_many(table, keys).await,
+        }
+    }
+
     /// A plain SELECT outside any transaction, `$1…` in order of first use.
     ///
     /// # Errors

@@ -48,6 +48,11 @@ impl Store {
         self.reader.get(table, key).await
     }
 
+    /// The rows with these keys.
+    pub(super) async fn get_many(&self, table: &'static Table, keys: &[i64]) -> Result<Vec<Row>> {
+        self.reader.get_many(table, keys).await
+    }
+
     /// A plain SELECT outside any transaction.
     pub(super) async fn query(&self, sql: &str, params: &[Value]) -> Result<Vec<Row>> {
         self.reader.query(sql, params).await

@@ -80,6 +80,8 @@ impl Store {
     /// A connection that may write beside other processes.
     pub(super) fn shared_session(&self) -> Result<Box<dyn Session>> {
         let connection = connect(&self.path, self.durability, READER_CACHE_KIB)?;
+        // No background thread looks after a connection that is used once in a while.
+        connection.pragma_update(None, "wal_autocheckpoint", 1_000).map_err(failed)?;
         Ok(Box::new(SqliteSession::new(connection, None)))
     }
 

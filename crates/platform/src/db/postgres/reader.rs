@@ -57,6 +57,12 @@ impl Reader {
         client.query(sql, &params).await.map_err(failed)?.iter().map(read_row).collect()
     }
 
+    pub(super) async fn get_many(&self, table: &'static Table, keys: &[i64]) -> Result<Vec<Row>> {
+        let client = self.connection.client().await?;
+        let sql = format!("SELECT {} FROM {} WHERE {} = ANY($1)", table.column_list(), table.name, table.key());
+        client.query(&sql, &[&keys]).await.map_err(failed)?.iter().map(read_row).collect()
+    }
+
     pub(super) async fn get(&self, table: &'static Table, key: i64) -> Result<Option<Row>> {
         let queue = self.queue.get_or_init(|| async { start(Arc::clone(&self.connection)) }).await;
         let (answer, answered) = oneshot::channel();

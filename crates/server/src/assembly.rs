@@ -1,0 +1,278 @@
+//! Putting the contexts together in one process: who asks whom, who follows whose log, which threads run.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use app::kit::Kit;
+use app::member::{MemberApi, Members, PointQuestions, WithdrawalMode};
+use app::mypage::{ContactQuestions, Pages};
+use app::notification::{LogNotifier, MemberQuestions, Notifications};
+use app::point::{PointApi, Points};
+use app::{member, mypage, notification, point};
+use axum::Router;
+use parking_lot::Mutex;
+use platform::clock::{Clock, SystemClock};
+use platform::consumer::Consumer;
+use platform::db::Database;
+use platform::error::{Error, ErrorKind, Result};
+use platform::fault::Delay;
+use platform::funnel::Writer;
+use platform::guard::{Guard, GuardSettings};
+use platform::log::Log;
+use platform::work::{Wake, Workers};
+use platform::zone::{Zone, parse_instant};
+use tokio::runtime::Handle;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::config::Settings;
+use crate::secret::programme_secret;
+use crate::stores::{CONTEXTS, context_names, open_migrated};
+
+const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
+const HOUR_MS: i64 = 60 * 60 * 1_000;
+/// How long an idle thread sleeps when no bell rings.
+const IDLE: Duration = Duration::from_millis(500);
+
+/// The contexts of this process and what moves between them.
+pub struct App {
+    /// The time in this process.
+    pub clock: Arc<dyn Clock>,
+    /// Context member.
+    pub members: Arc<Members>,
+    /// Context notification.
+    pub notifications: Arc<Notifications>,
+    /// Context point.
+    pub points: Arc<Points>,
+    /// Context mypage.
+    pub pages: Arc<Pages>,
+    /// Fault injection in front of point.
+    pub point_delay: Arc<Delay>,
+    runtime: Handle,
+    workers: Workers,
+    funnels: Mutex<Vec<std::thread::JoinHandle<()>>>,
+}
+
+/// What an assembly may be told beside the settings.
+pub struct Options {
+    /// Bring schemas up to date; otherwise a schema that is behind is an error.
+    pub migrate: bool,
+    /// The time, if it is not to be taken from the settings.
+    pub clock: Option<Arc<dyn Clock>>,
+    /// Remember idempotency keys; turned off only by the control run of a test.
+    pub remembers_keys: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { migrate: true, clock: None, remembers_keys: true }
+    }
+}
+
+/// The clock that the settings ask for.
+///
+/// # Errors
+/// `config.instant` if `clock.now` cannot be read.
+pub fn clock(settings: &Settings) -> Result<Arc<dyn Clock>> {
+    match settings.text("clock.now") {
+        "" => Ok(Arc::new(SystemClock::new())),
+        text => Ok(Arc::new(SystemClock::starting_at(parse_instant(text)?))),
+    }
+}
+
+/// Links begin with this.
+#[must_use]
+pub fn base_url(settings: &Settings) -> String {
+    match settings.text("http.base_url") {
+        "" => format!("http://{}", settings.text("listen")),
+        text => text.trim_end_matches('/').to_owned(),
+    }
+}
+
+fn guard(settings: &Settings, callee: &'static str, clock: &Arc<dyn Clock>) -> Result<Guard> {
+    let mut guard = GuardSettings::default();
+    let time_limit_ms = settings.int_in(&format!("questions.{callee}.time_limit_ms"), 1..=600_000)?;
+    guard.time_limit_ms = time_limit_ms.unsigned_abs();
+    guard.breaker.window_ms = settings.int_in("breaker.window_ms", 100..=3_600_000)?;
+    guard.breaker.min_calls = u32::try_from(settings.int_in("breaker.min_calls", 1..=100_000)?).unwrap_or(1);
+    guard.breaker.failure_rate_bp =
+        u32::try_from(settings.int_in("breaker.failure_rate_bp", 1..=10_000)?).unwrap_or(10_000);
+    guard.breaker.open_ms = settings.int_in("breaker.open_ms", 1..=3_600_000)?;
+    Ok(Guard::new(callee, guard, Arc::clone(clock)))
+}
+
+impl App {
+    /// Opens every context on its store. Contexts that are not to run are stopped: they answer 503 and take nothing
+    /// in, and a later start with them carries on. Must not be called inside an async runtime.
+    ///
+    /// # Errors
+    /// A wrong setting, or a store that cannot be opened.
+    pub fn open(settings: &Settings, options: Options, runtime: &Handle) -> Result<Self> {
+        let clock = match options.clock {
+            Some(clock) => clock,
+            None => self::clock(settings)?,
+        };
+        let kit = Kit {
+            base_url: base_url(settings).into(),
+            clock: Arc::clone(&clock),
+            zone: Zone::named(settings.text("timezone"))?,
+            holder: format!("{}-{:08x}", std::process::id(), getrandom::u32().unwrap_or_default()).into(),
+            remembers_keys: options.remembers_keys,
+        };
+        let point_delay = Arc::new(Delay::default());
+        point_delay.set(settings.millis_range("point.delay")?);
+        let mut databases = CONTEXTS
+            .iter()
+            .map(|context| open_migrated(settings, context, options.migrate))
+            .collect::<Result<Vec<_>>>()?
+            .into_iter();
+        let mut next = || databases.next().ok_or_else(|| Error::internal("a context without a store"));
+        let points = open_points(settings, &kit, next()?)?;
+        let questions = PointQuestions {
+            api: Arc::clone(&points) as Arc<dyn PointApi>,
+            guard: guard(settings, "point", &clock)?,
+            delay: Arc::clone(&point_delay),
+        };
+        let members = open_members(settings, &kit, next()?, questions)?;
+        let api = || Arc::clone(&members) as Arc<dyn MemberApi>;
+        let notifications = open_notifications(
+            settings,
+            &kit,
+            next()?,
+            MemberQuestions { api: api(), guard: guard(settings, "member", &clock)? },
+        )?;
+        let contacts =
+            ContactQuestions { api: api(), guard: guard(settings, "member", &clock)?, runtime: runtime.clone() };
+        let pages = Pages::open(kit, next()?, contacts)?;
+        let app = Self {
+            clock,
+            members,
+            notifications,
+            points,
+            pages,
+            point_delay,
+            runtime: runtime.clone(),
+            workers: Workers::default(),
+            funnels: Mutex::default(),
+        };
+        let chosen = settings.list_of("contexts", &context_names())?;
+        if !chosen.is_empty() {
+            for name in context_names() {
+                app.set_running(name, chosen.contains(&name))?;
+            }
+        }
+        Ok(app)
+    }
+
+    /// Stops or starts a context of this process: a stopped one answers 503 and takes nothing in; its cursors stay.
+    ///
+    /// # Errors
+    /// `Invalid` for an unknown name.
+    pub fn set_running(&self, context: &str, running: bool) -> Result<()> {
+        match context {
+            "member" => self.members.funnel.set_open(running),
+            "notification" => self.notifications.funnel.set_open(running),
+            "point" => self.points.funnel.set_open(running),
+            "mypage" => self.pages.funnel.set_open(running),
+            _ => {
+                return Err(Error::new(
+                    ErrorKind::Invalid,
+                    "config.contexts",
+                    format!("there is no context '{context}'"),
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Starts the threads: funnels, consumers, workers, sweeps.
+    ///
+    /// # Errors
+    /// `Internal` if the machine has no thread left.
+    pub fn start(self: &Arc<Self>) -> Result<()> {
+        let mut funnels = self.funnels.lock();
+        funnels.push(self.members.funnel.spawn()?);
+        funnels.push(self.notifications.funnel.spawn()?);
+        funnels.push(self.points.funnel.spawn()?);
+        drop(funnels);
+        let (member, notification, point) = self.logs();
+        self.follow(self.notifications.follow_members(Arc::clone(&member)))?;
+        self.follow(self.members.follow_notification(Arc::clone(&notification)))?;
+        self.follow(self.points.follow_members(Arc::clone(&member)))?;
+        self.follow(self.members.follow_point(Arc::clone(&point)))?;
+        self.follow(self.pages.follow_members(member))?;
+        self.follow(self.pages.follow_point(point))?;
+        let (notifications, runtime) = (Arc::clone(&self.notifications), self.runtime.clone());
+        self.workers.spawn("message-sender".to_owned(), Wake::Bell(notification, IDLE), move || {
+            notifications.send_due(&runtime)
+        })?;
+        let members = Arc::clone(&self.members);
+        self.workers.spawn("member-sweep".to_owned(), Wake::Pause(IDLE), move || members.sweep().map(|_| 0))
+    }
+
+    fn follow<W: Writer>(&self, mut consumer: Consumer<W>) -> Result<()> {
+        let wake = Wake::Bell(consumer.log(), IDLE);
+        self.workers.spawn(consumer.name().to_owned(), wake, move || consumer.step())
+    }
+
+    fn logs(&self) -> (Arc<Log>, Arc<Log>, Arc<Log>) {
+        (Arc::clone(&self.members.log), Arc::clone(&self.notifications.log), Arc::clone(&self.points.log))
+    }
+
+    /// Ends the threads: consumers and workers first, then the funnels, which finish what waits.
+    pub fn shut_down(&self) {
+        let (member, notification, point) = self.logs();
+        self.workers.stop(&[member, notification, point]);
+        self.members.funnel.shut_down();
+        self.notifications.funnel.shut_down();
+        self.points.funnel.shut_down();
+        for funnel in self.funnels.lock().drain(..) {
+            let _ = funnel.join();
+        }
+    }
+
+    /// The routes of all contexts, and what they say of themselves.
+    #[must_use]
+    pub fn routes(&self) -> (Router, OpenApi) {
+        OpenApiRouter::new()
+            .merge(member::http::routes(Arc::clone(&self.members)))
+            .merge(notification::http::routes(Arc::clone(&self.notifications)))
+            .merge(point::http::routes(Arc::clone(&self.points)))
+            .merge(mypage::http::routes(Arc::clone(&self.pages)))
+            .split_for_parts()
+    }
+}
+
+fn open_points(settings: &Settings, kit: &Kit, database: Arc<Database>) -> Result<Arc<Points>> {
+    let policy = point::Policy {
+        welcome_point: settings.int_in("points.welcome", 0..=app::kit::MAX_AMOUNT)?,
+        expiry_months: i32::try_from(settings.int_in("points.expiry_months", 1..=1_200)?).unwrap_or(60),
+    };
+    Points::open(kit.clone(), database, policy)
+}
+
+fn open_members(
+    settings: &Settings,
+    kit: &Kit,
+    database: Arc<Database>,
+    questions: PointQuestions,
+) -> Result<Arc<Members>> {
+    let policy = member::Policy {
+        again_after_ms: settings.int_in("welcome.again_after_days", 0..=36_500)? * DAY_MS,
+        secret: programme_secret(settings)?,
+    };
+    let modes = [("strict", WithdrawalMode::Strict), ("deferred", WithdrawalMode::Deferred)];
+    let mode = settings.choice("withdrawal.mode", &modes)?;
+    Members::open(kit.clone(), database, policy, mode, questions)
+}
+
+fn open_notifications(
+    settings: &Settings,
+    kit: &Kit,
+    database: Arc<Database>,
+    questions: MemberQuestions,
+) -> Result<Arc<Notifications>> {
+    let policy = notification::Policy { give_up_ms: settings.int_in("notification.give_up_h", 0..=8_760)? * HOUR_MS };
+    settings.choice("notification.sender", &[("log", ())])?;
+    Notifications::open(kit.clone(), database, policy, questions, Box::new(LogNotifier))
+}

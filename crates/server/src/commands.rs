@@ -1,0 +1,179 @@
+//! The command line. Exit codes: 0 done, 1 failed, 2 wrong use (3 is for work that was partly done).
+
+mod keys;
+mod rebuild;
+mod verify;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+use platform::error::{Error, ErrorKind, Result};
+use platform::telemetry::{LogFormat, init_logging};
+
+use crate::assembly::{App, Options};
+use crate::bench::{self, BenchArgs};
+use crate::config::Settings;
+use crate::stores::{CONTEXTS, open};
+
+/// Self-hosted loyalty: members, points, my page.
+#[derive(Debug, Parser)]
+#[command(name = "onepoint", version, about, max_term_width = 100)]
+pub struct Cli {
+    /// Settings from this TOML file (default: onepoint.toml, if there is one here)
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// One setting, for instance points.welcome=0; `onepoint config` lists them
+    #[arg(long, global = true, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Folder of the data
+    #[arg(long, global = true, value_name = "FOLDER")]
+    data: Option<String>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server
+    Serve {
+        /// Address and port
+        #[arg(long)]
+        listen: Option<String>,
+        /// Run only these contexts; the others count as stopped
+        #[arg(long, value_name = "NAMES")]
+        contexts: Option<String>,
+        /// Refuse to start when a schema is behind, instead of bringing it up to date
+        #[arg(long)]
+        no_migrate: bool,
+    },
+    /// Check every invariant of the stored data; exit code 1 if one does not hold
+    Verify {
+        /// One JSON object instead of lines
+        #[arg(long)]
+        json: bool,
+    },
+    /// Measure a running server on this machine
+    Bench(Box<BenchArgs>),
+    /// Bring the stores' schemas up to date
+    Migrate,
+    /// Build a read model anew from the event logs
+    Rebuild {
+        /// Which one
+        #[arg(value_parser = ["mypage"])]
+        view: String,
+    },
+    /// Make, list and revoke API keys
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
+    /// Print the API's description (OpenAPI 3.1)
+    Openapi,
+    /// List all settings, with where each value comes from
+    Config {
+        /// JSON instead of a table
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print completions for a shell
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Runs the program.
+#[must_use]
+pub fn run(cli: &Cli) -> ExitCode {
+    match dispatch(cli) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("onepoint: {}", error.message);
+            if let Some(source) = &error.source {
+                eprintln!("  because: {source}");
+            }
+            // A wrong setting is wrong use, everything else is a failure.
+            let wrong_use = error.kind == ErrorKind::Invalid && error.code.starts_with("config.");
+            if wrong_use { ExitCode::from(2) } else { ExitCode::FAILURE }
+        }
+    }
+}
+
+fn dispatch(cli: &Cli) -> Result<ExitCode> {
+    match &cli.command {
+        Command::Bench(args) => {
+            bench::run(args).map_err(|message| Error::new(ErrorKind::Conflict, "bench.failed", message))?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        Command::Completions { shell } => {
+            clap_complete::generate(*shell, &mut Cli::command(), "onepoint", &mut std::io::stdout());
+            return Ok(ExitCode::SUCCESS);
+        }
+        _ => {}
+    }
+    let settings = settings(cli)?;
+    let formats = [("auto", LogFormat::Auto), ("text", LogFormat::Text), ("json", LogFormat::Json)];
+    init_logging(settings.choice("log.format", &formats)?, settings.text("log.level"))?;
+    match &cli.command {
+        Command::Serve { no_migrate, .. } => crate::serve::run(&settings, !no_migrate).map(|()| ExitCode::SUCCESS),
+        Command::Verify { json } => verify::run(&settings, *json),
+        Command::Migrate => migrate(&settings),
+        Command::Rebuild { .. } => rebuild::mypage(&settings),
+        Command::Keys(command) => keys::run(&settings, command),
+        Command::Openapi => openapi(),
+        Command::Config { json } => show_config(&settings, *json),
+        Command::Bench(_) | Command::Completions { .. } => Ok(ExitCode::SUCCESS),
+    }
+}
+
+/// The settings, with the flags that stand for some of them.
+fn settings(cli: &Cli) -> Result<Settings> {
+    let mut sets = cli.set.clone();
+    sets.extend(cli.data.iter().map(|folder| format!("data={folder}")));
+    if let Command::Serve { listen, contexts, .. } = &cli.command {
+        sets.extend(listen.iter().map(|address| format!("listen={address}")));
+        sets.extend(contexts.iter().map(|names| format!("contexts={names}")));
+    }
+    Settings::load(cli.config.as_deref(), &sets)
+}
+
+fn migrate(settings: &Settings) -> Result<ExitCode> {
+    for context in CONTEXTS {
+        let database = open(settings, context)?;
+        let steps = platform::db::migrate(&mut *database.session()?, context.migrations)?;
+        let done = if steps == 0 { "up to date".to_owned() } else { format!("{steps} steps done") };
+        println!("{:<14} {done}", context.name);
+    }
+    crate::stores::open_access(settings)?;
+    println!("{:<14} up to date", "access");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The description is made from the routes themselves, on an empty store that is thrown away.
+fn openapi() -> Result<ExitCode> {
+    let folder = std::env::temp_dir().join(format!("onepoint-openapi-{}", std::process::id()));
+    let settings =
+        Settings::from_sources(None, std::iter::empty::<(String, String)>(), &[format!("data={}", folder.display())])?;
+    let runtime = crate::serve::runtime(&settings)?;
+    let opened = App::open(&settings, Options::default(), runtime.handle());
+    let described = opened.map(|app| crate::system::describe(app.routes().1));
+    let _ = std::fs::remove_dir_all(&folder);
+    let text = described?
+        .to_pretty_json()
+        .map_err(|error| Error::internal("the description cannot be written").caused_by(error))?;
+    println!("{text}");
+    Ok(ExitCode::SUCCESS)
+}
+
+fn show_config(settings: &Settings, json: bool) -> Result<ExitCode> {
+    let described = settings.describe();
+    if json {
+        let text = serde_json::to_string_pretty(&described)
+            .map_err(|error| Error::internal("the settings cannot be written").caused_by(error))?;
+        println!("{text}");
+        return Ok(ExitCode::SUCCESS);
+    }
+    for setting in described {
+        println!("{:<32} {:<24} {} [{}]", setting.key, setting.value, setting.help, setting.source);
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,99 @@
+//! `onepoint verify`: reads everything that is stored and says whether it is sound.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use app::kit::Findings;
+use indicatif::{ProgressBar, ProgressStyle};
+use platform::db::Session;
+use platform::error::{Error, Result};
+
+use crate::assembly::clock;
+use crate::config::Settings;
+use crate::stores::{CONTEXTS, open};
+
+/// Findings printed for each check; the rest is counted.
+const SHOWN: usize = 10;
+
+/// A bar on a terminal, nothing otherwise.
+pub(super) fn progress(what: &'static str) -> ProgressBar {
+    let bar = ProgressBar::new_spinner().with_message(what);
+    bar.set_style(
+        ProgressStyle::with_template("{spinner} {msg} {human_pos} rows {elapsed}")
+            .unwrap_or_else(|_| ProgressStyle::default_spinner()),
+    );
+    bar.enable_steady_tick(Duration::from_millis(100));
+    bar
+}
+
+/// Checks every context; exit code 1 if something is wrong.
+///
+/// # Errors
+/// A store that cannot be reached.
+pub fn run(settings: &Settings, json: bool) -> Result<ExitCode> {
+    let now_ms = clock(settings)?.now_ms();
+    let mut all = Vec::new();
+    for context in CONTEXTS {
+        let mut session = open(settings, context)?.read_session()?;
+        let bar = progress(context.name);
+        let findings = inspect(context.name, &mut *session, now_ms, &bar)?;
+        bar.finish_and_clear();
+        all.push((context.name, findings));
+    }
+    let clean = all.iter().all(|(_, findings)| findings.is_clean());
+    if json {
+        print_json(&all, clean)?
+    } else {
+        print_lines(&all, clean)
+    }
+    Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn inspect(context: &str, session: &mut dyn Session, now_ms: i64, bar: &ProgressBar) -> Result<Findings> {
+    session.begin_read()?;
+    let findings = match context {
+        "point" => app::point::inspect(session, &mut |rows| bar.inc(rows)),
+        "member" => app::member::inspect(session, now_ms),
+        _ => Ok(Findings::default()),
+    };
+    session.rollback();
+    findings
+}
+
+fn print_lines(all: &[(&str, Findings)], clean: bool) {
+    for (context, findings) in all {
+        for (check, found) in &findings.checks {
+            let verdict = if found.is_empty() { "ok" } else { "WRONG" };
+            println!("{verdict:<6} {context}: {check}");
+            for finding in found.iter().take(SHOWN) {
+                println!("         {}: {}", finding.id, finding.what);
+            }
+            if found.len() > SHOWN {
+                println!("         and {} more", found.len() - SHOWN);
+            }
+        }
+    }
+    println!(
+        "{}",
+        if clean {
+            "Everything holds."
+        } else {
+            "Something is wrong: stop writing, keep a copy of the data, and restore a backup that verifies."
+        }
+    );
+}
+
+fn print_json(all: &[(&str, Findings)], clean: bool) -> Result<()> {
+    let checks: Vec<_> = all
+        .iter()
+        .flat_map(|(context, findings)| findings.checks.iter().map(move |check| (context, check)))
+        .map(|(context, (check, found))| {
+            let found: Vec<_> =
+                found.iter().map(|finding| serde_json::json!({"id": finding.id, "what": finding.what})).collect();
+            serde_json::json!({"context": context, "check": check, "findings": found})
+        })
+        .collect();
+    let text = serde_json::to_string_pretty(&serde_json::json!({"clean": clean, "checks": checks}));
+    println!("{}", text.map_err(|error| Error::internal("the findings cannot be written").caused_by(error))?);
+    Ok(())
+}

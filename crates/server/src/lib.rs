@@ -1,0 +1,10 @@
+//! The program `onepoint`: configuration, which contexts run, how they are wired together, the command line.
+
+pub mod assembly;
+pub mod bench;
+pub mod commands;
+pub mod config;
+pub mod secret;
+pub mod serve;
+pub mod stores;
+pub mod system;

@@ -1,0 +1,44 @@
+//! The programme's secret: from the settings, or made at the first start and kept beside the data.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use platform::error::{Error, ErrorKind, Result};
+
+use crate::config::Settings;
+
+const SECRET_BYTES: usize = 32;
+
+/// The secret under which digests of phone numbers are kept.
+///
+/// # Errors
+/// `config.secret` for one shorter than 32 bytes, or if it can be neither read nor made.
+pub fn programme_secret(settings: &Settings) -> Result<Arc<[u8]>> {
+    let given = settings.text("programme.secret");
+    let secret = if given.is_empty() { kept_secret(Path::new(settings.text("data")))? } else { given.to_owned() };
+    if secret.len() < SECRET_BYTES {
+        let message = "programme.secret has less than 32 bytes; make one with: head -c 32 /dev/urandom | base64";
+        return Err(Error::new(ErrorKind::Invalid, "config.secret", message));
+    }
+    Ok(secret.into_bytes().into())
+}
+
+fn kept_secret(data: &Path) -> Result<String> {
+    let path = data.join("programme.secret");
+    let cannot = |error: std::io::Error| {
+        Error::new(ErrorKind::Conflict, "config.secret", format!("cannot use {}", path.display())).caused_by(error)
+    };
+    if path.exists() {
+        return fs::read_to_string(&path).map(|text| text.trim().to_owned()).map_err(cannot);
+    }
+    fs::create_dir_all(data).map_err(cannot)?;
+    let mut bytes = [0; SECRET_BYTES];
+    getrandom::fill(&mut bytes).map_err(|_| Error::internal("the machine gives no random numbers"))?;
+    let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).map_err(cannot)?;
+    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(cannot)?;
+    Ok(text)
+}

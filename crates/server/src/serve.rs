@@ -1,0 +1,136 @@
+//! `onepoint serve`: opens the stores, starts the threads, answers until it is told to end.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use platform::error::{Error, ErrorKind, Result};
+use platform::http::serve::serve;
+use platform::http::shell::Shell;
+use platform::telemetry::install_metrics;
+use tokio::net::TcpListener;
+use tokio::runtime::{Builder, Runtime};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use crate::assembly::{App, Options, base_url};
+use crate::config::Settings;
+use crate::stores::open_access;
+use crate::system::{self, RESOURCES, System};
+
+/// What is under way when the program ends has this long to finish.
+const GRACE: Duration = Duration::from_secs(20);
+/// A revoked key is refused at the latest after this.
+const KEYS_EVERY: Duration = Duration::from_secs(1);
+
+/// The runtime that answers HTTP. The writers have threads of their own, so few are needed here.
+///
+/// # Errors
+/// `Internal` if the machine has no thread left.
+pub fn runtime(settings: &Settings) -> Result<Runtime> {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let chosen = usize::try_from(settings.int_in("http.workers", 0..=1_024)?).unwrap_or(0);
+    let workers = if chosen == 0 { (cores / 2).max(1) } else { chosen };
+    let built = Builder::new_multi_thread().worker_threads(workers).max_blocking_threads(16).enable_all().build();
+    built.map_err(|error| Error::internal("no thread for the HTTP server").caused_by(error))
+}
+
+/// A server that is listening.
+pub struct Running {
+    /// The contexts behind it.
+    pub app: Arc<App>,
+    /// Where it listens.
+    pub address: std::net::SocketAddr,
+    closing: watch::Sender<bool>,
+    draining: Arc<AtomicBool>,
+    served: tokio::task::JoinHandle<()>,
+}
+
+impl Running {
+    /// Opens, starts and listens. Must not be called inside an async runtime.
+    ///
+    /// # Errors
+    /// A wrong setting, a store that cannot be opened, an address that cannot be listened on.
+    pub fn start(settings: &Settings, options: Options, runtime: &Runtime) -> Result<Self> {
+        settings.check_loopback_only()?;
+        let metrics = install_metrics();
+        let listen = settings.socket_addr("listen")?.ok_or_else(|| {
+            Error::new(ErrorKind::Invalid, "config.listen", "listen needs an address, for instance 127.0.0.1:8080")
+        })?;
+        let keys = open_access(settings)?;
+        let is_open = listen.ip().is_loopback();
+        if !is_open && !keys.has_keys() {
+            let message = format!(
+                "{listen} can be reached from other machines, and there is no API key yet; make one with 'onepoint keys create --role operator', or listen on 127.0.0.1"
+            );
+            return Err(Error::new(ErrorKind::Conflict, "config.no_keys", message));
+        }
+        let app = Arc::new(App::open(settings, options, runtime.handle())?);
+        app.start()?;
+        let (routes, openapi) = app.routes();
+        let draining = Arc::new(AtomicBool::new(false));
+        let system = System {
+            app: Arc::clone(&app),
+            metrics,
+            draining: Arc::clone(&draining),
+            openapi: system::describe(openapi),
+            base_url: base_url(settings),
+        };
+        let router = routes.merge(system::routes(
+            Arc::new(system),
+            settings.flag("bench.echo")?,
+            settings.flag("bench.faults")?,
+        ));
+        let shell = Arc::new(Shell::new(router, Arc::clone(&keys), is_open, RESOURCES.to_vec()));
+        let listener = runtime.block_on(TcpListener::bind(listen)).map_err(|error| {
+            let message =
+                format!("cannot listen on {listen}; is another program there? choose another address with --listen");
+            Error::new(ErrorKind::Conflict, "config.listen", message).caused_by(error)
+        })?;
+        let address =
+            listener.local_addr().map_err(|error| Error::internal("the listener has no address").caused_by(error))?;
+        let (closing, closed) = watch::channel(false);
+        let served = runtime.spawn(serve(listener, shell, closed, GRACE));
+        runtime.spawn(async move {
+            loop {
+                tokio::time::sleep(KEYS_EVERY).await;
+                if let Err(error) = keys.refresh().await {
+                    tracing::warn!(%error, "API keys cannot be read; the known ones stay");
+                }
+            }
+        });
+        Ok(Self { app, address, closing, draining, served })
+    }
+
+    /// Ends: not ready first, then no new connections, then the rest of the work, then the threads.
+    pub fn stop(self, runtime: &Runtime, grace: Duration) {
+        self.draining.store(true, Ordering::Release);
+        std::thread::sleep(grace);
+        let _ = self.closing.send(true);
+        let _ = runtime.block_on(self.served);
+        self.app.shut_down();
+    }
+}
+
+/// Serves until SIGTERM or SIGINT.
+///
+/// # Errors
+/// As [`Running::start`].
+pub fn run(settings: &Settings, migrate: bool) -> Result<()> {
+    let runtime = runtime(settings)?;
+    let running = Running::start(settings, Options { migrate, ..Options::default() }, &runtime)?;
+    let grace = Duration::from_millis(settings.int_in("drain.grace_ms", 0..=600_000)?.unsigned_abs());
+    tracing::info!(address = %running.address, data = settings.text("data"), "OnePoint is ready: open http://{} or POST /members", running.address);
+    runtime.block_on(async {
+        let (terminate, interrupt) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
+        if let (Ok(mut terminate), Ok(mut interrupt)) = (terminate, interrupt) {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        }
+    });
+    tracing::info!("ending: finishing what is under way");
+    running.stop(&runtime, grace);
+    Ok(())
+}

@@ -1,0 +1,71 @@
+//! The contexts' stores: where they lie, and bringing their schemas up to date.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use platform::access;
+use platform::db::{Database, Durability, Location, Migration, migrate, pending};
+use platform::error::{Error, ErrorKind, Result};
+
+use crate::config::Settings;
+
+/// A context that has a store.
+pub struct Context {
+    /// Its name.
+    pub name: &'static str,
+    /// Its schema.
+    pub migrations: &'static [Migration],
+    /// What a commit promises there.
+    pub durability: Durability,
+}
+
+/// Every context, in the order in which they are opened.
+pub const CONTEXTS: &[Context] = &[
+    Context { name: "point", migrations: app::point::MIGRATIONS, durability: Durability::Full },
+    Context { name: "member", migrations: app::member::MIGRATIONS, durability: Durability::Full },
+    Context { name: "notification", migrations: app::notification::MIGRATIONS, durability: Durability::Full },
+    Context { name: "mypage", migrations: app::mypage::MIGRATIONS, durability: Durability::Rebuildable },
+];
+
+/// Names of the contexts, for `--contexts`.
+#[must_use]
+pub fn context_names() -> Vec<&'static str> {
+    CONTEXTS.iter().map(|context| context.name).collect()
+}
+
+/// Opens the store of a context without looking at its schema.
+///
+/// # Errors
+/// A bad database URL, or a store that cannot be reached.
+pub fn open(settings: &Settings, context: &Context) -> Result<Arc<Database>> {
+    let data = Path::new(settings.text("data"));
+    let location = Location::parse(settings.database_url(context.name), data, context.name)?;
+    Database::open(context.name, &location, context.durability)
+}
+
+/// Opens the store of a context with its schema up to date. Without `apply`, a step that is due is an error.
+///
+/// # Errors
+/// As [`open`]; `store.behind` or `store.newer` when the schema does not fit.
+pub fn open_migrated(settings: &Settings, context: &Context, apply: bool) -> Result<Arc<Database>> {
+    let database = open(settings, context)?;
+    let mut session = database.session()?;
+    if apply {
+        migrate(&mut *session, context.migrations)?;
+    } else if !pending(&mut *session, context.migrations)?.is_empty() {
+        let message = format!("the store of {} is behind this program; run 'onepoint migrate' first", context.name);
+        return Err(Error::new(ErrorKind::Conflict, "store.behind", message));
+    }
+    Ok(database)
+}
+
+/// Opens the store of the API keys.
+///
+/// # Errors
+/// A bad database URL, or a store that cannot be reached.
+pub fn open_access(settings: &Settings) -> Result<Arc<access::AccessKeys>> {
+    let data = Path::new(settings.text("data"));
+    let location = Location::parse(settings.database_url("access"), data, "access")?;
+    let database = Database::open("access", &location, Durability::Full)?;
+    access::AccessKeys::open(database).map(Arc::new)
+}
