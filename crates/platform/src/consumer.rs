@@ -13,7 +13,7 @@ use crate::db::{Cursor, Session};
 use crate::error::Result;
 use crate::funnel::{Delivery, Funnel, Writer};
 use crate::lease::{self, LEASE_MS};
-use crate::log::{Event, Log, LogReader};
+use crate::log::{Event, Log, LogReader, Scope};
 
 /// Log rows read and delivered at once.
 const PIECE_ROWS: usize = 2_000;
@@ -26,6 +26,7 @@ pub struct Consumer<W: Writer> {
     name: String,
     funnel: Arc<Funnel<W>>,
     log: Arc<Log>,
+    scope: Scope,
     react: React<W::Command>,
     clock: Arc<dyn Clock>,
     holder: String,
@@ -54,7 +55,25 @@ impl<W: Writer> Consumer<W> {
     ) -> Self {
         let name = format!("{}<{}", funnel.context(), log.context);
         let lag = gauge!("event_lag_seconds", "consumer" => name.clone());
-        Self { name, funnel, log, react, clock, holder: holder.to_owned(), reader: None, place: None, lag }
+        Self {
+            name,
+            funnel,
+            log,
+            scope: Scope::Everything,
+            react,
+            clock,
+            holder: holder.to_owned(),
+            reader: None,
+            place: None,
+            lag,
+        }
+    }
+
+    /// The same consumer, looking only at the event table of the log.
+    #[must_use]
+    pub fn of_event_table(mut self) -> Self {
+        self.scope = Scope::EventTable;
+        self
     }
 
     /// The log that it follows.
@@ -81,7 +100,7 @@ impl<W: Writer> Consumer<W> {
         let Some(place) = self.place()? else { return Ok(0) };
         let reader = match &mut self.reader {
             Some(reader) => reader,
-            none => none.insert(self.log.reader()?),
+            none => none.insert(self.log.reader(self.scope)?),
         };
         let page = reader.read(place.cursor, PIECE_ROWS).inspect_err(|_| self.reader = None)?;
         if page.end == place.cursor {

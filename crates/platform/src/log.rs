@@ -170,14 +170,24 @@ impl Log {
     ///
     /// # Errors
     /// `Unavailable` when the store cannot be reached.
-    pub fn reader(self: &Arc<Self>) -> Result<LogReader> {
-        Ok(LogReader { log: Arc::clone(self), session: self.database.read_session()? })
+    pub fn reader(&self, scope: Scope) -> Result<LogReader> {
+        let tables = if scope == Scope::Everything { self.sources.len() } else { 1 };
+        Ok(LogReader { sources: self.sources[..tables].to_vec(), session: self.database.read_session()? })
     }
+}
+
+/// How much of a log a reader wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// All of it.
+    Everything,
+    /// Only the event table: for those who would ignore every row of the other tables.
+    EventTable,
 }
 
 /// Reads one log from any place on.
 pub struct LogReader {
-    log: Arc<Log>,
+    sources: Vec<LogSource>,
     session: Box<dyn Session>,
 }
 
@@ -206,7 +216,7 @@ impl LogReader {
         let horizon = self.session.horizon()?;
         let mut found: Vec<(Cursor, Option<Event>)> = Vec::new();
         let mut bound = None::<Cursor>;
-        for source in &self.log.sources {
+        for source in &self.sources {
             let rows = self.session.read_log(source.table, after, horizon, limit)?;
             // A full piece says nothing about what follows it, so other tables count only up to its end.
             if rows.len() == limit

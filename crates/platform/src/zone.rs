@@ -34,27 +34,27 @@ impl Zone {
     /// RFC 3339 with the zone's offset and milliseconds: `2020-07-15T12:00:00.000+09:00`.
     #[must_use]
     pub fn format(&self, at_ms: i64) -> String {
-        use std::fmt::Write as _;
         let at = timestamp(at_ms);
         let offset = self.0.to_offset(at);
         let local = offset.to_datetime(at);
+        let minutes = offset.seconds().unsigned_abs() / 60;
         let mut text = String::with_capacity(29);
-        let (sign, minutes) =
-            if offset.seconds() < 0 { ('-', -offset.seconds() / 60) } else { ('+', offset.seconds() / 60) };
-        // Writing into a String cannot fail.
-        let _ = write!(
-            text,
-            "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}{sign}{:02}:{:02}",
-            local.year(),
-            local.month(),
-            local.day(),
-            local.hour(),
-            local.minute(),
-            local.second(),
-            local.millisecond(),
-            minutes / 60,
-            minutes % 60
-        );
+        let mut field = |number: i64, width: u32, after: &str| {
+            for place in (0..width).rev() {
+                let digit = number.unsigned_abs() / 10_u64.pow(place) % 10;
+                text.push(char::from(b'0' + u8::try_from(digit).unwrap_or_default()));
+            }
+            text.push_str(after);
+        };
+        field(i64::from(local.year()), 4, "-");
+        field(i64::from(local.month()), 2, "-");
+        field(i64::from(local.day()), 2, "T");
+        field(i64::from(local.hour()), 2, ":");
+        field(i64::from(local.minute()), 2, ":");
+        field(i64::from(local.second()), 2, ".");
+        field(i64::from(local.millisecond()), 3, if offset.seconds() < 0 { "-" } else { "+" });
+        field(i64::from(minutes / 60), 2, ":");
+        field(i64::from(minutes % 60), 2, "");
         text
     }
 }

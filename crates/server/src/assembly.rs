@@ -1,5 +1,6 @@
 //! Putting the contexts together in one process: who asks whom, who follows whose log, which threads run.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -61,11 +62,13 @@ pub struct Options {
     pub clock: Option<Arc<dyn Clock>>,
     /// Remember idempotency keys; turned off only by the control run of a test.
     pub remembers_keys: bool,
+    /// Where the program listens, if it does.
+    pub address: Option<SocketAddr>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { migrate: true, clock: None, remembers_keys: true }
+        Self { migrate: true, clock: None, remembers_keys: true, address: None }
     }
 }
 
@@ -80,12 +83,14 @@ pub fn clock(settings: &Settings) -> Result<Arc<dyn Clock>> {
     }
 }
 
-/// Links begin with this.
+/// Links begin with this; `address` is where the program really listens, which tells when the settings leave the port
+/// to the machine (`:0`).
 #[must_use]
-pub fn base_url(settings: &Settings) -> String {
-    match settings.text("http.base_url") {
-        "" => format!("http://{}", settings.text("listen")),
-        text => text.trim_end_matches('/').to_owned(),
+pub fn base_url(settings: &Settings, address: Option<SocketAddr>) -> String {
+    match (settings.text("http.base_url"), address) {
+        ("", Some(address)) if settings.text("listen").ends_with(":0") => format!("http://{address}"),
+        ("", _) => format!("http://{}", settings.text("listen")),
+        (text, _) => text.trim_end_matches('/').to_owned(),
     }
 }
 
@@ -113,7 +118,7 @@ impl App {
             None => self::clock(settings)?,
         };
         let kit = Kit {
-            base_url: base_url(settings).into(),
+            base_url: base_url(settings, options.address).into(),
             clock: Arc::clone(&clock),
             zone: Zone::named(settings.text("timezone"))?,
             holder: format!("{}-{:08x}", std::process::id(), getrandom::u32().unwrap_or_default()).into(),

@@ -1,5 +1,6 @@
 //! `onepoint serve`: opens the stores, starts the threads, answers until it is told to end.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -8,7 +9,7 @@ use platform::error::{Error, ErrorKind, Result};
 use platform::http::serve::serve;
 use platform::http::shell::Shell;
 use platform::telemetry::install_metrics;
-use tokio::net::TcpListener;
+use tokio::net::TcpSocket;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -35,12 +36,15 @@ pub fn runtime(settings: &Settings) -> Result<Runtime> {
     built.map_err(|error| Error::internal("no thread for the HTTP server").caused_by(error))
 }
 
+/// Connections that the kernel keeps until they are accepted.
+const BACKLOG: u32 = 1_024;
+
 /// A server that is listening.
 pub struct Running {
     /// The contexts behind it.
     pub app: Arc<App>,
     /// Where it listens.
-    pub address: std::net::SocketAddr,
+    pub address: SocketAddr,
     closing: watch::Sender<bool>,
     draining: Arc<AtomicBool>,
     served: tokio::task::JoinHandle<()>,
@@ -65,6 +69,9 @@ impl Running {
             );
             return Err(Error::new(ErrorKind::Conflict, "config.no_keys", message));
         }
+        let (socket, address) = claim(listen)?;
+        let base_url = base_url(settings, Some(address));
+        let options = Options { address: Some(address), ..options };
         let app = Arc::new(App::open(settings, options, runtime.handle())?);
         app.start()?;
         let (routes, openapi) = app.routes();
@@ -74,7 +81,7 @@ impl Running {
             metrics,
             draining: Arc::clone(&draining),
             openapi: system::describe(openapi),
-            base_url: base_url(settings),
+            base_url,
         };
         let router = routes.merge(system::routes(
             Arc::new(system),
@@ -82,13 +89,10 @@ impl Running {
             settings.flag("bench.faults")?,
         ));
         let shell = Arc::new(Shell::new(router, Arc::clone(&keys), is_open, RESOURCES.to_vec()));
-        let listener = runtime.block_on(TcpListener::bind(listen)).map_err(|error| {
-            let message =
-                format!("cannot listen on {listen}; is another program there? choose another address with --listen");
-            Error::new(ErrorKind::Conflict, "config.listen", message).caused_by(error)
-        })?;
-        let address =
-            listener.local_addr().map_err(|error| Error::internal("the listener has no address").caused_by(error))?;
+        let listener = {
+            let _entered = runtime.enter();
+            socket.listen(BACKLOG).map_err(|error| occupied(listen, error))?
+        };
         let (closing, closed) = watch::channel(false);
         let served = runtime.spawn(serve(listener, shell, closed, GRACE));
         runtime.spawn(async move {
@@ -110,6 +114,23 @@ impl Running {
         let _ = runtime.block_on(self.served);
         self.app.shut_down();
     }
+}
+
+/// Takes the address without listening yet, so that nobody is let in before the stores are open.
+fn claim(listen: SocketAddr) -> Result<(TcpSocket, SocketAddr)> {
+    let socket = if listen.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() };
+    let claimed = socket.and_then(|socket| {
+        socket.set_reuseaddr(true)?;
+        socket.bind(listen)?;
+        let address = socket.local_addr()?;
+        Ok((socket, address))
+    });
+    claimed.map_err(|error| occupied(listen, error))
+}
+
+fn occupied(listen: SocketAddr, error: std::io::Error) -> Error {
+    let message = format!("cannot listen on {listen}; is another program there? choose another address with --listen");
+    Error::new(ErrorKind::Conflict, "config.listen", message).caused_by(error)
 }
 
 /// Serves until SIGTERM or SIGINT.

@@ -88,7 +88,8 @@ impl Members {
     /// The consumer of point's log.
     #[must_use]
     pub fn follow_point(&self, log: Arc<Log>) -> Consumer<MemberWriter> {
-        self.follow(log, reactions::on_point_events)
+        // Entries mean nothing to member, and there are many of them.
+        self.follow(log, reactions::on_point_events).of_event_table()
     }
 
     fn follow(

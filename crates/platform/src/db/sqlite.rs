@@ -20,7 +20,9 @@ const OLDEST_SAFE_LIBRARY: i32 = 3_051_003;
 /// Rows here are small and scattered, so a small page means less to write per change.
 const PAGE_BYTES: u32 = 2_048;
 const WRITER_CACHE_KIB: i32 = 8_192;
-const READER_CACHE_KIB: i32 = 2_048;
+const READER_CACHE_KIB: i32 = 8_192;
+/// A log is read at its end, where everything is new each time.
+const LOG_CACHE_KIB: i32 = 256;
 
 /// A context's file.
 pub(super) struct Store {
@@ -70,7 +72,7 @@ impl Store {
         let pooled = self.readers.lock().pop();
         let mut session = match pooled {
             Some(session) => session,
-            None => self.read_session()?,
+            None => self.reader(READER_CACHE_KIB)?,
         };
         let result = work(&mut session);
         self.readers.lock().push(session);
@@ -85,9 +87,13 @@ impl Store {
         Ok(Box::new(SqliteSession::new(connection, None)))
     }
 
-    /// A connection that may not write.
+    /// A connection that may not write, for reading through a log.
     pub(super) fn read_session(&self) -> Result<SqliteSession> {
-        let connection = connect(&self.path, self.durability, READER_CACHE_KIB)?;
+        self.reader(LOG_CACHE_KIB)
+    }
+
+    fn reader(&self, cache_kib: i32) -> Result<SqliteSession> {
+        let connection = connect(&self.path, self.durability, cache_kib)?;
         connection.pragma_update(None, "query_only", true).map_err(failed)?;
         Ok(SqliteSession::new(connection, None))
     }
@@ -227,7 +233,7 @@ impl Session for SqliteSession {
     fn rollback(&mut self) {
         // After some failures SQLite has rolled back by itself; then there is nothing left to do.
         if !self.connection.is_autocommit()
-            && let Err(error) = self.connection.execute_batch("ROLLBACK")
+            && let Err(error) = self.connection.prepare_cached("ROLLBACK").and_then(|mut end| end.execute([]))
         {
             tracing::error!(%error, "rollback failed");
         }
@@ -343,7 +349,7 @@ fn read_row(row: &rusqlite::Row<'_>, width: usize) -> Result<Row> {
         values.push(match row.get_ref(place).map_err(failed)? {
             ValueRef::Null => Value::Null,
             ValueRef::Integer(value) => Value::Int(value),
-            ValueRef::Text(bytes) => Value::Text(String::from_utf8_lossy(bytes).into_owned()),
+            ValueRef::Text(bytes) => Value::Text(read_text(bytes)?),
             ValueRef::Blob(bytes) => Value::Blob(bytes.to_vec()),
             ValueRef::Real(_) => {
                 return Err(Error::internal("a store holds a fraction where only whole numbers may be"));
@@ -351,6 +357,11 @@ fn read_row(row: &rusqlite::Row<'_>, width: usize) -> Result<Row> {
         });
     }
     Ok(Row(values))
+}
+
+fn read_text(bytes: &[u8]) -> Result<String> {
+    let text = String::from_utf8(bytes.to_vec());
+    text.map_err(|error| Error::internal("a store holds text that is no UTF-8").caused_by(error))
 }
 
 /// After a failed sync nobody knows what the disk holds; the only safe thing is to start again from it.

@@ -98,6 +98,7 @@ pub(super) struct Core<W: Writer> {
 struct Decided<A> {
     answers: Vec<Result<A>>,
     remembered: Vec<(KeyStamp, i64)>,
+    wrote_log: bool,
 }
 
 impl<W: Writer> Core<W> {
@@ -181,9 +182,11 @@ impl<W: Writer> Core<W> {
             self.session.rollback();
             self.positions.clear();
         }
-        let Decided { answers, remembered } = decided?;
+        let Decided { answers, remembered, wrote_log } = decided?;
         self.keys.remember(remembered, moment.now_ms);
-        self.around.log.bell.ring();
+        if wrote_log {
+            self.around.log.bell.ring();
+        }
         Ok(answers)
     }
 }
@@ -211,7 +214,8 @@ fn batch<W: Writer>(
         positions
             .extend(tx.next_ids(LOG_POSITION, wanted.max(requests.len() * 2 * ROWS_PER_COMMAND) - positions.len())?);
     }
-    let mut decided = Decided { answers: Vec::with_capacity(requests.len()), remembered: Vec::new() };
+    let mut decided = Decided { answers: Vec::with_capacity(requests.len()), remembered: Vec::new(), wrote_log: false };
+    let positions_before = positions.len();
     let mut first_of: HashMap<[u8; 16], usize> = HashMap::new();
     let mut events = Vec::new();
     for (place, (command, stamp)) in requests.iter().enumerate() {
@@ -237,6 +241,7 @@ fn batch<W: Writer>(
     {
         return Err(error.clone());
     }
+    decided.wrote_log = positions.len() < positions_before;
     writer.store(tx, loaded)?;
     tx.insert_many(&EVENTS, events)?;
     if let Some(delivery) = delivery {

@@ -1,0 +1,273 @@
+//! What the tests stand on: a real server in this process on a fresh store, asked over real connections.
+//!
+//! A test is an ordinary `#[test]` function (the server brings its own runtime) whose body takes an [`Engine`] and is
+//! run once on each:
+//!
+//! ```ignore
+//! let app = TestApp::open(Engine::Sqlite);
+//! app.join(1, "01085581234");
+//! eventually("member 1 is NORMAL", || app.get("/members/1").json["memberStatus"] == "NORMAL");
+//! ```
+
+#![allow(dead_code, reason = "each test program uses its own part of the kit")]
+
+pub mod clock;
+pub mod http;
+pub mod postgres;
+pub mod settled;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use server::assembly::{App, Options};
+use server::config::Settings;
+use server::serve::Running;
+use tokio::runtime::Runtime;
+
+pub use clock::TestClock;
+pub use http::{Answer, Client, Request};
+
+/// "Eventually" in the scenarios is within this.
+pub const EVENTUALLY: Duration = Duration::from_secs(2);
+const LOOK_EVERY: Duration = Duration::from_millis(2);
+/// Fixed, so that a restarted server knows the digests of the one before.
+const SECRET: &str = "0123456789abcdef0123456789abcdef";
+
+/// Where the contexts keep their data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Engine {
+    /// Files of their own in a temporary folder.
+    Sqlite,
+    /// Schemas in a fresh database of a real server.
+    Postgres,
+}
+
+/// How a server is to be started.
+pub struct Setup {
+    /// Where the contexts keep their data.
+    pub engine: Engine,
+    /// `key=value`, as after `--set`.
+    pub sets: Vec<String>,
+    /// Remember idempotency keys; off only in a control run.
+    pub remembers_keys: bool,
+}
+
+impl Setup {
+    /// The default settings on this engine.
+    pub fn on(engine: Engine) -> Self {
+        Self { engine, sets: Vec::new(), remembers_keys: true }
+    }
+
+    /// With these settings too.
+    pub fn with(mut self, sets: &[&str]) -> Self {
+        self.sets.extend(sets.iter().map(|set| (*set).to_owned()));
+        self
+    }
+}
+
+/// A server on a store that nobody else uses. Dropping it ends the server and removes the store.
+pub struct TestApp {
+    /// The server's clock: the real time, plus whatever a test adds.
+    pub clock: Arc<TestClock>,
+    setup: Setup,
+    data: tempfile::TempDir,
+    database: Option<postgres::Database>,
+    server: Option<Server>,
+}
+
+struct Server {
+    runtime: Runtime,
+    running: Running,
+    client: Client,
+}
+
+impl TestApp {
+    /// A server with the default settings.
+    pub fn open(engine: Engine) -> Self {
+        Self::start_up(Setup::on(engine))
+    }
+
+    /// A server with these settings (`key=value`).
+    pub fn open_with(engine: Engine, sets: &[&str]) -> Self {
+        Self::start_up(Setup::on(engine).with(sets))
+    }
+
+    /// A server as described.
+    pub fn start_up(setup: Setup) -> Self {
+        let data = tempfile::tempdir().expect("a temporary folder");
+        let database = (setup.engine == Engine::Postgres).then(postgres::Database::fresh);
+        let mut app = Self { clock: Arc::new(TestClock::default()), setup, data, database, server: None };
+        app.server = Some(app.serve());
+        app
+    }
+
+    fn serve(&self) -> Server {
+        let mut sets = self.store_settings();
+        sets.push("listen=127.0.0.1:0".to_owned());
+        sets.extend(self.setup.sets.iter().cloned());
+        let settings = Settings::from_sources(None, std::iter::empty(), &sets).expect("settings");
+        let runtime = server::serve::runtime(&settings).expect("a runtime");
+        let options = Options {
+            clock: Some(Arc::clone(&self.clock) as _),
+            remembers_keys: self.setup.remembers_keys,
+            ..Options::default()
+        };
+        let running = Running::start(&settings, options, &runtime).expect("the server starts");
+        let client = Client::new(running.address);
+        Server { runtime, running, client }
+    }
+
+    /// The settings that lead to this store, for another process that is to work on it.
+    pub fn store_settings(&self) -> Vec<String> {
+        let url = self.database.as_ref().map_or("sqlite:", |database| &database.url);
+        vec![
+            format!("data={}", self.data.path().display()),
+            format!("database.url={url}"),
+            format!("programme.secret={SECRET}"),
+        ]
+    }
+
+    /// The folder of the SQLite files.
+    pub fn data(&self) -> &Path {
+        self.data.path()
+    }
+
+    /// The engine of its store.
+    pub fn engine(&self) -> Engine {
+        self.setup.engine
+    }
+
+    fn server(&self) -> &Server {
+        self.server.as_ref().expect("the server runs")
+    }
+
+    /// The contexts behind the server.
+    pub fn app(&self) -> &Arc<App> {
+        &self.server().running.app
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> std::net::SocketAddr {
+        self.server().running.address
+    }
+
+    /// Links begin with this.
+    pub fn base(&self) -> String {
+        format!("http://{}", self.address())
+    }
+
+    /// Stops a context: its routes answer 503 and it takes nothing in.
+    pub fn stop(&self, context: &str) {
+        self.app().set_running(context, false).expect("a context's name");
+    }
+
+    /// Starts a stopped context again.
+    pub fn start(&self, context: &str) {
+        self.app().set_running(context, true).expect("a context's name");
+    }
+
+    /// Delays questions to point by a random time between both, or no more.
+    pub fn delay_point(&self, range_ms: Option<(u64, u64)>) {
+        self.app().point_delay.set(range_ms);
+    }
+
+    /// Ends the server in good order; the store stays. For work on the store by others.
+    pub fn shut_down(&mut self) {
+        if let Some(Server { runtime, running, client }) = self.server.take() {
+            drop(client);
+            running.stop(&runtime, Duration::ZERO);
+            runtime.shutdown_timeout(Duration::from_secs(5));
+        }
+    }
+
+    /// Ends the server and starts it again on the same store.
+    pub fn restart(&mut self) {
+        self.shut_down();
+        self.server = Some(self.serve());
+    }
+
+    /// As [`TestApp::restart`], with these settings instead of the ones before.
+    pub fn restart_with(&mut self, sets: &[&str]) {
+        self.setup.sets = sets.iter().map(|set| (*set).to_owned()).collect();
+        self.restart();
+    }
+
+    /// A request to be filled in and sent.
+    pub fn request<'a>(&'a self, method: &'a str, path: &str) -> Request<'a> {
+        Request::new(&self.server().client, method, path)
+    }
+
+    /// GET.
+    pub fn get(&self, path: &str) -> Answer {
+        self.request("GET", path).send()
+    }
+
+    /// POST of JSON.
+    pub fn post(&self, path: &str, body: &Value) -> Answer {
+        self.request("POST", path).json(body).send()
+    }
+
+    /// PATCH with JSON.
+    pub fn patch(&self, path: &str, body: &Value) -> Answer {
+        self.request("PATCH", path).json(body).send()
+    }
+
+    /// DELETE.
+    pub fn delete(&self, path: &str) -> Answer {
+        self.request("DELETE", path).send()
+    }
+
+    /// A member joins under this number.
+    pub fn join(&self, member_id: i64, phone_no: &str) -> Answer {
+        let answer = self.post("/members", &json!({"memberId": member_id, "phoneNo": phone_no, "nickname": "N"}));
+        assert_eq!(answer.status, 201, "joining as {member_id}: {}", answer.text);
+        answer
+    }
+
+    /// A member joins under this number and is NORMAL with an account before this returns.
+    pub fn join_normal(&self, member_id: i64) {
+        self.join(member_id, &format!("010{:08}", member_id % 100_000_000));
+        eventually("a new member is NORMAL with an account and a page", || {
+            self.get(&format!("/members/{member_id}")).json["memberStatus"] == "NORMAL"
+                && self.get(&format!("/points/{member_id}")).json["memberStatus"] == "NORMAL"
+                && self.get(&format!("/mypages/{member_id}")).json["memberStatus"] == "NORMAL"
+        });
+    }
+
+    /// The points of a member, or nothing without an account.
+    pub fn points_of(&self, member_id: i64) -> Option<i64> {
+        self.get(&format!("/points/{member_id}")).json["remainPoint"].as_i64()
+    }
+
+    /// Changes the points of a member.
+    pub fn change_points(&self, member_id: i64, points: i64) -> Answer {
+        self.patch(&format!("/points/{member_id}"), &json!({"requirePoint": points}))
+    }
+}
+
+impl Drop for TestApp {
+    fn drop(&mut self) {
+        self.shut_down();
+    }
+}
+
+/// Waits until `holds`, at most for [`EVENTUALLY`]; how long it took.
+pub fn eventually(what: &str, holds: impl FnMut() -> bool) -> Duration {
+    within(EVENTUALLY, what, holds)
+}
+
+/// Waits until `holds`, at most for `limit`; how long it took.
+pub fn within(limit: Duration, what: &str, mut holds: impl FnMut() -> bool) -> Duration {
+    let started = Instant::now();
+    loop {
+        // The time is read first: what is seen later than the limit was too late.
+        let waited = started.elapsed();
+        if holds() {
+            return waited;
+        }
+        assert!(waited <= limit, "not within {limit:?}: {what}");
+        std::thread::sleep(LOOK_EVERY);
+    }
+}

@@ -1,0 +1,119 @@
+//! Whether everything that follows from what was done has happened, and what the store then holds.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use app::kit::Findings;
+use platform::db::{Cursor, Value};
+use platform::error::Result;
+use platform::funnel::{Funnel, Writer};
+use platform::log::Log;
+use serde_json::{Value as Json, json};
+
+use super::{TestApp, within};
+
+/// Everything has followed within this, or the test fails.
+const SETTLED: Duration = Duration::from_secs(10);
+/// The collections of the public API.
+const COLLECTIONS: [&str; 5] = ["members", "withdrawals", "points", "messages", "mypages"];
+
+impl TestApp {
+    /// Waits until nothing is queued, every consumer that runs has read its log to the end, and every message that
+    /// can be sent has been.
+    pub fn settle(&self) {
+        within(SETTLED, "everything that follows has happened", || self.is_settled().expect("the store can be read"));
+    }
+
+    fn is_settled(&self) -> Result<bool> {
+        let app = self.app();
+        let (member, notification, point) = (&app.members, &app.notifications, &app.points);
+        let queued = member.funnel.depth() + notification.funnel.depth() + point.funnel.depth();
+        Ok(queued == 0
+            && has_read(&notification.funnel, &member.funnel, &member.log)?
+            && (!self.can_send() || !self.has_due_message()?)
+            && has_read(&member.funnel, &notification.funnel, &notification.log)?
+            && has_read(&point.funnel, &member.funnel, &member.log)?
+            && has_read(&member.funnel, &point.funnel, &point.log)?
+            && has_read(&app.pages.funnel, &member.funnel, &member.log)?
+            && has_read(&app.pages.funnel, &point.funnel, &point.log)?
+            // What the last consumer did may have given the first one work again.
+            && has_read(&notification.funnel, &member.funnel, &member.log)?
+            && has_read(&point.funnel, &member.funnel, &member.log)?)
+    }
+
+    fn can_send(&self) -> bool {
+        self.app().members.funnel.is_open() && self.app().notifications.funnel.is_open()
+    }
+
+    fn has_due_message(&self) -> Result<bool> {
+        let sql = "SELECT message_id FROM message WHERE status = 'READY' LIMIT 1";
+        self.app().notifications.funnel.with_session(|tx| Ok(!tx.query(sql, &[])?.is_empty()))
+    }
+
+    /// Fails unless every invariant that `onepoint verify` knows holds.
+    pub fn verify(&self) {
+        let point = self.app().points.funnel.with_session(|tx| app::point::inspect(tx, &mut |_| {}));
+        must_be_clean(&point.expect("point can be inspected"));
+        let now_ms = platform::clock::Clock::now_ms(&*self.clock);
+        let member = self.app().members.funnel.with_session(|tx| app::member::inspect(tx, now_ms));
+        must_be_clean(&member.expect("member can be inspected"));
+    }
+
+    /// Everything that the public API shows, without links, for "nothing has changed".
+    pub fn state(&self) -> Json {
+        COLLECTIONS.iter().map(|collection| ((*collection).to_owned(), self.all_of(collection))).collect()
+    }
+
+    /// Every item of a collection, page by page, without links.
+    pub fn all_of(&self, collection: &str) -> Json {
+        let mut items = Vec::new();
+        let mut path = format!("/{collection}?limit=200");
+        loop {
+            let page = self.get(&path).must_be(200);
+            let found = page.json["_embedded"][collection].as_array().cloned().unwrap_or_default();
+            items.extend(found.into_iter().map(|mut item| {
+                item["_links"] = json!(null);
+                item
+            }));
+            let Some(next) = page.json["_links"]["next"]["href"].as_str() else { return Json::Array(items) };
+            path = next.strip_prefix(&self.base()).expect("links lead to this server").to_owned();
+        }
+    }
+
+    /// Entries in the ledger.
+    pub fn entry_count(&self) -> i64 {
+        let sql = "SELECT count(*) FROM entry";
+        let rows = self.app().points.funnel.with_session(|tx| tx.query(sql, &[])).expect("the ledger can be read");
+        rows[0].int(0)
+    }
+}
+
+/// Whether the consumer of `log`, whose owner has `owner`, has read everything; a stopped one reads nothing.
+fn has_read<C: Writer, O: Writer>(consumer: &Funnel<C>, owner: &Funnel<O>, log: &Arc<Log>) -> Result<bool> {
+    if !consumer.is_open() {
+        return Ok(true);
+    }
+    let cursor = consumer.cursor(&format!("{}<{}", consumer.context(), log.context))?;
+    let mut behind = false;
+    for source in log.sources() {
+        behind |= owner.with_session(|tx| {
+            let (sql, params) = after(source.table.name, source.table.key(), cursor, log.is_shared());
+            Ok(!tx.query(&sql, &params)?.is_empty())
+        })?;
+    }
+    Ok(!behind)
+}
+
+fn after(table: &str, key: &str, cursor: Cursor, shared: bool) -> (String, Vec<Value>) {
+    if shared {
+        let sql = format!("SELECT {key} FROM {table} WHERE (xid, {key}) > ($1, $2) LIMIT 1");
+        (sql, vec![Value::Int(cursor.xid), Value::Int(cursor.position)])
+    } else {
+        (format!("SELECT {key} FROM {table} WHERE {key} > $1 LIMIT 1"), vec![Value::Int(cursor.position)])
+    }
+}
+
+fn must_be_clean(findings: &Findings) {
+    assert!(!findings.checks.is_empty(), "an inspection without checks shows nothing");
+    assert!(findings.is_clean(), "{findings:?}");
+}
