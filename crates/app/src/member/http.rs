@@ -20,7 +20,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::contacts::Contacts;
-use super::store::{MemberView, WithdrawalView};
+use super::views::{MemberView, WithdrawalView};
 use super::{Members, Withdrawn};
 use crate::kit::{must_be_operator, must_concern};
 

@@ -5,10 +5,14 @@
 mod contacts;
 pub mod http;
 mod inspect;
+mod join;
+mod leave;
+mod reach;
 mod reactions;
 mod store;
 mod views;
 mod withdraw;
+mod writer;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -25,9 +29,11 @@ use platform::log::Log;
 
 pub use contacts::{ContactChange, Contacts};
 pub use inspect::inspect;
-use store::{Answer, Command};
-pub use store::{MIGRATIONS, MemberView, MemberWriter, Policy, WithdrawalView};
+pub use store::MIGRATIONS;
+pub use views::{MemberView, WithdrawalView};
 pub use withdraw::{WithdrawalMode, Withdrawn};
+use writer::{Answer, Command};
+pub use writer::{MemberWriter, Policy};
 
 use crate::kit::Kit;
 use crate::point::PointApi;

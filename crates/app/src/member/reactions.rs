@@ -4,7 +4,7 @@ use domain::notification::{Event as NotificationEvent, MessageStatus};
 use platform::error::Result;
 use platform::log;
 
-use super::store::Command;
+use super::writer::Command;
 use crate::point::PointEvent;
 
 /// Turns events of notification into commands of member.

@@ -12,7 +12,7 @@ use platform::error::{Error, ErrorKind, Result};
 use platform::funnel::KeyStamp;
 use tokio::time::Instant;
 
-use super::store::{Answer, Command};
+use super::writer::{Answer, Command};
 use super::{Members, PointQuestions, unexpected};
 
 /// A withdrawal answers within this, done or not.

@@ -20,7 +20,8 @@ use utoipa_axum::routes;
 
 use super::Points;
 use super::entry::EntryView;
-use super::store::{AccountView, Adjusted, Transaction};
+use super::views::{AccountView, Adjusted};
+use super::writer::Transaction;
 use crate::kit::{must_be_operator, must_concern};
 
 const POINTS: Place = Place { collection: "points", name: "point" };

@@ -4,10 +4,14 @@
 
 mod chain;
 mod entry;
+mod follow;
 pub mod http;
 mod inspect;
 mod reactions;
 mod store;
+mod transact;
+mod views;
+mod writer;
 
 use std::sync::Arc;
 
@@ -20,8 +24,10 @@ use platform::log::Log;
 
 pub use entry::{EntryFacts, EntryView, PointEvent};
 pub use inspect::inspect;
-pub use store::{AccountView, Adjusted, MIGRATIONS, PointWriter, Policy, Transaction, TransactionKind};
-use store::{Answer, Command};
+pub use store::MIGRATIONS;
+pub use views::{AccountView, Adjusted};
+use writer::{Answer, Command};
+pub use writer::{PointWriter, Policy, Transaction, TransactionKind};
 
 use crate::kit::{Asked, Kit};
 

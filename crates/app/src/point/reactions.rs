@@ -5,7 +5,7 @@ use domain::point::FollowMember;
 use platform::error::Result;
 use platform::log;
 
-use super::store::Command;
+use super::writer::Command;
 
 /// Turns events of member into commands of point.
 pub(super) fn on_member_events(events: &[log::Event]) -> Result<Vec<Command>> {

@@ -21,6 +21,8 @@ pub struct Source {
     pub comments: Vec<Piece>,
     /// String literals of every form.
     pub strings: Vec<Piece>,
+    /// Places of the line ends.
+    line_ends: Vec<usize>,
 }
 
 /// A function that has a body.
@@ -36,7 +38,8 @@ pub struct Function {
 /// Takes a source file apart.
 pub fn scan(text: &str) -> Source {
     let text: Vec<char> = text.chars().collect();
-    let mut source = Source { code: text.clone(), comments: Vec::new(), strings: Vec::new() };
+    let line_ends = text.iter().enumerate().filter(|(_, c)| **c == '\n').map(|(at, _)| at).collect();
+    let mut source = Source { code: text.clone(), comments: Vec::new(), strings: Vec::new(), line_ends };
     let mut at = 0;
     while at < text.len() {
         let after_name = at > 0 && is_name(text[at - 1]);
@@ -80,7 +83,7 @@ impl Source {
 
     /// The line of a place, from 1.
     pub fn line(&self, at: usize) -> usize {
-        1 + self.code[..at].iter().filter(|c| **c == '\n').count()
+        1 + self.line_ends.partition_point(|end| *end < at)
     }
 
     /// Forgets everything that stands under `#[cfg(test)]`.

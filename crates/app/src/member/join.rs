@@ -1,0 +1,54 @@
+//! Joining: a number that was never used, and contact data that nobody else sees.
+
+use std::collections::{HashSet, VecDeque};
+
+use domain::kernel::MAX_SAFE;
+use domain::member;
+use platform::db::{Session, Value};
+use platform::error::{Error, Result};
+use platform::funnel::Out;
+
+use super::contacts::Contacts;
+use super::refusal;
+use super::store::{Loaded, MEMBER, Slot};
+use super::writer::{Answer, Command, MemberWriter};
+
+impl MemberWriter {
+    /// Numbers for members who did not choose one: from the counter, leaving out those that were chosen before.
+    pub(super) fn free_numbers(tx: &mut dyn Session, commands: &[&Command]) -> Result<VecDeque<i64>> {
+        let wanted = commands.iter().filter(|command| matches!(command, Command::Join { member_id: None, .. })).count();
+        let chosen: HashSet<i64> = commands.iter().filter_map(|command| command.member_id()).collect();
+        let mut free = VecDeque::with_capacity(wanted);
+        while free.len() < wanted {
+            let candidates = tx.next_ids("member_number", wanted - free.len())?;
+            let keys: Vec<Value> = candidates.iter().copied().map(Value::Int).collect();
+            let taken: HashSet<i64> = tx.load_many(&MEMBER, &keys)?.iter().map(|row| row.int(0)).collect();
+            free.extend(
+                candidates.into_iter().filter(|id| !taken.contains(id) && !chosen.contains(id) && *id <= MAX_SAFE),
+            );
+        }
+        Ok(free)
+    }
+
+    /// Takes a new member in.
+    pub(super) fn join(
+        loaded: &mut Loaded,
+        chosen: Option<i64>,
+        contacts: &Contacts,
+        out: &mut Out<'_>,
+    ) -> Result<Answer> {
+        let member_id = match chosen {
+            Some(member_id) => member_id,
+            None => loaded
+                .free_numbers
+                .pop_front()
+                .ok_or_else(|| Error::internal("too few member numbers were reserved"))?,
+        };
+        let event = member::join(loaded.slots.contains_key(&member_id), member_id).map_err(refusal)?;
+        let joined_at_ms = out.moment.now_ms;
+        let mut slot = Slot::new(member_id, contacts.clone(), joined_at_ms);
+        slot.record(&event, out)?;
+        loaded.slots.insert(member_id, slot);
+        Ok(Answer::Joined { member_id, joined_at_ms, contacts: contacts.clone() })
+    }
+}

@@ -1,0 +1,50 @@
+//! Leaving: the steps of a withdrawal, each one a command. `withdraw` drives them.
+
+use domain::member::{self, Event, Rejection, Withdrawal};
+use platform::error::Result;
+use platform::funnel::Out;
+
+use super::refusal;
+use super::store::Loaded;
+use super::writer::{Answer, MemberWriter};
+
+impl MemberWriter {
+    pub(super) fn request_withdrawal(loaded: &mut Loaded, member_id: i64, out: &mut Out<'_>) -> Result<Answer> {
+        let slot = loaded.slots.get_mut(&member_id).ok_or_else(|| refusal(Rejection::MemberUnknown))?;
+        let event = member::request_withdrawal(slot.present(), slot.withdrawal.as_ref()).map_err(refusal)?;
+        if let Some(event) = event {
+            slot.record(&event, out)?;
+        }
+        Ok(Answer::Withdrawal { attempt: slot.withdrawal.as_ref().map_or(0, |withdrawal| withdrawal.attempt) })
+    }
+
+    /// A later step of a withdrawal; `None` from the rule means that it was taken before.
+    pub(super) fn step(
+        loaded: &mut Loaded,
+        member_id: i64,
+        out: &mut Out<'_>,
+        rule: impl FnOnce(&Withdrawal) -> Result<Option<Event>, Rejection>,
+    ) -> Result<Answer> {
+        let slot = loaded.slots.get_mut(&member_id).ok_or_else(|| refusal(Rejection::MemberUnknown))?;
+        let withdrawal = slot.withdrawal.as_ref().ok_or_else(|| refusal(Rejection::AttemptOver))?;
+        if let Some(event) = rule(withdrawal).map_err(refusal)? {
+            slot.record(&event, out)?;
+        }
+        Ok(Answer::Taken)
+    }
+
+    pub(super) fn release(
+        loaded: &mut Loaded,
+        member_id: i64,
+        attempt: i64,
+        reason: &str,
+        out: &mut Out<'_>,
+    ) -> Result<Answer> {
+        let answer =
+            Self::step(loaded, member_id, out, |withdrawal| Ok(member::release_withdrawal(withdrawal, attempt)))?;
+        if let Some(slot) = loaded.slots.get_mut(&member_id).filter(|slot| slot.withdrawal_changed) {
+            slot.reason = Some(reason.to_owned());
+        }
+        Ok(answer)
+    }
+}

@@ -1,0 +1,80 @@
+//! Following a member: the account opens, takes the status over, is welcomed once, and ends with the membership.
+
+use domain::point::{self, Account, Event, FollowMember, WelcomeMember};
+use platform::error::{Error, Result};
+use platform::funnel::Out;
+
+use super::store::{Loaded, Slot};
+use super::writer::{Answer, PointWriter};
+use super::{chain, refusal};
+
+impl PointWriter {
+    pub(super) fn follow(
+        &self,
+        loaded: &mut Loaded,
+        member_id: i64,
+        follow: &FollowMember,
+        welcome: bool,
+        out: &mut Out<'_>,
+    ) -> Result<Answer> {
+        let known = loaded.slots.get(&member_id).map(|slot| &slot.account);
+        let event = match known {
+            None => point::open_account(None, follow),
+            Some(account) => point::follow_member(account, follow),
+        };
+        let Some(event) = event else { return Ok(Answer::Taken) };
+        loaded.slots.entry(member_id).or_insert_with(|| Slot {
+            account: Account::new(member_id),
+            head: chain::START,
+            changed: false,
+        });
+        loaded.record(member_id, &event, out)?;
+        if welcome && let Some(slot) = loaded.slots.get(&member_id) {
+            let gift = WelcomeMember { amount: self.policy.welcome_point, expires: self.expiry(&out.moment) };
+            let given = point::welcome_member(&slot.account, &gift).map_err(|rejection| refusal(rejection, ""))?;
+            if let Some(event) = given {
+                loaded.record(member_id, &event, out)?;
+            }
+        }
+        Ok(Answer::Taken)
+    }
+
+    pub(super) fn prepare(loaded: &mut Loaded, member_id: i64, attempt: i64, out: &mut Out<'_>) -> Result<Answer> {
+        let Some(slot) = loaded.slots.get(&member_id) else {
+            return Err(Error::unavailable(
+                "point.account_not_yet",
+                "the member's point account is about to open; repeat in a moment",
+            ));
+        };
+        let prepared = point::prepare_withdrawal(&slot.account, attempt);
+        if let Ok(Some(event)) = &prepared {
+            loaded.record(member_id, event, out)?;
+        }
+        let remain_point = loaded.slots.get(&member_id).map_or(0, |slot| slot.account.remain_point);
+        Ok(Answer::Prepared(prepared.map(|_| remain_point)))
+    }
+
+    pub(super) fn end_withdrawal(
+        loaded: &mut Loaded,
+        member_id: i64,
+        attempt: i64,
+        confirmed: bool,
+        out: &mut Out<'_>,
+    ) -> Result<Answer> {
+        let steps: &[fn(&Account, i64) -> Option<Event>] = if confirmed {
+            &[|account, _| point::forfeit_points(account), point::close_account]
+        } else {
+            &[point::release_withdrawal]
+        };
+        let mut forfeited = 0;
+        for step in steps {
+            let Some(slot) = loaded.slots.get(&member_id) else { break };
+            let Some(event) = step(&slot.account, attempt) else { continue };
+            if let Event::PointsMoved(movement) = &event {
+                forfeited = -movement.amount;
+            }
+            loaded.record_with(member_id, &event, forfeited, out)?;
+        }
+        Ok(Answer::Taken)
+    }
+}
