@@ -5,6 +5,7 @@
 //! is delivered again; the rules take nothing in twice.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use metrics::{Gauge, gauge};
 
@@ -14,6 +15,7 @@ use crate::error::Result;
 use crate::funnel::{Delivery, Funnel, Writer};
 use crate::lease::{self, LEASE_MS};
 use crate::log::{Event, Log, LogReader, Scope};
+use crate::work::Wake;
 
 /// Log rows read and delivered at once.
 const PIECE_ROWS: usize = 2_000;
@@ -76,10 +78,10 @@ impl<W: Writer> Consumer<W> {
         self
     }
 
-    /// The log that it follows.
+    /// What wakes it: a commit in the part of the log that it looks at; at the latest it looks after `idle`.
     #[must_use]
-    pub fn log(&self) -> Arc<Log> {
-        Arc::clone(&self.log)
+    pub fn wake(&self, idle: Duration) -> Wake {
+        Wake::Bell(Arc::clone(&self.log), self.scope, idle)
     }
 
     /// Its name: `point<member`.

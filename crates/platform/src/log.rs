@@ -15,7 +15,7 @@ use crate::db::{Cursor, Database, Kind, Row, Session, Table};
 use crate::error::{Error, Result};
 
 /// The event table that every context has.
-pub const EVENTS: Table = Table {
+pub static EVENTS: Table = Table {
     name: "event",
     columns: &[
         ("position", Kind::Int),
@@ -140,8 +140,8 @@ impl Bell {
 pub struct Log {
     /// The context.
     pub context: &'static str,
-    /// Rings at every commit in this process.
-    pub bell: Bell,
+    bell: Bell,
+    event_bell: Bell,
     database: Arc<Database>,
     sources: Vec<LogSource>,
 }
@@ -151,7 +151,30 @@ impl Log {
     #[must_use]
     pub fn new(database: Arc<Database>, more: &[LogSource]) -> Arc<Self> {
         let sources = std::iter::once(EVENT_SOURCE).chain(more.iter().copied()).collect();
-        Arc::new(Self { context: database.context(), bell: Bell::default(), database, sources })
+        Arc::new(Self {
+            context: database.context(),
+            bell: Bell::default(),
+            event_bell: Bell::default(),
+            database,
+            sources,
+        })
+    }
+
+    /// Says that something was committed; `events` if the event table was among it.
+    pub fn ring(&self, events: bool) {
+        self.bell.ring();
+        if events {
+            self.event_bell.ring();
+        }
+    }
+
+    /// The bell that rings when a reader of this scope finds something new.
+    #[must_use]
+    pub fn bell(&self, scope: Scope) -> &Bell {
+        match scope {
+            Scope::Everything => &self.bell,
+            Scope::EventTable => &self.event_bell,
+        }
     }
 
     /// The tables it is made of.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use crate::error::{Error, Result};
-use crate::log::Log;
+use crate::log::{Log, Scope};
 
 const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
@@ -20,8 +20,8 @@ const SHARED_POLL: Duration = Duration::from_millis(25);
 
 /// When an idle step is tried again.
 pub enum Wake {
-    /// After a commit in this log; at the latest after the pause.
-    Bell(Arc<Log>, Duration),
+    /// After a commit in this part of a log; at the latest after the pause.
+    Bell(Arc<Log>, Scope, Duration),
     /// After the pause.
     Pause(Duration),
 }
@@ -74,7 +74,7 @@ impl Workers {
     pub fn stop(&self, logs: &[Arc<Log>]) {
         self.stopping.store(true, Ordering::Release);
         for log in logs {
-            log.bell.ring();
+            log.ring(true);
         }
         for thread in self.threads.lock().drain(..) {
             let _ = thread.join();
@@ -85,7 +85,7 @@ impl Workers {
 impl Wake {
     fn count(&self) -> u64 {
         match self {
-            Self::Bell(log, _) => log.bell.count(),
+            Self::Bell(log, scope, _) => log.bell(*scope).count(),
             Self::Pause(_) => 0,
         }
     }
@@ -98,9 +98,9 @@ impl Wake {
 
     fn wait(&self, heard: u64) {
         match self {
-            Self::Bell(log, pause) => {
+            Self::Bell(log, scope, pause) => {
                 let limit = if log.is_shared() { SHARED_POLL } else { *pause };
-                log.bell.wait_beyond(heard, limit);
+                log.bell(*scope).wait_beyond(heard, limit);
             }
             Self::Pause(pause) => std::thread::sleep(*pause),
         }

@@ -17,9 +17,10 @@ use platform::consumer::Consumer;
 use platform::db::Database;
 use platform::error::{Error, ErrorKind, Result};
 use platform::fault::Delay;
-use platform::funnel::Writer;
+use platform::funnel::{Funnel, Writer};
 use platform::guard::{Guard, GuardSettings};
-use platform::log::Log;
+use platform::lease;
+use platform::log::{Log, Scope};
 use platform::work::{Wake, Workers};
 use platform::zone::{Zone, parse_instant};
 use tokio::runtime::Handle;
@@ -49,6 +50,7 @@ pub struct App {
     pub pages: Arc<Pages>,
     /// Fault injection in front of point.
     pub point_delay: Arc<Delay>,
+    holder: Arc<str>,
     runtime: Handle,
     workers: Workers,
     funnels: Mutex<Vec<std::thread::JoinHandle<()>>>,
@@ -148,9 +150,10 @@ impl App {
         )?;
         let contacts =
             ContactQuestions { api: api(), guard: guard(settings, "member", &clock)?, runtime: runtime.clone() };
-        let pages = Pages::open(kit, next()?, contacts)?;
+        let pages = Pages::open(kit.clone(), next()?, contacts)?;
         let app = Self {
             clock,
+            holder: kit.holder,
             members,
             notifications,
             points,
@@ -208,15 +211,17 @@ impl App {
         self.follow(self.pages.follow_members(member))?;
         self.follow(self.pages.follow_point(point))?;
         let (notifications, runtime) = (Arc::clone(&self.notifications), self.runtime.clone());
-        self.workers.spawn("message-sender".to_owned(), Wake::Bell(notification, IDLE), move || {
-            notifications.send_due(&runtime)
-        })?;
+        self.workers.spawn(
+            "message-sender".to_owned(),
+            Wake::Bell(notification, Scope::Everything, IDLE),
+            move || notifications.send_due(&runtime),
+        )?;
         let members = Arc::clone(&self.members);
         self.workers.spawn("member-sweep".to_owned(), Wake::Pause(IDLE), move || members.sweep().map(|_| 0))
     }
 
     fn follow<W: Writer>(&self, mut consumer: Consumer<W>) -> Result<()> {
-        let wake = Wake::Bell(consumer.log(), IDLE);
+        let wake = consumer.wake(IDLE);
         self.workers.spawn(consumer.name().to_owned(), wake, move || consumer.step())
     }
 
@@ -233,6 +238,17 @@ impl App {
         self.points.funnel.shut_down();
         for funnel in self.funnels.lock().drain(..) {
             let _ = funnel.join();
+        }
+        self.give_back_leases(&self.members.funnel);
+        self.give_back_leases(&self.notifications.funnel);
+        self.give_back_leases(&self.points.funnel);
+        self.give_back_leases(&self.pages.funnel);
+    }
+
+    /// So that the process that comes next need not wait until they end by themselves.
+    fn give_back_leases<W: Writer>(&self, funnel: &Funnel<W>) {
+        if let Err(error) = funnel.with_session(|tx| lease::release_all(tx, &self.holder)) {
+            tracing::warn!(context = funnel.context(), %error, "leases could not be given back; they end by themselves");
         }
     }
 

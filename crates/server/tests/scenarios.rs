@@ -2,5 +2,9 @@
 
 mod support;
 
+#[path = "scenarios/fresh_page.rs"]
+mod fresh_page;
 #[path = "scenarios/seed0.rs"]
 mod seed0;
+#[path = "scenarios/stopped.rs"]
+mod stopped;

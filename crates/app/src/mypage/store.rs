@@ -179,6 +179,7 @@ struct Page {
     point_sequence: i64,
     gone: bool,
     changed: bool,
+    is_known: bool,
 }
 
 impl Page {
@@ -193,6 +194,7 @@ impl Page {
             point_sequence: row.int(7),
             gone: row.int(8) != 0,
             changed: false,
+            is_known: true,
         };
         (row.int(0), page)
     }
@@ -227,7 +229,15 @@ impl Page {
             }
             Change::Status(status) => status.name().clone_into(&mut self.member_status),
             // Only the number stays, so that what comes late finds the member gone.
-            Change::Gone => *self = Self { gone: true, changed: true, member_sequence: sequence, ..Self::default() },
+            Change::Gone => {
+                *self = Self {
+                    gone: true,
+                    changed: true,
+                    is_known: self.is_known,
+                    member_sequence: sequence,
+                    ..Self::default()
+                };
+            }
             Change::Entry { kind, facts, at_ms } => {
                 self.remain_point = facts.balance_after;
                 let kept = self
@@ -271,7 +281,9 @@ impl Writer for PageWriter {
         let mut changed: Vec<(i64, Page)> = loaded.0.into_iter().filter(|(_, page)| page.changed).collect();
         // In key order neighbouring pages share what is written.
         changed.sort_unstable_by_key(|(member_id, _)| *member_id);
-        tx.upsert_many(&PAGE, changed.into_iter().map(|(member_id, page)| page.into_row(member_id)).collect())
+        let (known, new): (Vec<_>, Vec<_>) = changed.into_iter().partition(|(_, page)| page.is_known);
+        tx.insert_many(&PAGE, new.into_iter().map(|(member_id, page)| page.into_row(member_id)).collect())?;
+        tx.update_many(&PAGE, known.into_iter().map(|(member_id, page)| page.into_row(member_id)).collect())
     }
 
     fn recall(&self, _command: &Command, _event: &log::Event) -> Result<()> {

@@ -27,6 +27,7 @@ impl PointWriter {
             account: Account::new(member_id),
             head: chain::START,
             changed: false,
+            is_new: true,
         });
         loaded.record(member_id, &event, out)?;
         if welcome && let Some(slot) = loaded.slots.get(&member_id) {

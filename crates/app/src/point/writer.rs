@@ -143,8 +143,10 @@ impl Writer for PointWriter {
     }
 
     fn store(&mut self, tx: &mut dyn Session, loaded: Loaded) -> Result<()> {
-        let changed = loaded.slots.into_values().filter(|slot| slot.changed).map(Slot::into_row).collect();
-        tx.upsert_many(&ACCOUNT, changed)?;
+        let changed = loaded.slots.into_values().filter(|slot| slot.changed);
+        let (new, known): (Vec<_>, Vec<_>) = changed.partition(|slot| slot.is_new);
+        tx.insert_many(&ACCOUNT, new.into_iter().map(Slot::into_row).collect())?;
+        tx.update_many(&ACCOUNT, known.into_iter().map(Slot::into_row).collect())?;
         tx.insert_many(&ENTRY, loaded.entries)
     }
 

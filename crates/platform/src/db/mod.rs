@@ -48,6 +48,8 @@ pub trait Session: Send {
     fn insert_many(&mut self, table: &Table, rows: Vec<Row>) -> Result<()>;
     /// Adds rows or replaces the ones with the same key.
     fn upsert_many(&mut self, table: &Table, rows: Vec<Row>) -> Result<()>;
+    /// Replaces rows that are there; a row that is not there is left out.
+    fn update_many(&mut self, table: &Table, rows: Vec<Row>) -> Result<()>;
     /// Takes the rows with these keys away.
     fn delete_many(&mut self, table: &Table, keys: &[Value]) -> Result<()>;
     /// `count` fresh ids of a `{sequence}`, rising; a refused batch may leave a gap.

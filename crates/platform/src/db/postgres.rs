@@ -291,6 +291,21 @@ impl Session for PostgresSession {
         self.write(&format!("{sql} ON CONFLICT ({}) DO UPDATE SET {changes}", table.key()), params)
     }
 
+    fn update_many(&mut self, table: &Table, rows: Vec<Row>) -> Result<()> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let (casts, params) = columns_of(table, rows);
+        let (name, key, columns) = (table.name, table.key(), table.column_list());
+        let settings = table.columns[1..].iter().map(|(column, _)| format!("{column} = fresh.{column}"));
+        let settings = settings.collect::<Vec<_>>().join(", ");
+        let fresh = format!("SELECT * FROM UNNEST({casts}) AS rows ({columns})");
+        self.write(
+            &format!("UPDATE {name} SET {settings} FROM ({fresh}) AS fresh WHERE {name}.{key} = fresh.{key}"),
+            params,
+        )
+    }
+
     fn delete_many(&mut self, table: &Table, keys: &[Value]) -> Result<()> {
         let sql = format!("DELETE FROM {} WHERE {} = ANY($1)", table.name, table.key());
         self.write(&sql, vec![key_array(table, keys)])

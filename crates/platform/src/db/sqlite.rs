@@ -153,6 +153,7 @@ struct TableSql {
     select: String,
     insert: String,
     upsert: String,
+    update: String,
     delete: String,
     read_log: String,
 }
@@ -167,9 +168,12 @@ impl TableSql {
             .map(|(column, _)| format!("{column} = excluded.{column}"))
             .collect::<Vec<_>>()
             .join(", ");
+        let settings = table.columns[1..].iter().zip(2..).map(|((column, _), n)| format!("{column} = ?{n}"));
+        let settings = settings.collect::<Vec<_>>().join(", ");
         Self {
             select: format!("SELECT {columns} FROM {name} WHERE {key} = ?1"),
             upsert: format!("{insert} ON CONFLICT ({key}) DO UPDATE SET {changes}"),
+            update: format!("UPDATE {name} SET {settings} WHERE {key} = ?1"),
             delete: format!("DELETE FROM {name} WHERE {key} = ?1"),
             read_log: format!("SELECT {columns} FROM {name} WHERE {key} > ?1 ORDER BY {key} LIMIT ?2"),
             insert,
@@ -180,7 +184,8 @@ impl TableSql {
 /// One connection.
 pub(super) struct SqliteSession {
     connection: Connection,
-    tables: HashMap<&'static str, TableSql>,
+    /// By the address of the table's description: a table may be described twice, with different columns.
+    tables: HashMap<usize, TableSql>,
     checkpointer: Option<Arc<Checkpointer>>,
 }
 
@@ -190,7 +195,7 @@ impl SqliteSession {
     }
 
     fn prepared(&mut self, table: &Table, pick: impl FnOnce(&TableSql) -> &str) -> Result<CachedStatement<'_>> {
-        let sql = self.tables.entry(table.name).or_insert_with(|| TableSql::new(table));
+        let sql = self.tables.entry(std::ptr::from_ref(table).addr()).or_insert_with(|| TableSql::new(table));
         self.connection.prepare_cached(pick(sql)).map_err(failed)
     }
 
@@ -270,6 +275,10 @@ impl Session for SqliteSession {
 
     fn upsert_many(&mut self, table: &Table, rows: Vec<Row>) -> Result<()> {
         self.write_each(table, rows, |sql| &sql.upsert)
+    }
+
+    fn update_many(&mut self, table: &Table, rows: Vec<Row>) -> Result<()> {
+        self.write_each(table, rows, |sql| &sql.update)
     }
 
     fn delete_many(&mut self, table: &Table, keys: &[Value]) -> Result<()> {

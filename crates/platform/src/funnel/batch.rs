@@ -99,6 +99,7 @@ struct Decided<A> {
     answers: Vec<Result<A>>,
     remembered: Vec<(KeyStamp, i64)>,
     wrote_log: bool,
+    wrote_events: bool,
 }
 
 impl<W: Writer> Core<W> {
@@ -182,10 +183,10 @@ impl<W: Writer> Core<W> {
             self.session.rollback();
             self.positions.clear();
         }
-        let Decided { answers, remembered, wrote_log } = decided?;
+        let Decided { answers, remembered, wrote_log, wrote_events } = decided?;
         self.keys.remember(remembered, moment.now_ms);
         if wrote_log {
-            self.around.log.bell.ring();
+            self.around.log.ring(wrote_events);
         }
         Ok(answers)
     }
@@ -214,7 +215,12 @@ fn batch<W: Writer>(
         positions
             .extend(tx.next_ids(LOG_POSITION, wanted.max(requests.len() * 2 * ROWS_PER_COMMAND) - positions.len())?);
     }
-    let mut decided = Decided { answers: Vec::with_capacity(requests.len()), remembered: Vec::new(), wrote_log: false };
+    let mut decided = Decided {
+        answers: Vec::with_capacity(requests.len()),
+        remembered: Vec::new(),
+        wrote_log: false,
+        wrote_events: false,
+    };
     let positions_before = positions.len();
     let mut first_of: HashMap<[u8; 16], usize> = HashMap::new();
     let mut events = Vec::new();
@@ -242,6 +248,7 @@ fn batch<W: Writer>(
         return Err(error.clone());
     }
     decided.wrote_log = positions.len() < positions_before;
+    decided.wrote_events = !events.is_empty();
     writer.store(tx, loaded)?;
     tx.insert_many(&EVENTS, events)?;
     if let Some(delivery) = delivery {

@@ -73,9 +73,11 @@ impl Source {
         end
     }
 
-    /// A string whose text is `start..end`; the quote behind it takes `closing` characters.
+    /// A string whose text is `start..end`; the quote behind it takes `closing` characters. Written line ends count
+    /// as blanks, so that the word behind one is a word.
     fn take_string(&mut self, start: usize, end: usize, closing: usize) -> usize {
-        let text = self.code[start..end].iter().collect();
+        let text: String = self.code[start..end].iter().collect();
+        let text = text.replace("\\n", "  ").replace("\\t", "  ").replace("\\\n", "  ");
         self.strings.push(Piece { line: self.line(start), start, text });
         blank(&mut self.code[start..end]);
         (end + closing).min(self.code.len())

@@ -1,0 +1,22 @@
+//! What the funnel, the log and the leases promise, on each engine, with the protection in place and without it.
+
+#[path = "../../server/tests/support/postgres.rs"]
+#[allow(dead_code, reason = "made for the whole program; only fresh databases are needed here")]
+mod postgres;
+
+#[path = "funnel/fencing.rs"]
+mod fencing;
+#[path = "funnel/hang_up.rs"]
+mod hang_up;
+#[path = "funnel/kit.rs"]
+mod kit;
+#[path = "funnel/log_order.rs"]
+mod log_order;
+#[path = "funnel/old_keys.rs"]
+mod old_keys;
+#[path = "funnel/poison.rs"]
+mod poison;
+#[path = "funnel/shedding.rs"]
+mod shedding;
+#[path = "funnel/spends.rs"]
+mod spends;

@@ -1,0 +1,90 @@
+//! Of several processes one follows a log. One that slept past its lease cannot move the cursor, nor leave an effect.
+
+use std::sync::Arc;
+
+use platform::clock::{Clock, ManualClock};
+use platform::consumer::Consumer;
+use platform::db::Cursor;
+use platform::error::ErrorKind;
+use platform::funnel::Delivery;
+use platform::lease::{self, LEASE_MS};
+
+use super::kit::{Move, Place, Purses, Shop};
+
+const CONSUMER: &str = "purses<elsewhere";
+
+fn end(position: i64) -> Cursor {
+    Cursor { xid: 0, position }
+}
+
+#[test]
+fn a_stale_fence_cannot_move_a_cursor() {
+    for place in [Place::sqlite(), Place::postgres()] {
+        let shop = place.shop();
+        let deliver = |fence, position, coins| {
+            let delivery = Delivery { consumer: CONSUMER, fence, end: end(position) };
+            shop.funnel.deliver(delivery, vec![Move::of(1, coins)])
+        };
+        deliver(1, 10, 100).expect("the first holder");
+        deliver(2, 20, 100).expect("the next holder");
+        let stale = deliver(1, 30, 100).expect_err("the first holder woke up");
+        assert_eq!((stale.kind, stale.code.as_ref()), (ErrorKind::Unavailable, "store.fenced"));
+        assert_eq!(shop.funnel.cursor(CONSUMER).expect("a cursor"), end(20));
+        assert_eq!(shop.balances(1), (200, 200), "neither is there an effect");
+        assert_eq!(shop.events().len(), 2);
+        deliver(2, 30, 100).expect("the holder goes on");
+    }
+}
+
+#[test]
+fn a_delivery_that_is_refused_moves_neither_cursor_nor_coins() {
+    let place = Place::sqlite();
+    let shop = place.shop();
+    let delivery = Delivery { consumer: CONSUMER, fence: 1, end: end(10) };
+    let refused = shop.funnel.deliver(delivery, vec![Move::of(1, 5), Move::of(1, -6)]);
+    assert!(refused.is_err());
+    assert_eq!(shop.funnel.cursor(CONSUMER).expect("a cursor"), Cursor::default());
+    assert_eq!(shop.balances(1), (0, 0));
+}
+
+#[test]
+fn a_lease_passes_on_only_when_it_has_run_out() {
+    for place in [Place::sqlite(), Place::postgres()] {
+        let shop = place.shop();
+        let hold = |holder: &str, now_ms| shop.funnel.with_session(|tx| lease::hold(tx, "job", holder, now_ms));
+        assert_eq!(hold("a", 0).expect("a store"), Some(1));
+        assert_eq!(hold("b", LEASE_MS).expect("a store"), None);
+        assert_eq!(hold("a", LEASE_MS).expect("a store"), Some(1), "renewed");
+        assert_eq!(hold("b", LEASE_MS * 2 + 1).expect("a store"), Some(2));
+        assert_eq!(hold("a", LEASE_MS * 2 + 2).expect("a store"), None);
+    }
+}
+
+/// The follower of `source`'s log in `shop`: each event moves one coin.
+fn follower(shop: &Shop, source: &Shop, clock: &Arc<ManualClock>, holder: &str) -> Consumer<Purses> {
+    let react = |events: &[platform::log::Event]| Ok(events.iter().map(|event| Move::of(event.subject, 1)).collect());
+    let clock = Arc::clone(clock) as Arc<dyn Clock>;
+    Consumer::new(Arc::clone(&shop.funnel), Arc::clone(&source.log), clock, holder, Box::new(react))
+}
+
+#[test]
+fn a_process_that_sleeps_past_its_lease_takes_nothing_in_when_it_wakes() {
+    let (elsewhere, here) = (Place::postgres(), Place::postgres());
+    let source = elsewhere.shop();
+    let clock = Arc::new(ManualClock::new(0));
+    let (first, second) = (here.shop(), here.shop());
+    let mut sleeper = follower(&first, &source, &clock, "sleeper");
+    let mut heir = follower(&second, &source, &clock, "heir");
+    source.run(Move::of(1, 5)).expect("an event");
+    assert_eq!(sleeper.step().expect("a step"), 1);
+    assert_eq!(heir.step().expect("a step"), 0, "the other one holds the lease");
+
+    source.run(Move::of(1, 5)).expect("an event");
+    clock.advance_ms(LEASE_MS + 1);
+    assert_eq!(heir.step().expect("a step"), 1, "the lease has run out");
+    // The sleeper still believes that the place is its own, as it would after a stopped process goes on.
+    source.run(Move::of(1, 5)).expect("an event");
+    assert_eq!(sleeper.step().expect("a step"), 0);
+    assert_eq!(heir.step().expect("a step"), 1);
+    assert_eq!(first.balances(1), (3, 3), "each event once");
+}

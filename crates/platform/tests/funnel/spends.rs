@@ -1,0 +1,96 @@
+//! Many spend the last coins at the same time: one gets them. The controls take away what prevents the others.
+
+use std::sync::{Arc, Barrier};
+use std::time::Duration;
+
+use super::kit::{Move, Place, Purses, Shop};
+
+const SPENDERS: usize = 20;
+
+#[test]
+fn the_last_coins_are_spent_once_on_sqlite() {
+    spent_once(&Place::sqlite());
+}
+
+#[test]
+fn the_last_coins_are_spent_once_on_postgres() {
+    spent_once(&Place::postgres());
+}
+
+/// One batch and one thread per spender, so that batches of every size occur.
+fn spent_once(place: &Place) {
+    let shop = Arc::new(place.shop());
+    shop.run(Move::of(1, 100)).expect("coins");
+    let stepping = shop.funnel.spawn().expect("a thread");
+    let spent = spend_together(SPENDERS, |_| spend(&shop, None));
+    shop.funnel.shut_down();
+    stepping.join().expect("the funnel ends");
+    assert_eq!(spent, 1);
+    assert_eq!(shop.balances(1), (0, 0));
+}
+
+#[test]
+fn control_a_decision_on_a_stale_read_spends_them_many_times() {
+    for place in [Place::sqlite(), Place::postgres()] {
+        let shop = Arc::new(place.shop());
+        shop.run(Move::of(1, 100)).expect("coins");
+        let stepping = shop.funnel.spawn().expect("a thread");
+        let read = Arc::new(Barrier::new(SPENDERS));
+        let spent = spend_together(SPENDERS, |_| {
+            let (seen, _) = shop.balances(1);
+            // Everyone has read before anyone writes: what a slow moment brings about sooner or later.
+            read.wait();
+            spend(&shop, Some(seen))
+        });
+        shop.funnel.shut_down();
+        stepping.join().expect("the funnel ends");
+        assert_eq!(spent, SPENDERS, "each was told that the coins are there");
+        assert_eq!(shop.balances(1).0, 100 - 100 * 20);
+    }
+}
+
+#[test]
+fn several_processes_spend_the_last_coins_once() {
+    let (spent, stored, moved) = race_of_processes(true);
+    assert_eq!((spent, stored, moved), (1, 0, 0));
+}
+
+#[test]
+fn control_without_the_row_lock_processes_overwrite_each_other() {
+    let (spent, stored, moved) = race_of_processes(false);
+    assert!(spent > 1, "several processes gave out the same coins");
+    assert!(moved < 0 && stored != moved, "and the balance does not even show it: {stored}, moved {moved}");
+}
+
+/// Four processes on one schema, each with a spender: how many spent, and what is left by row and by movements.
+fn race_of_processes(locks: bool) -> (usize, i64, i64) {
+    let place = Place::postgres();
+    place.shop().run(Move::of(1, 100)).expect("coins");
+    let purses = || Purses { locks, linger: Duration::from_millis(20) };
+    let shops: Vec<Shop> = (0..4).map(|_| place.shop_with(purses(), true)).collect();
+    let spent = spend_together(shops.len(), |spender| shops[spender].run(Move::of(1, -100)).is_ok());
+    let (stored, moved) = shops[0].balances(1);
+    (spent, stored, moved)
+}
+
+fn spend(shop: &Shop, seen: Option<i64>) -> bool {
+    let command = Move { seen, ..Move::of(1, -100) };
+    let answer = shop.funnel.submit(command, None).expect("there is room");
+    answer.blocking_recv().expect("answered").is_ok()
+}
+
+/// Starts them all at once; how many succeeded.
+fn spend_together(count: usize, spend: impl Fn(usize) -> bool + Sync) -> usize {
+    let start = Barrier::new(count);
+    std::thread::scope(|scope| {
+        let (start, spend) = (&start, &spend);
+        let run = |spender| {
+            scope.spawn(move || {
+                start.wait();
+                spend(spender)
+            })
+        };
+        let threads: Vec<_> = (0..count).map(run).collect();
+        threads.into_iter().map(|thread| thread.join().expect("no panic")).filter(|won| *won).count()
+    })
+}

@@ -1,0 +1,46 @@
+//! Leaving the programme: within its time whatever point does, and as if nothing had been when it cannot be done.
+
+mod support;
+
+#[path = "withdrawal/breaker.rs"]
+mod breaker;
+#[path = "withdrawal/deferred.rs"]
+mod deferred;
+#[path = "withdrawal/repeated.rs"]
+mod repeated;
+#[path = "withdrawal/slow_point.rs"]
+mod slow_point;
+#[path = "withdrawal/welcome.rs"]
+mod welcome;
+
+use support::{Answer, TestApp, eventually};
+
+/// What every member of these tests has.
+const BALANCE: i64 = 1_000;
+
+/// Members 1 to `count`, NORMAL and welcomed.
+fn join_many(app: &TestApp, count: i64) {
+    for member_id in 1..=count {
+        app.join(member_id, &format!("0101{member_id:07}"));
+    }
+    app.settle();
+    for member_id in 1..=count {
+        assert_eq!(app.points_of(member_id), Some(BALANCE), "member {member_id} is welcomed");
+    }
+}
+
+/// A refused withdrawal says when to come back and leaves the member as before: NORMAL, with the whole balance, which
+/// can be changed again. How long that took after the answer.
+fn must_be_undone(app: &TestApp, member_id: i64, refused: &Answer) -> std::time::Duration {
+    refused.must_be_problem(503);
+    let took = eventually("the refused withdrawal is undone", || {
+        let withdrawal = app.get(&format!("/withdrawals/{member_id}"));
+        withdrawal.json["step"] == "RELEASED" && app.change_points(member_id, 1).json["result"] == "APPLIED"
+    });
+    let member = app.get(&format!("/members/{member_id}"));
+    assert_eq!(member.json["memberStatus"], "NORMAL", "{}", member.text);
+    assert_eq!(app.points_of(member_id), Some(BALANCE + 1));
+    app.change_points(member_id, -1).must_be(200);
+    assert_eq!(app.points_of(member_id), Some(BALANCE));
+    took
+}

@@ -1,0 +1,41 @@
+//! `withdrawal.mode = deferred`: decided at once, the rest follows.
+
+use std::time::Duration;
+
+use crate::support::{Engine, TestApp, eventually};
+
+#[test]
+fn a_deferred_withdrawal_does_not_wait_for_a_stopped_point_on_sqlite() {
+    a_deferred_withdrawal_does_not_wait_for_a_stopped_point(Engine::Sqlite);
+}
+
+#[test]
+fn a_deferred_withdrawal_does_not_wait_for_a_stopped_point_on_postgres() {
+    a_deferred_withdrawal_does_not_wait_for_a_stopped_point(Engine::Postgres);
+}
+
+fn a_deferred_withdrawal_does_not_wait_for_a_stopped_point(engine: Engine) {
+    let app = TestApp::open_with(engine, &["withdrawal.mode=deferred"]);
+    app.join_normal(1);
+    app.change_points(1, 530).must_be(200);
+    app.settle();
+    app.stop("point");
+    let left = app.delete("/members/1").must_be(204);
+    assert!(left.took <= Duration::from_millis(100), "it took {:?}", left.took);
+    let member = app.get("/members/1");
+    assert_eq!((member.status, member.text.as_str()), (404, ""));
+    let waiting = app.get("/withdrawals/1").must_be(200);
+    assert_eq!(waiting.json["step"], "WITHDRAWING", "{}", waiting.text);
+
+    app.start("point");
+    assert_eq!(app.get("/points/1").must_be(200).json["remainPoint"], 1_530);
+    let gone = eventually("the account is gone", || app.get("/points/1").status == 404);
+    eventually("the withdrawal knows the lost points", || {
+        let withdrawal = app.get("/withdrawals/1").json;
+        withdrawal["forfeitedPoint"] == 1_530 && withdrawal["step"] == "DONE"
+    });
+    eventually("the page is gone", || app.get("/mypages/1").status == 404);
+    println!("deferred on {engine:?}: answered in {:?}, account gone after {gone:?}", left.took);
+    app.settle();
+    app.verify();
+}

@@ -1,0 +1,131 @@
+//! The same withdrawal asked for again.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::support::{Engine, TestApp, within};
+
+#[test]
+fn a_repeated_key_gets_the_same_answer_on_sqlite() {
+    a_repeated_key_gets_the_same_answer(Engine::Sqlite);
+}
+
+#[test]
+fn a_repeated_key_gets_the_same_answer_on_postgres() {
+    a_repeated_key_gets_the_same_answer(Engine::Postgres);
+}
+
+fn a_repeated_key_gets_the_same_answer(engine: Engine) {
+    let mut app = TestApp::open(engine);
+    app.join_normal(1);
+    app.settle();
+    let withdraw = |app: &TestApp, key: &str| app.request("DELETE", "/members/1").key(key).send();
+    let first = withdraw(&app, "leave").must_be(204);
+    for _ in 0..2 {
+        let again = withdraw(&app, "leave");
+        assert_eq!((again.status, &again.text), (204, &first.text));
+    }
+    withdraw(&app, "another").must_be_problem(404);
+    app.delete("/members/1").must_be_problem(404);
+    app.settle();
+    let quiet = app.state();
+    app.restart();
+    assert_eq!(withdraw(&app, "leave").status, 204, "remembered by the store, not by the process");
+    withdraw(&app, "another").must_be_problem(404);
+    app.settle();
+    assert_eq!(app.state(), quiet);
+    app.verify();
+}
+
+#[test]
+fn a_key_that_met_a_stopped_point_is_free_for_the_next_try_on_sqlite() {
+    a_key_that_met_a_stopped_point_is_free_for_the_next_try(Engine::Sqlite);
+}
+
+#[test]
+fn a_key_that_met_a_stopped_point_is_free_for_the_next_try_on_postgres() {
+    a_key_that_met_a_stopped_point_is_free_for_the_next_try(Engine::Postgres);
+}
+
+fn a_key_that_met_a_stopped_point_is_free_for_the_next_try(engine: Engine) {
+    let app = TestApp::open(engine);
+    app.join_normal(1);
+    app.settle();
+    let withdraw = || app.request("DELETE", "/members/1").key("leave").send();
+    app.stop("point");
+    for _ in 0..2 {
+        withdraw().must_be_problem(503);
+    }
+    app.start("point");
+    // The two refusals opened the breaker; when it lets through again, the same key succeeds.
+    within(Duration::from_secs(3), "the withdrawal is done", || {
+        std::thread::sleep(Duration::from_millis(50));
+        withdraw().status == 204
+    });
+    assert_eq!(withdraw().status, 204);
+    assert_eq!(app.get("/withdrawals/1").json["forfeitedPoint"], 1_000);
+    app.settle();
+    app.verify();
+}
+
+#[test]
+fn two_who_ask_for_the_same_withdrawal_at_once_both_learn_how_it_ended_on_sqlite() {
+    two_who_ask_for_the_same_withdrawal_at_once_both_learn_how_it_ended(Engine::Sqlite);
+}
+
+#[test]
+fn two_who_ask_for_the_same_withdrawal_at_once_both_learn_how_it_ended_on_postgres() {
+    two_who_ask_for_the_same_withdrawal_at_once_both_learn_how_it_ended(Engine::Postgres);
+}
+
+fn two_who_ask_for_the_same_withdrawal_at_once_both_learn_how_it_ended(engine: Engine) {
+    let app = TestApp::open_with(engine, &["point.delay=200ms"]);
+    app.join_normal(1);
+    app.settle();
+    let withdraw = || app.request("DELETE", "/members/1").key("leave").send();
+    let answers: Vec<_> = std::thread::scope(|scope| {
+        let senders: Vec<_> = (0..2).map(|_| scope.spawn(withdraw)).collect();
+        senders.into_iter().map(|sender| sender.join().expect("a sender")).collect()
+    });
+    for answer in &answers {
+        assert_eq!(answer.status, 204, "{}", answer.text);
+    }
+    assert_eq!(app.get("/points/1").status, 404);
+    assert_eq!(app.get("/withdrawals/1").json["forfeitedPoint"], 1_000);
+    app.settle();
+    app.verify();
+}
+
+#[test]
+fn a_remembered_refusal_stays_one_when_it_would_now_be_allowed_on_sqlite() {
+    a_remembered_refusal_stays_one_when_it_would_now_be_allowed(Engine::Sqlite);
+}
+
+#[test]
+fn a_remembered_refusal_stays_one_when_it_would_now_be_allowed_on_postgres() {
+    a_remembered_refusal_stays_one_when_it_would_now_be_allowed(Engine::Postgres);
+}
+
+fn a_remembered_refusal_stays_one_when_it_would_now_be_allowed(engine: Engine) {
+    let app = TestApp::open(engine);
+    let withdraw = |key: &str| app.request("DELETE", "/members/1").key(key).send();
+    let take = |key: &str| {
+        let body = json!({"kind": "USE", "amount": 1_500});
+        app.request("POST", "/points/1/transactions").key(key).json(&body).send()
+    };
+    withdraw("early").must_be_problem(404);
+    app.join_normal(1);
+    take("poor").must_be_problem(409);
+    app.change_points(1, 1_000).must_be(200);
+    for _ in 0..2 {
+        withdraw("early").must_be_problem(404);
+        take("poor").must_be_problem(409);
+    }
+    assert_eq!(app.points_of(1), Some(2_000));
+    // Control: under another key the same is allowed now.
+    take("rich").must_be(201);
+    assert_eq!(withdraw("late").status, 204);
+    app.settle();
+    app.verify();
+}
