@@ -76,6 +76,14 @@ pub fn must_concern(caller: &Caller, member_id: i64) -> Result<()> {
     }
 }
 
+/// Only another process of the programme may ask this.
+///
+/// # Errors
+/// `Forbidden`.
+pub fn must_be_service(caller: &Caller) -> Result<()> {
+    if caller.0.role == Role::Service { Ok(()) } else { Err(forbidden()) }
+}
+
 fn forbidden() -> Error {
     Error::new(ErrorKind::Forbidden, "auth.not_allowed", "this API key may not do that")
 }

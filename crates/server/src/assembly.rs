@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use app::kit::Kit;
-use app::member::{MemberApi, Members, PointQuestions, WithdrawalMode};
+use app::member::{MemberApi, Members, PointQuestions, RemoteMembers, WithdrawalMode};
 use app::mypage::{ContactQuestions, Pages};
 use app::notification::{LogNotifier, MemberQuestions, Notifications};
-use app::point::{PointApi, Points};
+use app::point::{PointApi, Points, RemotePoints};
 use app::{member, mypage, notification, point};
 use axum::Router;
 use parking_lot::Mutex;
@@ -19,6 +19,7 @@ use platform::error::{Error, ErrorKind, Result};
 use platform::fault::Delay;
 use platform::funnel::{Funnel, Writer};
 use platform::guard::{Guard, GuardSettings};
+use platform::http::peer::Peer;
 use platform::lease;
 use platform::log::{Log, Scope};
 use platform::work::{Wake, Workers};
@@ -108,6 +109,14 @@ fn guard(settings: &Settings, callee: &'static str, clock: &Arc<dyn Clock>) -> R
     Ok(Guard::new(callee, guard, Arc::clone(clock)))
 }
 
+/// Where a context runs, if it is another process.
+fn peer(settings: &Settings, context: &'static str) -> Result<Option<Peer>> {
+    match settings.text(&format!("{context}.url")) {
+        "" => Ok(None),
+        url => Peer::new(context, url, settings.text("internal.key")).map(Some),
+    }
+}
+
 impl App {
     /// Opens every context on its store. Contexts that are not to run are stopped: they answer 503 and take nothing
     /// in, and a later start with them carries on. Must not be called inside an async runtime.
@@ -135,13 +144,21 @@ impl App {
             .into_iter();
         let mut next = || databases.next().ok_or_else(|| Error::internal("a context without a store"));
         let points = open_points(settings, &kit, next()?)?;
+        let point_api: Arc<dyn PointApi> = match peer(settings, "point")? {
+            Some(peer) => Arc::new(RemotePoints(peer)),
+            None => Arc::clone(&points) as Arc<dyn PointApi>,
+        };
         let questions = PointQuestions {
-            api: Arc::clone(&points) as Arc<dyn PointApi>,
+            api: point_api,
             guard: guard(settings, "point", &clock)?,
             delay: Arc::clone(&point_delay),
         };
         let members = open_members(settings, &kit, next()?, questions)?;
-        let api = || Arc::clone(&members) as Arc<dyn MemberApi>;
+        let member_api: Arc<dyn MemberApi> = match peer(settings, "member")? {
+            Some(peer) => Arc::new(RemoteMembers(peer)),
+            None => Arc::clone(&members) as Arc<dyn MemberApi>,
+        };
+        let api = || Arc::clone(&member_api);
         let notifications = open_notifications(
             settings,
             &kit,
@@ -250,6 +267,13 @@ impl App {
         if let Err(error) = funnel.with_session(|tx| lease::release_all(tx, &self.holder)) {
             tracing::warn!(context = funnel.context(), %error, "leases could not be given back; they end by themselves");
         }
+    }
+
+    /// The routes for questions of other processes.
+    #[must_use]
+    pub fn internal_routes(&self) -> Router {
+        member::http::internal_routes(Arc::clone(&self.members))
+            .merge(point::http::internal_routes(Arc::clone(&self.points)))
     }
 
     /// The routes of all contexts, and what they say of themselves.

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use platform::access::AccessKeys;
 use platform::error::{Error, ErrorKind, Result};
 use platform::http::serve::serve;
 use platform::http::shell::Shell;
 use platform::telemetry::install_metrics;
-use tokio::net::TcpSocket;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -47,7 +48,7 @@ pub struct Running {
     pub address: SocketAddr,
     closing: watch::Sender<bool>,
     draining: Arc<AtomicBool>,
-    served: tokio::task::JoinHandle<()>,
+    served: Vec<tokio::task::JoinHandle<()>>,
 }
 
 impl Running {
@@ -70,7 +71,7 @@ impl Running {
             return Err(Error::new(ErrorKind::Conflict, "config.no_keys", message));
         }
         let (socket, address) = claim(listen)?;
-        let base_url = base_url(settings, Some(address));
+        let internal = settings.socket_addr("internal.listen")?.map(claim).transpose()?;
         let options = Options { address: Some(address), ..options };
         let app = Arc::new(App::open(settings, options, runtime.handle())?);
         app.start()?;
@@ -81,28 +82,21 @@ impl Running {
             metrics,
             draining: Arc::clone(&draining),
             openapi: system::describe(openapi),
-            base_url,
+            base_url: base_url(settings, Some(address)),
         };
-        let router = routes.merge(system::routes(
-            Arc::new(system),
-            settings.flag("bench.echo")?,
-            settings.flag("bench.faults")?,
-        ));
-        let shell = Arc::new(Shell::new(router, Arc::clone(&keys), is_open, RESOURCES.to_vec()));
-        let listener = {
-            let _entered = runtime.enter();
-            socket.listen(BACKLOG).map_err(|error| occupied(listen, error))?
-        };
+        let (echo, faults) = (settings.flag("bench.echo")?, settings.flag("bench.faults")?);
+        let router = routes.merge(system::routes(Arc::new(system), echo, faults));
         let (closing, closed) = watch::channel(false);
-        let served = runtime.spawn(serve(listener, shell, closed, GRACE));
-        runtime.spawn(async move {
-            loop {
-                tokio::time::sleep(KEYS_EVERY).await;
-                if let Err(error) = keys.refresh().await {
-                    tracing::warn!(%error, "API keys cannot be read; the known ones stay");
-                }
-            }
-        });
+        let mut served = Vec::new();
+        let mut open = |socket, shell| -> Result<()> {
+            served.push(runtime.spawn(serve(listen_on(socket, runtime)?, Arc::new(shell), closed.clone(), GRACE)));
+            Ok(())
+        };
+        if let Some((socket, _)) = internal {
+            open(socket, Shell::new(app.internal_routes(), Arc::clone(&keys), false, vec!["internal"]))?;
+        }
+        open(socket, Shell::new(router, Arc::clone(&keys), is_open, RESOURCES.to_vec()))?;
+        runtime.spawn(refresh_keys(keys));
         Ok(Self { app, address, closing, draining, served })
     }
 
@@ -111,9 +105,26 @@ impl Running {
         self.draining.store(true, Ordering::Release);
         std::thread::sleep(grace);
         let _ = self.closing.send(true);
-        let _ = runtime.block_on(self.served);
+        for served in self.served {
+            let _ = runtime.block_on(served);
+        }
         self.app.shut_down();
     }
+}
+
+async fn refresh_keys(keys: Arc<AccessKeys>) {
+    loop {
+        tokio::time::sleep(KEYS_EVERY).await;
+        if let Err(error) = keys.refresh().await {
+            tracing::warn!(%error, "API keys cannot be read; the known ones stay");
+        }
+    }
+}
+
+fn listen_on(socket: TcpSocket, runtime: &Runtime) -> Result<TcpListener> {
+    let _entered = runtime.enter();
+    let listening = socket.listen(BACKLOG);
+    listening.map_err(|error| Error::internal("the claimed address cannot be listened on").caused_by(error))
 }
 
 /// Takes the address without listening yet, so that nobody is let in before the stores are open.

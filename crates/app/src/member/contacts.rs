@@ -4,13 +4,15 @@ use domain::notification::normal_phone;
 use hmac::{Hmac, KeyInit, Mac};
 use platform::db::{Row, Value};
 use platform::error::{Error, Result};
+use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
 /// Characters in a field at most.
 const FIELD_CHARS: usize = 200;
 
 /// A member's contact data. Never printed: its `Debug` shows nothing of it.
-#[derive(Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Contacts {
     /// As it was given.
     pub phone_no: Option<String>,

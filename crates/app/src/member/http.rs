@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
+use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::header::{LOCATION, RETRY_AFTER};
 use axum::http::{HeaderValue, Response, StatusCode};
+use axum::routing::post;
 use domain::kernel::MAX_SAFE;
 use platform::error::{Error, Result};
-use platform::http::hal::{Item, Place, no_content};
+use platform::http::hal::{Item, Place, json, no_content};
 use platform::http::input::{Bodiless, PathId, Write};
 use platform::http::list::PageQuery;
 use platform::http::number::Whole;
@@ -19,10 +21,11 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::client::{CONTACTS, Found, Wanted};
 use super::contacts::Contacts;
 use super::views::{MemberView, WithdrawalView};
-use super::{Members, Withdrawn};
-use crate::kit::{must_be_operator, must_concern};
+use super::{MemberApi, Members, Withdrawn};
+use crate::kit::{must_be_operator, must_be_service, must_concern};
 
 const MEMBERS: Place = Place { collection: "members", name: "member" };
 const WITHDRAWALS: Place = Place { collection: "withdrawals", name: "withdrawal" };
@@ -35,6 +38,17 @@ pub fn routes(members: Arc<Members>) -> OpenApiRouter {
         .routes(routes!(list_withdrawals))
         .routes(routes!(show_withdrawal))
         .with_state(members)
+}
+
+/// The routes on the internal listener.
+pub fn internal_routes(members: Arc<Members>) -> Router {
+    Router::new().route(CONTACTS, post(contacts)).with_state(members)
+}
+
+async fn contacts(State(members): State<Arc<Members>>, write: Write<Wanted>) -> Result<Response<Body>> {
+    must_be_service(&write.caller)?;
+    let contacts = members.contacts(write.body.member_ids).await?;
+    json(StatusCode::OK, "application/json", &Found { contacts })
 }
 
 /// What a client may say about a member. What the server owns is accepted and ignored, as the seeds' clients send it.

@@ -2,6 +2,7 @@
 //!
 //! Contact data lives here and nowhere else for good; others ask for it through [`MemberApi`].
 
+mod client;
 mod contacts;
 pub mod http;
 mod inspect;
@@ -27,6 +28,7 @@ use platform::funnel::{Funnel, KeyStamp};
 use platform::guard::Guard;
 use platform::log::Log;
 
+pub use client::RemoteMembers;
 pub use contacts::{ContactChange, Contacts};
 pub use inspect::inspect;
 pub use store::MIGRATIONS;

@@ -2,15 +2,17 @@
 
 use std::sync::Arc;
 
+use axum::Router;
 use axum::body::Body;
-use axum::extract::{Path, State};
-use axum::http::Response;
+use axum::extract::State;
+use axum::http::{Response, StatusCode};
+use axum::routing::post;
 use domain::point::Reference;
 use platform::error::{Error, Result};
-use platform::http::hal::{Item, Place};
-use platform::http::input::{PathId, Write};
+use platform::http::hal::{Item, Place, json};
+use platform::http::input::{PathId, PathIds, Write};
 use platform::http::list::PageQuery;
-use platform::http::number::{Whole, parse_whole};
+use platform::http::number::Whole;
 use platform::http::shell::Caller;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -18,11 +20,12 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::Points;
+use super::client::{PREPARE, Prepare, Prepared};
 use super::entry::EntryView;
 use super::views::{AccountView, Adjusted};
 use super::writer::Transaction;
-use crate::kit::{must_be_operator, must_concern};
+use super::{PointApi, Points};
+use crate::kit::{must_be_operator, must_be_service, must_concern};
 
 const POINTS: Place = Place { collection: "points", name: "point" };
 const REASON_CHARS: usize = 200;
@@ -35,6 +38,17 @@ pub fn routes(points: Arc<Points>) -> OpenApiRouter {
         .routes(routes!(create_transaction))
         .routes(routes!(show_entry))
         .with_state(points)
+}
+
+/// The routes on the internal listener.
+pub fn internal_routes(points: Arc<Points>) -> Router {
+    Router::new().route(PREPARE, post(prepare_withdrawal)).with_state(points)
+}
+
+async fn prepare_withdrawal(State(points): State<Arc<Points>>, write: Write<Prepare>) -> Result<Response<Body>> {
+    must_be_service(&write.caller)?;
+    let answer = points.prepare_withdrawal(write.body.member_id, write.body.attempt).await?;
+    json(StatusCode::OK, "application/json", &Prepared::of(answer))
 }
 
 /// A member's account.
@@ -162,10 +176,9 @@ async fn create_transaction(
     responses((status = 200, body = EntryView), (status = 404, description = "No such entry of this member")))]
 async fn show_entry(
     State(points): State<Arc<Points>>,
-    Path((member, entry)): Path<(String, String)>,
+    PathIds(member_id, entry_id): PathIds,
     caller: Caller,
 ) -> Result<Response<Body>> {
-    let (member_id, entry_id) = (parse_whole(&member).unwrap_or(0), parse_whole(&entry).unwrap_or(0));
     must_concern(&caller, member_id)?;
     let entry = points.entry(member_id, entry_id).await?;
     show(&points, entry).shown()

@@ -3,6 +3,7 @@
 //! Use cases are the methods of [`Points`]; each is one command through the funnel or one read.
 
 mod chain;
+mod client;
 mod entry;
 mod follow;
 pub mod http;
@@ -22,6 +23,7 @@ use platform::error::{Error, ErrorKind, Result};
 use platform::funnel::{Funnel, KeyStamp};
 use platform::log::Log;
 
+pub use client::RemotePoints;
 pub use entry::{EntryFacts, EntryView, PointEvent};
 pub use inspect::inspect;
 pub use store::MIGRATIONS;

@@ -231,6 +231,21 @@ impl Rejection {
             Self::AttemptOver => "attempt_over",
         }
     }
+
+    /// The rejection with this reason.
+    #[must_use]
+    pub fn from_reason(reason: &str) -> Option<Self> {
+        let all = [
+            Self::AccountUnknown,
+            Self::MemberNotNormal,
+            Self::AccountClosing,
+            Self::InsufficientPoints,
+            Self::InvalidAmount,
+            Self::BalanceTooLarge,
+            Self::AttemptOver,
+        ];
+        all.into_iter().find(|rejection| rejection.reason() == reason)
+    }
 }
 
 /// Refuses an account whose points may not move at present.

@@ -18,6 +18,11 @@ use wire::{array, columns_of, failed, key_array, read_row};
 mod reader;
 mod wire;
 
+/// Several processes write into one schema in turns. A transaction gets its number when it locks its first row, so
+/// without the turn one that then waits for a second row would stand in the log before the one that it waited for,
+/// and an aggregate's events would be read in the wrong order.
+const BEGIN: &str = "BEGIN; SELECT pg_advisory_xact_lock(hashtext('onepoint ' || current_schema()))";
+
 /// A context's schema.
 pub(super) struct Store {
     target: Target,
@@ -156,7 +161,7 @@ impl PostgresSession {
     /// Sends a due BEGIN by itself, for the rare statement that cannot carry it along.
     fn open_transaction(&mut self) -> Result<()> {
         if std::mem::take(&mut self.begin_due) {
-            self.runtime.block_on(self.client()?.batch_execute("BEGIN")).map_err(failed)?;
+            self.runtime.block_on(self.client()?.batch_execute(BEGIN)).map_err(failed)?;
         }
         Ok(())
     }
@@ -170,7 +175,7 @@ impl PostgresSession {
         let rows = self.runtime.block_on(async {
             let query = client.query(&statement, params);
             if begin {
-                let (begun, rows) = join(client.batch_execute("BEGIN"), query).await;
+                let (begun, rows) = join(client.batch_execute(BEGIN), query).await;
                 begun.and(rows)
             } else {
                 query.await
@@ -191,7 +196,7 @@ impl PostgresSession {
         let writes = std::mem::take(&mut self.writes);
         let client = self.client()?;
         let result = self.runtime.block_on(async {
-            let begun = async { if begin { client.batch_execute("BEGIN").await } else { Ok(()) } };
+            let begun = async { if begin { client.batch_execute(BEGIN).await } else { Ok(()) } };
             let written = join_all(writes.iter().map(|write| {
                 client.execute_raw(&write.statement, write.params.iter().map(|param| &**param as &dyn ToSql))
             }));

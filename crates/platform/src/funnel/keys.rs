@@ -9,6 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
+use metrics::gauge;
 use sha2::{Digest as _, Sha256};
 
 use super::Surroundings;
@@ -77,6 +78,7 @@ pub(super) struct KeyMemory {
 
 /// The memory of an embedded store.
 struct Local {
+    context: &'static str,
     recent: Recent,
     newest_position: i64,
     /// On its way into a run; still searched here until it is there.
@@ -92,7 +94,7 @@ impl KeyMemory {
                 let runs = Arc::new(open_runs(&folder, session, &sources)?);
                 runs.expire(around.clock.now_ms() - KEEP_MS)?;
                 let (recent, newest_position) = read_recent(session, &sources, runs.covered_to())?;
-                Some(Local { recent, newest_position, frozen: None, runs })
+                Some(Local { context: around.database.context(), recent, newest_position, frozen: None, runs })
             }
             None => None,
         };
@@ -192,16 +194,19 @@ impl Local {
         }
         let keys = Arc::new(std::mem::take(&mut self.recent));
         let (runs, moved, up_to) = (Arc::clone(&self.runs), Arc::clone(&keys), self.newest_position);
+        let context = self.context;
         let write = move || {
-            let entries = moved.iter().map(|(hash, (digest, position))| Entry {
+            let entry = |(hash, (digest, position)): (&[u8; 16], &(i64, i64))| Entry {
                 hash: *hash,
                 digest: *digest,
                 position: *position,
-            });
-            let written = runs.add(entries.collect(), up_to, now_ms).and_then(|()| runs.expire(now_ms - KEEP_MS));
+            };
+            let entries = moved.iter().map(entry).collect();
+            let written = runs.add(entries, up_to, now_ms).and_then(|()| runs.expire(now_ms - KEEP_MS));
             if let Err(error) = written {
                 tracing::error!(%error, "idempotency keys could not be written beside the store");
             }
+            gauge!("idempotency_run_keys", "context" => context).set(runs.key_count() as f64);
         };
         match std::thread::Builder::new().name("keys".to_owned()).spawn(write) {
             Ok(thread) => self.frozen = Some(Frozen { keys, up_to, thread }),

@@ -40,7 +40,9 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Write<T> {
         must_be_json(&parts)?;
         let bytes = read_body(body).await?;
         let stamp = stamp(&parts, &caller, &bytes)?;
-        Ok(Self { body: parse(&bytes)?, caller, stamp })
+        let body = parse(&bytes)?;
+        must_be_storable(&bytes)?;
+        Ok(Self { body, caller, stamp })
     }
 }
 
@@ -70,21 +72,41 @@ impl<S: Send + Sync> FromRequest<S> for Bodiless {
 #[derive(Debug, Clone, Copy)]
 pub struct PathId(pub i64);
 
+/// Two numbers in a path, the second below the first (`/points/1/entries/2`), read like [`PathId`].
+#[derive(Debug, Clone, Copy)]
+pub struct PathIds(pub i64, pub i64);
+
 impl<S: Send + Sync> FromRequestParts<S> for PathId {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
-        let params = RawPathParams::from_request_parts(parts, state).await.map_err(|error| {
-            Error::new(ErrorKind::Malformed, "request.malformed_path", "the path cannot be read").caused_by(error)
-        })?;
-        let text = params.iter().next().map_or("", |(_, value)| value);
-        let digits = text.trim();
-        if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) {
-            // More digits than any number has: nothing can be there.
-            return Ok(Self(parse_whole(digits).unwrap_or(0)));
-        }
-        Err(Error::invalid("/path/id", "the number in the path must be a whole number, for instance /members/1"))
+        path_numbers(parts, state).await.map(|[id]| Self(id))
     }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for PathIds {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
+        path_numbers(parts, state).await.map(|[first, second]| Self(first, second))
+    }
+}
+
+async fn path_numbers<S: Send + Sync, const N: usize>(parts: &mut Parts, state: &S) -> Result<[i64; N]> {
+    let params = RawPathParams::from_request_parts(parts, state).await.map_err(|error| {
+        Error::new(ErrorKind::Malformed, "request.malformed_path", "the path cannot be read").caused_by(error)
+    })?;
+    let mut numbers = [0; N];
+    for (number, (name, value)) in numbers.iter_mut().zip(params.iter()) {
+        let digits = value.trim();
+        if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            let message = "a number in the path must be a whole number, for instance /members/1";
+            return Err(Error::invalid(format!("/path/{name}"), message));
+        }
+        // More digits than any number has: nothing can be there.
+        *number = parse_whole(digits).unwrap_or(0);
+    }
+    Ok(numbers)
 }
 
 async fn read_body(body: Body) -> Result<Bytes> {
@@ -158,6 +180,19 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
         }
     }
     Err(Error::invalid(pointer, sentence))
+}
+
+/// Refuses the character U+0000, which not every database can keep in a text. In JSON it can only stand as an escape.
+fn must_be_storable(json: &[u8]) -> Result<()> {
+    let mut rest = json;
+    while let Some(place) = rest.iter().position(|byte| *byte == b'\\') {
+        if rest[place..].starts_with(b"\\u0000") {
+            return Err(Error::invalid("", "text may not contain the character U+0000"));
+        }
+        // The escaped character too, so that an escaped backslash escapes nothing.
+        rest = rest.get(place + 2..).unwrap_or_default();
+    }
+    Ok(())
 }
 
 fn malformed(error: &serde_json::Error) -> Error {

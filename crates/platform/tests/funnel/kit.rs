@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use platform::clock::SystemClock;
-use platform::db::{Database, Durability, Kind, Location, Migration, Row, Session, Table, Value, migrate};
+use platform::db::{Cursor, Database, Durability, Kind, Location, Migration, Row, Session, Table, Value, migrate};
 use platform::error::{Error, ErrorKind, Result};
 use platform::funnel::{Funnel, KeyStamp, Moment, Out, Surroundings, Writer};
 use platform::log::{self, Log, Scope};
@@ -15,6 +15,8 @@ use serde::{Deserialize, Serialize};
 
 use super::postgres;
 
+/// A log is not held back for longer than this by other tests on the same server.
+const SETTLED: Duration = Duration::from_secs(10);
 /// The store refuses movements of so many coins, which makes a poison command that no rule stops.
 pub const FORBIDDEN: i64 = 666;
 
@@ -57,17 +59,10 @@ impl Move {
 }
 
 /// The purses' side of the funnel.
+#[derive(Default)]
 pub struct Purses {
-    /// Off only in a control run: rows are read without locking them.
-    pub locks: bool,
     /// How long a batch lingers between its decision and its commit.
     pub linger: Duration,
-}
-
-impl Default for Purses {
-    fn default() -> Self {
-        Self { locks: true, linger: Duration::ZERO }
-    }
 }
 
 /// Purses by number: balance and sequence; and what is to be added.
@@ -83,8 +78,10 @@ impl Writer for Purses {
         ids.sort_unstable();
         ids.dedup();
         let keys: Vec<Value> = ids.into_iter().map(Value::Int).collect();
-        let rows = if self.locks { tx.lock_many(&PURSE, &keys) } else { tx.load_many(&PURSE, &keys) };
-        Ok(Loaded(rows?.iter().map(|row| (row.int(0), (row.int(1), row.int(2)))).collect(), Vec::new()))
+        Ok(Loaded(
+            tx.lock_many(&PURSE, &keys)?.iter().map(|row| (row.int(0), (row.int(1), row.int(2)))).collect(),
+            Vec::new(),
+        ))
     }
 
     fn decide(&mut self, loaded: &mut Loaded, command: &Move, out: &mut Out<'_>) -> Result<i64> {
@@ -209,19 +206,34 @@ impl Shop {
         (stored, rows.expect("the store can be read").iter().map(|row| row.int(0)).sum())
     }
 
-    /// Everything in the log, in log order.
-    pub fn events(&self) -> Vec<log::Event> {
+    /// Everything in the log, in log order, once there are so many. On a server a transaction of anybody holds back
+    /// what was committed after it began.
+    pub fn events(&self, at_least: usize) -> Vec<log::Event> {
         let mut reader = self.log.reader(Scope::Everything).expect("a reader");
         let mut found = Vec::new();
-        let mut after = platform::db::Cursor::default();
+        let mut after = Cursor::default();
+        let started = Instant::now();
         loop {
             let page = reader.read(after, 1_000).expect("the log can be read");
-            if page.end == after {
-                return found;
-            }
+            let is_end = page.end == after;
             after = page.end;
             found.extend(page.events);
+            if is_end && (found.len() >= at_least || started.elapsed() > SETTLED) {
+                return found;
+            }
         }
+    }
+}
+
+/// Does it again while it says 0, which a consumer does while the log is held back.
+pub fn patiently(mut step: impl FnMut() -> usize) -> usize {
+    let started = Instant::now();
+    loop {
+        let done = step();
+        if done > 0 || started.elapsed() > SETTLED {
+            return done;
+        }
+        std::thread::sleep(Duration::from_millis(5));
     }
 }
 

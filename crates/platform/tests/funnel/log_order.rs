@@ -12,6 +12,7 @@ use super::kit::{FORBIDDEN, Move, Place, Purses, Shop};
 
 const PROCESSES: i64 = 6;
 const WRITING: Duration = Duration::from_millis(2_500);
+const SETTLED: Duration = Duration::from_secs(10);
 const PURSES_OF_EACH: i64 = 20;
 
 /// What was seen while the others wrote.
@@ -38,12 +39,34 @@ fn a_reader_beside_slow_writers_loses_nothing_and_reading_by_position_alone_does
     assert!(lost > 0, "the control: reading by position alone loses some");
 }
 
+#[test]
+fn a_process_that_waited_for_a_row_stands_in_the_log_behind_the_one_that_held_it() {
+    let place = Place::postgres();
+    let slow = |ms| place.shop_with(Purses { linger: Duration::from_millis(ms) }, true);
+    let (first, waits, last) = (slow(450), place.shop(), slow(450));
+    first.batch([1, 2, 3].map(|purse| (Move::of(purse, 1), None)));
+    // The one that waits locks purse 1, then has to wait for the first one's purse 2. Meanwhile the last one comes and
+    // locks purse 3, which it will have to wait for as well.
+    std::thread::scope(|scope| {
+        scope.spawn(|| first.run(Move::of(2, 1)));
+        std::thread::sleep(Duration::from_millis(150));
+        scope.spawn(|| waits.batch([1, 2, 3].map(|purse| (Move::of(purse, 1), None))));
+        std::thread::sleep(Duration::from_millis(150));
+        scope.spawn(|| last.run(Move::of(3, 1)));
+    });
+    let events = waits.events(8);
+    let of_purse = |purse| events.iter().filter(move |event| event.subject == purse).map(|event| event.sequence);
+    assert_eq!(events.len(), 8);
+    for (purse, sequences) in [(1, vec![1, 2]), (2, vec![1, 2, 3]), (3, vec![1, 2, 3])] {
+        assert_eq!(of_purse(purse).collect::<Vec<_>>(), sequences, "purse {purse} in log order");
+    }
+}
+
 fn read_beside_writers(place: &Place) -> Seen {
     let over = AtomicBool::new(false);
     // Some are quick and some slow, so that a later position is often committed first.
     let lingers = |process: i64| Duration::from_millis(u64::try_from(process * 3).unwrap_or(0));
-    let shops: Vec<Shop> =
-        (0..PROCESSES).map(|p| place.shop_with(Purses { locks: true, linger: lingers(p) }, true)).collect();
+    let shops: Vec<Shop> = (0..PROCESSES).map(|p| place.shop_with(Purses { linger: lingers(p) }, true)).collect();
     let watcher = place.shop();
     let mut reader = watcher.log.reader(Scope::Everything).expect("a reader");
     let mut naive = watcher.database.read_session().expect("a session");
@@ -59,9 +82,10 @@ fn read_beside_writers(place: &Place) -> Seen {
             by_position += take_by_position(&mut *naive, &mut position);
         }
         over.store(true, Ordering::Relaxed);
-        let committed = writers.into_iter().map(|writer| writer.join().expect("no panic")).sum();
-        // What is settled after the last commit.
-        for _ in 0..20 {
+        let committed: usize = writers.into_iter().map(|writer| writer.join().expect("no panic")).sum();
+        // What is settled after the last commit; other tests on the server may hold it back for a while.
+        let ended = Instant::now();
+        while by_cursor.len() < committed && ended.elapsed() < SETTLED {
             cursor = take(&mut reader, cursor, &mut by_cursor);
             by_position += take_by_position(&mut *naive, &mut position);
         }

@@ -25,6 +25,9 @@ const fn secret(key: &'static str, default: &'static str, help: &'static str) ->
 pub const SETTINGS: &[Setting] = &[
     row("listen", "127.0.0.1:8080", "address and port of the public API and the pages"),
     row("internal.listen", "", "address and port for questions of other processes; empty: none"),
+    secret("internal.key", "", "service key with which this process asks others"),
+    row("point.url", "", "internal address of the process that runs context point; empty: this process"),
+    row("member.url", "", "internal address of the process that runs context member; empty: this process"),
     row("data", "./onepoint-data", "folder of the SQLite files and the made secret"),
     secret("database.url", "sqlite:", "sqlite: (files in the data folder), sqlite:FOLDER or postgres://user@host/name"),
     secret("access.database.url", "", "database of the API keys; empty: as database.url"),

@@ -1,0 +1,57 @@
+//! Point in another process.
+
+use domain::point::Rejection;
+use platform::error::{Error, Result};
+use platform::http::peer::Peer;
+use serde::{Deserialize, Serialize};
+
+use super::PointApi;
+use crate::kit::Asked;
+
+/// Where the question is asked on an internal listener.
+pub(super) const PREPARE: &str = "/internal/point/withdrawals";
+
+/// The question: may this member leave?
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Prepare {
+    pub(super) member_id: i64,
+    pub(super) attempt: i64,
+}
+
+/// The answer: the points that would be lost, or the reason of the refusal.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Prepared {
+    pub(super) remain_point: Option<i64>,
+    pub(super) rejection: Option<String>,
+}
+
+/// Asks point over HTTP.
+pub struct RemotePoints(pub Peer);
+
+impl PointApi for RemotePoints {
+    fn prepare_withdrawal(&self, member_id: i64, attempt: i64) -> Asked<'_, i64, Rejection> {
+        Box::pin(async move {
+            let answer: Prepared = self.0.ask(PREPARE, &Prepare { member_id, attempt }).await?;
+            answer.read()
+        })
+    }
+}
+
+impl Prepared {
+    pub(super) fn of(answer: Result<i64, Rejection>) -> Self {
+        match answer {
+            Ok(remain_point) => Self { remain_point: Some(remain_point), rejection: None },
+            Err(rejection) => Self { remain_point: None, rejection: Some(rejection.reason().to_owned()) },
+        }
+    }
+
+    fn read(self) -> Result<Result<i64, Rejection>> {
+        match (self.remain_point, self.rejection.as_deref().and_then(Rejection::from_reason)) {
+            (Some(remain_point), None) => Ok(Ok(remain_point)),
+            (None, Some(rejection)) => Ok(Err(rejection)),
+            _ => Err(Error::internal("point answered something that this version does not know")),
+        }
+    }
+}
