@@ -15,8 +15,10 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// How long a thread that follows a log lets events gather after each piece. It keeps pieces large under load and is
 /// not noticed when idle, because the first event after a silence is taken at once.
 const GATHER: Duration = Duration::from_millis(10);
-/// How soon a commit of another process on a shared store is noticed; its bell is not heard here.
-const SHARED_POLL: Duration = Duration::from_millis(25);
+/// On a shared store other processes' bells are not heard, and a commit is not visible while an older transaction is
+/// open: after the last sign of life a log is looked at again this soon, then ever less often.
+const SHARED_POLL: Duration = Duration::from_millis(4);
+const SHARED_POLL_MOST: Duration = Duration::from_millis(128);
 
 /// When an idle step is tried again.
 pub enum Wake {
@@ -49,12 +51,16 @@ impl Workers {
         let label = name.clone();
         let run = move || {
             let mut pause = SHORTEST_PAUSE;
+            let mut silence = SHARED_POLL;
             while !stopping.load(Ordering::Acquire) {
                 let heard = wake.count();
                 match step() {
-                    Ok(0) => wake.wait(heard),
+                    Ok(0) => {
+                        silence =
+                            if wake.wait(heard, silence) { SHARED_POLL } else { (silence * 2).min(SHARED_POLL_MOST) }
+                    }
                     Ok(_) => {
-                        pause = SHORTEST_PAUSE;
+                        (pause, silence) = (SHORTEST_PAUSE, SHARED_POLL);
                         wake.gather();
                     }
                     Err(error) => {
@@ -96,13 +102,17 @@ impl Wake {
         }
     }
 
-    fn wait(&self, heard: u64) {
+    /// Waits for the next try; whether the bell rang. `silence` bounds the wait on a shared store.
+    fn wait(&self, heard: u64, silence: Duration) -> bool {
         match self {
             Self::Bell(log, scope, pause) => {
-                let limit = if log.is_shared() { SHARED_POLL } else { *pause };
-                log.bell(*scope).wait_beyond(heard, limit);
+                let limit = if log.is_shared() { silence } else { *pause };
+                log.bell(*scope).wait_beyond(heard, limit) != heard
             }
-            Self::Pause(pause) => std::thread::sleep(*pause),
+            Self::Pause(pause) => {
+                std::thread::sleep(*pause);
+                false
+            }
         }
     }
 }
