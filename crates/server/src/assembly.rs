@@ -270,14 +270,12 @@ impl App {
     }
 
     /// The routes for questions of other processes.
-    #[must_use]
     pub fn internal_routes(&self) -> Router {
         member::http::internal_routes(Arc::clone(&self.members))
             .merge(point::http::internal_routes(Arc::clone(&self.points)))
     }
 
     /// The routes of all contexts, and what they say of themselves.
-    #[must_use]
     pub fn routes(&self) -> (Router, OpenApi) {
         OpenApiRouter::new()
             .merge(member::http::routes(Arc::clone(&self.members)))

@@ -22,9 +22,9 @@ pub enum KeysCommand {
         /// The member's or merchant's number
         #[arg(long, value_name = "NUMBER")]
         owner: Option<i64>,
-        /// A name by which you will know it again
-        #[arg(long, default_value = "")]
-        label: String,
+        /// A name by which you will know it again (default: the role)
+        #[arg(long)]
+        label: Option<String>,
     },
     /// List keys
     List {
@@ -51,6 +51,7 @@ pub fn run(settings: &Settings, command: &KeysCommand) -> Result<ExitCode> {
         KeysCommand::Create { role, owner, label } => {
             let role = Role::named(role)
                 .ok_or_else(|| Error::new(ErrorKind::Invalid, "config.role", "there is no such role"))?;
+            let label = label.as_deref().unwrap_or(role.name());
             let (key, text) = keys.create(role, *owner, label, now_ms)?;
             eprintln!(
                 "Key {} for {}. Keep it now: it is not shown again. Send it as 'Authorization: Bearer …'.",

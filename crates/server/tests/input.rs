@@ -1,0 +1,64 @@
+//! Bad input is refused with a clear problem, never with a 500, and changes nothing.
+
+mod support;
+
+#[path = "input/bodies.rs"]
+mod bodies;
+#[path = "input/mutations.rs"]
+mod mutations;
+#[path = "input/paths.rs"]
+mod paths;
+#[path = "input/values.rs"]
+mod values;
+
+use serde_json::{Value, json};
+use support::{Engine, TestApp};
+
+/// A write with a body: what is sent when all is well, and what it answers.
+struct Write {
+    method: &'static str,
+    path: &'static str,
+    body: Value,
+    status: u16,
+}
+
+/// Every route that takes a body. In this order each of them succeeds on a store with member 1.
+fn writes() -> Vec<Write> {
+    let write = |method, path, body, status| Write { method, path, body, status };
+    vec![
+        write("POST", "/members", json!({"memberId": "7", "phoneNo": "01077777777", "nickname": "SEVEN"}), 201),
+        write("PATCH", "/members/1", json!({"nickname": "ONE", "address": "Seoul"}), 200),
+        write("PATCH", "/points/1", json!({"requirePoint": "+10", "reason": "goodwill"}), 200),
+        write(
+            "POST",
+            "/points/1/transactions",
+            json!({"kind": "EARN", "amount": " 0200", "reference": {"type": "deal", "id": 4}, "reason": "x"}),
+            201,
+        ),
+    ]
+}
+
+/// A store with one member who is NORMAL and has points.
+fn with_member(engine: Engine) -> TestApp {
+    let app = TestApp::open(engine);
+    app.join_normal(1);
+    app.settle();
+    app
+}
+
+/// Runs `attack` and fails if anything that the API shows, or the ledger, is another afterwards; then shows that the
+/// same store still takes what is right.
+fn changes_nothing(app: &TestApp, attack: impl FnOnce()) {
+    let (state, entries) = (app.state(), app.entry_count());
+    attack();
+    app.settle();
+    assert_eq!(app.state(), state);
+    assert_eq!(app.entry_count(), entries);
+    for Write { method, path, body, status } in writes() {
+        let answer = app.request(method, path).json(&body).send();
+        assert_eq!(answer.status, status, "control: {method} {path}: {}", answer.text);
+    }
+    app.settle();
+    assert_ne!(app.state(), state, "control: what is right does change something");
+    app.verify();
+}
