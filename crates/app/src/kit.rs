@@ -14,6 +14,9 @@ use platform::http::shell::Caller;
 use platform::log::Log;
 use platform::zone::Zone;
 
+/// Whom an API key may belong to, beside the operator and other processes.
+pub const OWNERS: &[&str] = &["member", "merchant"];
+
 /// What surrounds a context.
 #[derive(Clone)]
 pub struct Kit {
@@ -59,7 +62,7 @@ pub fn month_of(day: platform::zone::CivilDay) -> Month {
 pub fn must_be_operator(caller: &Caller) -> Result<()> {
     match caller.0.role {
         Role::Operator | Role::Service => Ok(()),
-        Role::Merchant | Role::Member => Err(forbidden()),
+        Role::Owner(_) => Err(forbidden()),
     }
 }
 
@@ -71,8 +74,8 @@ pub fn must_concern(caller: &Caller, member_id: i64) -> Result<()> {
     let Principal { role, owner_id, .. } = &*caller.0;
     match role {
         Role::Operator | Role::Service => Ok(()),
-        Role::Member if *owner_id == Some(member_id) => Ok(()),
-        Role::Member | Role::Merchant => Err(forbidden()),
+        Role::Owner("member") if *owner_id == Some(member_id) => Ok(()),
+        Role::Owner(_) => Err(forbidden()),
     }
 }
 

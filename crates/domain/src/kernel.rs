@@ -1,5 +1,6 @@
 //! Numbers and civil time that every context shares. No zones and no clock: the shell turns instants into days.
 
+use alloc::string::String;
 use core::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -111,6 +112,12 @@ impl Day {
         let of_year = (153 * month + 2) / 5 + self.day - 1;
         era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
     }
+}
+
+/// A phone number without blanks and hyphens, as numbers are compared.
+#[must_use]
+pub fn normal_phone(phone_no: &str) -> String {
+    phone_no.chars().filter(|c| !c.is_whitespace() && *c != '-').collect()
 }
 
 #[cfg(test)]

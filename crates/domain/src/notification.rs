@@ -1,8 +1,8 @@
 //! Messages to members (SPEC section 4, Join; seed 0).
 
-use alloc::string::String;
-
 use serde::{Deserialize, Serialize};
+
+use crate::kernel::normal_phone;
 
 /// How a message stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,12 +82,6 @@ pub enum Verdict {
 
 const FIRST_RETRY_MS: i64 = 1_000;
 const LONGEST_RETRY_MS: i64 = 15 * 60 * 1_000;
-
-/// A phone number without blanks and hyphens, as numbers are compared.
-#[must_use]
-pub fn normal_phone(phone_no: &str) -> String {
-    phone_no.chars().filter(|c| !c.is_whitespace() && *c != '-').collect()
-}
 
 /// A message can go to 11 digits that start with `01` (seed 0).
 #[must_use]

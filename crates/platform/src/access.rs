@@ -43,44 +43,38 @@ const VALID: &str = "SELECT id, role, owner_id, secret_sha256 FROM access_key WH
 const LABEL_CHARS: usize = 100;
 
 /// What the holder of a key is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Role {
     /// Runs the programme; may do everything.
     Operator,
-    /// One merchant.
-    Merchant,
-    /// One member.
-    Member,
     /// Another process of the programme; may ask the internal questions.
     Service,
+    /// The one whom resources of this kind belong to; the kinds are given by the program.
+    Owner(&'static str),
 }
 
 impl Role {
-    /// Every role.
-    pub const ALL: [Self; 4] = [Self::Operator, Self::Merchant, Self::Member, Self::Service];
-
     /// Its name on the command line and in the store.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Operator => "operator",
-            Self::Merchant => "merchant",
-            Self::Member => "member",
             Self::Service => "service",
+            Self::Owner(kind) => kind,
         }
     }
 
-    /// The role of this name.
+    /// The role of this name, where owners may be of these kinds.
     #[must_use]
-    pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|role| role.name() == name)
+    pub fn named(name: &str, owners: &[&'static str]) -> Option<Self> {
+        let owner = owners.iter().copied().find(|kind| *kind == name).map(Self::Owner);
+        owner.or_else(|| [Self::Operator, Self::Service].into_iter().find(|role| role.name() == name))
     }
+}
 
-    /// Whether a key of this role belongs to one member or merchant.
-    #[must_use]
-    pub fn has_owner(self) -> bool {
-        matches!(self, Self::Merchant | Self::Member)
+impl Serialize for Role {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
     }
 }
 
@@ -91,7 +85,7 @@ pub struct ApiKey {
     pub id: String,
     /// What its holder is.
     pub role: Role,
-    /// Number of the member or merchant it belongs to; only with these two roles.
+    /// Number of the owner it belongs to; only for owners.
     pub owner_id: Option<i64>,
     /// What people call it.
     pub label: String,
@@ -106,7 +100,7 @@ pub struct ApiKey {
 pub struct Principal {
     /// What they are.
     pub role: Role,
-    /// Number of the member or merchant, for these two roles.
+    /// Number of the owner; only for owners.
     pub owner_id: Option<i64>,
     /// The key's id, or `local`.
     pub id: String,
@@ -130,18 +124,20 @@ struct Held {
 /// The keys: a store, and the valid ones in memory.
 pub struct AccessKeys {
     database: Arc<Database>,
+    owners: &'static [&'static str],
     held: RwLock<HashMap<String, Held>>,
 }
 
 impl AccessKeys {
-    /// Brings the store up to date and loads the valid keys. Blocks; not for async code.
+    /// Brings the store up to date and loads the valid keys, where owners may be of these kinds. Blocks; not for
+    /// async code.
     ///
     /// # Errors
     /// `Unavailable` when the store cannot be reached, `store.newer` when a newer program made it.
-    pub fn open(database: Arc<Database>) -> Result<Self> {
+    pub fn open(database: Arc<Database>, owners: &'static [&'static str]) -> Result<Self> {
         let mut session = database.shared_session()?;
         migrate(&mut *session, MIGRATIONS)?;
-        let keys = Self { database, held: RwLock::default() };
+        let keys = Self { database, owners, held: RwLock::default() };
         keys.hold(session.query(VALID, &[])?);
         Ok(keys)
     }
@@ -183,7 +179,7 @@ impl AccessKeys {
     /// `Unavailable` when the store cannot be reached.
     pub fn list(&self) -> Result<Vec<ApiKey>> {
         let rows = self.database.shared_session()?.query(&format!("{LISTED} ORDER BY created_at_ms, id"), &[])?;
-        rows.into_iter().map(read_key).collect()
+        rows.into_iter().map(|row| self.read_key(row)).collect()
     }
 
     /// Refuses a key from now on; one that is revoked already stays as it is. Blocks; not for async code.
@@ -197,7 +193,7 @@ impl AccessKeys {
         self.hold(session.query(VALID, &[])?);
         let found = session.query(&format!("{LISTED} WHERE id = $1"), &[id.into()])?.pop();
         let missing = || Error::new(ErrorKind::NotFound, "access.no_such_key", "there is no key with this id");
-        read_key(found.ok_or_else(missing)?)
+        self.read_key(found.ok_or_else(missing)?)
     }
 
     /// Loads the valid keys anew; called every second, which bounds how long a key outlives its revocation.
@@ -231,7 +227,7 @@ impl AccessKeys {
     fn hold(&self, rows: Vec<Row>) {
         let read = |mut row: Row| {
             let held = Held {
-                role: Role::named(row.text(1))?,
+                role: Role::named(row.text(1), self.owners)?,
                 owner_id: row.opt_int(2),
                 secret_sha256: row.blob(3)?.try_into().ok()?,
             };
@@ -239,15 +235,28 @@ impl AccessKeys {
         };
         *self.held.write() = rows.into_iter().filter_map(read).collect();
     }
+
+    fn read_key(&self, mut row: Row) -> Result<ApiKey> {
+        let role = Role::named(row.text(1), self.owners)
+            .ok_or_else(|| Error::internal("the store holds a key of an unknown role"))?;
+        Ok(ApiKey {
+            role,
+            owner_id: row.opt_int(2),
+            created_at_ms: row.int(4),
+            revoked_at_ms: row.opt_int(5),
+            id: row.take_text(0).unwrap_or_default(),
+            label: row.take_text(3).unwrap_or_default(),
+        })
+    }
 }
 
 fn check(role: Role, owner_id: Option<i64>, label: &str) -> Result<()> {
-    let name = role.name();
+    let (name, has_owner) = (role.name(), matches!(role, Role::Owner(_)));
     match owner_id {
-        None if role.has_owner() => {
+        None if has_owner => {
             return Err(Error::invalid("/ownerId", format!("a {name} key needs the number of its {name}")));
         }
-        Some(_) if !role.has_owner() => {
+        Some(_) if !has_owner => {
             return Err(Error::invalid("/ownerId", format!("a {name} key belongs to nobody; leave the number out")));
         }
         Some(number) if number < 1 => return Err(Error::invalid("/ownerId", "numbers of owners begin with 1")),
@@ -257,16 +266,4 @@ fn check(role: Role, owner_id: Option<i64>, label: &str) -> Result<()> {
         return Err(Error::invalid("/label", format!("a label has 1 to {LABEL_CHARS} characters on one line")));
     }
     Ok(())
-}
-
-fn read_key(mut row: Row) -> Result<ApiKey> {
-    let role = Role::named(row.text(1)).ok_or_else(|| Error::internal("the store holds a key of an unknown role"))?;
-    Ok(ApiKey {
-        role,
-        owner_id: row.opt_int(2),
-        created_at_ms: row.int(4),
-        revoked_at_ms: row.opt_int(5),
-        id: row.take_text(0).unwrap_or_default(),
-        label: row.take_text(3).unwrap_or_default(),
-    })
 }

@@ -31,7 +31,7 @@ pub static EVENTS: Table = Table {
     ],
 };
 
-/// Something that happened. On the wire to other processes this becomes a CloudEvents envelope.
+/// Something that happened; its fields are those of a CloudEvents envelope.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
     /// Where it stands in its log.
@@ -195,7 +195,11 @@ impl Log {
     /// `Unavailable` when the store cannot be reached.
     pub fn reader(&self, scope: Scope) -> Result<LogReader> {
         let tables = if scope == Scope::Everything { self.sources.len() } else { 1 };
-        Ok(LogReader { sources: self.sources[..tables].to_vec(), session: self.database.read_session()? })
+        Ok(LogReader {
+            sources: self.sources[..tables].to_vec(),
+            session: self.database.read_session()?,
+            is_shared: self.is_shared(),
+        })
     }
 }
 
@@ -212,6 +216,7 @@ pub enum Scope {
 pub struct LogReader {
     sources: Vec<LogSource>,
     session: Box<dyn Session>,
+    is_shared: bool,
 }
 
 /// A piece of a log.
@@ -229,6 +234,10 @@ impl LogReader {
     /// # Errors
     /// `Unavailable` when the store cannot be reached.
     pub fn read(&mut self, after: Cursor, limit: usize) -> Result<Page> {
+        // On a shared store the horizon makes what lies below it the same in every snapshot.
+        if self.is_shared {
+            return self.read_snapshot(after, limit);
+        }
         self.session.begin_read()?;
         let page = self.read_snapshot(after, limit);
         self.session.rollback();

@@ -117,6 +117,22 @@ fn peer(settings: &Settings, context: &'static str) -> Result<Option<Peer>> {
     }
 }
 
+/// Point as others ask it: here, or in another process.
+fn point_api(settings: &Settings, here: &Arc<Points>) -> Result<Arc<dyn PointApi>> {
+    Ok(match peer(settings, "point")? {
+        Some(peer) => Arc::new(RemotePoints(peer)),
+        None => Arc::clone(here) as Arc<dyn PointApi>,
+    })
+}
+
+/// Member as others ask it: here, or in another process.
+fn member_api(settings: &Settings, here: &Arc<Members>) -> Result<Arc<dyn MemberApi>> {
+    Ok(match peer(settings, "member")? {
+        Some(peer) => Arc::new(RemoteMembers(peer)),
+        None => Arc::clone(here) as Arc<dyn MemberApi>,
+    })
+}
+
 impl App {
     /// Opens every context on its store. Contexts that are not to run are stopped: they answer 503 and take nothing
     /// in, and a later start with them carries on. Must not be called inside an async runtime.
@@ -144,29 +160,13 @@ impl App {
             .into_iter();
         let mut next = || databases.next().ok_or_else(|| Error::internal("a context without a store"));
         let points = open_points(settings, &kit, next()?)?;
-        let point_api: Arc<dyn PointApi> = match peer(settings, "point")? {
-            Some(peer) => Arc::new(RemotePoints(peer)),
-            None => Arc::clone(&points) as Arc<dyn PointApi>,
-        };
-        let questions = PointQuestions {
-            api: point_api,
-            guard: guard(settings, "point", &clock)?,
-            delay: Arc::clone(&point_delay),
-        };
+        let (api, guarded) = (point_api(settings, &points)?, guard(settings, "point", &clock)?);
+        let questions = PointQuestions { api, guard: guarded, delay: Arc::clone(&point_delay) };
         let members = open_members(settings, &kit, next()?, questions)?;
-        let member_api: Arc<dyn MemberApi> = match peer(settings, "member")? {
-            Some(peer) => Arc::new(RemoteMembers(peer)),
-            None => Arc::clone(&members) as Arc<dyn MemberApi>,
-        };
-        let api = || Arc::clone(&member_api);
-        let notifications = open_notifications(
-            settings,
-            &kit,
-            next()?,
-            MemberQuestions { api: api(), guard: guard(settings, "member", &clock)? },
-        )?;
-        let contacts =
-            ContactQuestions { api: api(), guard: guard(settings, "member", &clock)?, runtime: runtime.clone() };
+        let api = member_api(settings, &members)?;
+        let questions = MemberQuestions { api: Arc::clone(&api), guard: guard(settings, "member", &clock)? };
+        let notifications = open_notifications(settings, &kit, next()?, questions)?;
+        let contacts = ContactQuestions { api, guard: guard(settings, "member", &clock)?, runtime: runtime.clone() };
         let pages = Pages::open(kit.clone(), next()?, contacts)?;
         let app = Self {
             clock,

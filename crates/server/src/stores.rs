@@ -67,5 +67,5 @@ pub fn open_access(settings: &Settings) -> Result<Arc<access::AccessKeys>> {
     let data = Path::new(settings.text("data"));
     let location = Location::parse(settings.database_url("access"), data, "access")?;
     let database = Database::open("access", &location, Durability::Full)?;
-    access::AccessKeys::open(database).map(Arc::new)
+    access::AccessKeys::open(database, app::kit::OWNERS).map(Arc::new)
 }

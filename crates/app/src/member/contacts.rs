@@ -1,6 +1,6 @@
 //! Contact data: what is personal about a member.
 
-use domain::notification::normal_phone;
+use domain::kernel::normal_phone;
 use hmac::{Hmac, KeyInit, Mac};
 use platform::db::{Row, Value};
 use platform::error::{Error, Result};

@@ -82,6 +82,20 @@ pub(super) fn forget_welcomes(session: &mut dyn Session, before_ms: i64) -> Resu
     session.execute("DELETE FROM welcome_given WHERE at < $1", &[before_ms.into()])
 }
 
+/// Members who are gone although contact data is left.
+pub(super) fn members_not_erased(session: &mut dyn Session) -> Result<Vec<i64>> {
+    let personal = ["phone_no", "nickname", "name", "email", "address", "login_id"];
+    let left = personal.map(|column| format!("{column} IS NOT NULL")).join(" OR ");
+    let sql = format!("SELECT member_id FROM member WHERE gone_at IS NOT NULL AND ({left}) ORDER BY member_id");
+    Ok(session.query(&sql, &[])?.iter().map(|row| row.int(0)).collect())
+}
+
+/// Withdrawals that were asked for before `before_ms` and have not ended: member and step.
+pub(super) fn unfinished_withdrawals(session: &mut dyn Session, before_ms: i64) -> Result<Vec<(i64, String)>> {
+    let sql = "SELECT member_id, step FROM withdrawal WHERE step IN ('PREPARING', 'WITHDRAWING') AND requested_at < $1";
+    Ok(session.query(sql, &[before_ms.into()])?.iter().map(|row| (row.int(0), row.text(1).to_owned())).collect())
+}
+
 /// A member in a batch.
 pub(super) struct Slot {
     pub(super) member: Member,

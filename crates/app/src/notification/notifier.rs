@@ -1,6 +1,7 @@
 //! How a message leaves the house.
 
-use domain::notification::{Attempt, normal_phone};
+use domain::kernel::normal_phone;
+use domain::notification::Attempt;
 
 /// A message on its way.
 pub struct Message<'a> {

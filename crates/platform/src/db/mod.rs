@@ -1,5 +1,5 @@
 //! Storage behind one small interface: SQLite (embedded) and PostgreSQL (server). What truly differs between
-//! engines is the closed list of [`Session`]; MariaDB is to become its third implementation.
+//! engines is the closed list of [`Session`], and a further engine means one more implementation of it.
 //!
 //! A [`Session`] is one writing connection, used synchronously by one thread at a time, so that no transaction is
 //! ever owned by a future that a request or a timeout can drop. [`Database`] is a context's store: it opens

@@ -113,7 +113,8 @@ struct PostgresSession {
     client: Option<Client>,
     statements: HashMap<String, Statement>,
     in_transaction: bool,
-    begin_due: bool,
+    /// The statement that opens the transaction, until it is sent.
+    begin_due: Option<&'static str>,
     writes: Vec<Write>,
     spare_ids: HashMap<&'static str, Vec<i64>>,
 }
@@ -129,7 +130,7 @@ impl PostgresSession {
             client,
             statements: HashMap::new(),
             in_transaction: false,
-            begin_due: false,
+            begin_due: None,
             writes: Vec::new(),
             spare_ids: HashMap::new(),
         })
@@ -170,7 +171,7 @@ impl PostgresSession {
     fn select(&mut self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>> {
         self.flush()?;
         let statement = self.statement(sql)?;
-        let begin = std::mem::take(&mut self.begin_due);
+        let begin = self.begin_due.take();
         let client = self.client()?;
         let rows = self.runtime.block_on(async {
             let query = client.query(&statement, params);
@@ -192,7 +193,7 @@ impl PostgresSession {
 
     /// Sends the waiting writes, and `last` behind them, in one round trip.
     fn send(&mut self, last: Option<&str>) -> Result<()> {
-        let begin = std::mem::take(&mut self.begin_due);
+        let begin = self.begin_due.take();
         let writes = std::mem::take(&mut self.writes);
         let client = self.client()?;
         let result = self.runtime.block_on(async {
@@ -226,18 +227,19 @@ impl Session for PostgresSession {
     fn begin(&mut self) -> Result<()> {
         self.connected()?;
         self.in_transaction = true;
-        self.begin_due = true;
+        self.begin_due = Some("BEGIN");
         Ok(())
     }
 
     fn begin_read(&mut self) -> Result<()> {
-        // The horizon makes what lies below it the same in every snapshot, so reading needs no transaction.
-        self.connected()
+        self.connected()?;
+        self.in_transaction = true;
+        self.begin_due = Some("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+        Ok(())
     }
 
     fn commit(&mut self) -> Result<()> {
-        if self.begin_due && self.writes.is_empty() {
-            self.begin_due = false;
+        if self.writes.is_empty() && self.begin_due.take().is_some() {
             self.in_transaction = false;
             return Ok(());
         }
@@ -248,7 +250,7 @@ impl Session for PostgresSession {
 
     fn rollback(&mut self) {
         self.writes.clear();
-        let begun = std::mem::take(&mut self.in_transaction) && !std::mem::take(&mut self.begin_due);
+        let begun = std::mem::take(&mut self.in_transaction) && self.begin_due.take().is_none();
         if begun
             && let Some(client) = &self.client
             && !client.is_closed()

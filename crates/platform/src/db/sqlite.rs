@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use rusqlite::types::{ToSqlOutput, ValueRef};
@@ -20,6 +21,8 @@ const OLDEST_SAFE_LIBRARY: i32 = 3_051_003;
 /// Rows here are small and scattered, so a small page means less to write per change.
 const PAGE_BYTES: u32 = 2_048;
 const WRITER_CACHE_KIB: i32 = 8_192;
+/// How long a statement waits for another connection's lock.
+const BUSY_PATIENCE: Duration = Duration::from_secs(5);
 const READER_CACHE_KIB: i32 = 8_192;
 /// A log is read at its end, where everything is new each time.
 const LOG_CACHE_KIB: i32 = 256;
@@ -127,7 +130,7 @@ impl Drop for Store {
 fn connect(path: &Path, durability: Durability, cache_kib: i32) -> Result<Connection> {
     let open = || -> rusqlite::Result<Connection> {
         let connection = Connection::open(path)?;
-        connection.busy_timeout(std::time::Duration::from_secs(5))?;
+        connection.busy_timeout(BUSY_PATIENCE)?;
         connection.pragma_update(None, "page_size", PAGE_BYTES)?;
         connection.pragma_update(None, "journal_mode", "wal")?;
         let synchronous = if durability == Durability::Full { "full" } else { "normal" };

@@ -14,7 +14,7 @@ pub enum Kind {
 /// A table as the code sees it: its columns in the order in which rows are handed over, the key first.
 #[derive(Debug)]
 pub struct Table {
-    /// Its name, beginning with the context's.
+    /// Its name.
     pub name: &'static str,
     /// Column names and types; the first is the primary key.
     pub columns: &'static [(&'static str, Kind)],

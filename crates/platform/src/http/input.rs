@@ -18,6 +18,9 @@ use crate::funnel::KeyStamp;
 /// Bytes in a body at most.
 pub const BODY_BYTES: usize = 64 * 1024;
 const BODY_TIME: Duration = Duration::from_secs(10);
+/// What is still read of a body that is too large, so that its client gets to read the answer.
+const LINGER_BYTES: usize = 16 * 1024 * 1024;
+const LINGER_TIME: Duration = Duration::from_secs(2);
 const KEY_CHARS: usize = 255;
 
 /// A write: its body, who sends it and under which idempotency key.
@@ -100,7 +103,7 @@ async fn path_numbers<S: Send + Sync, const N: usize>(parts: &mut Parts, state: 
     for (number, (name, value)) in numbers.iter_mut().zip(params.iter()) {
         let digits = value.trim();
         if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-            let message = "a number in the path must be a whole number, for instance /members/1";
+            let message = "a number in the path must be a whole number, for instance /things/1";
             return Err(Error::invalid(format!("/path/{name}"), message));
         }
         // More digits than any number has: nothing can be there.
@@ -109,8 +112,8 @@ async fn path_numbers<S: Send + Sync, const N: usize>(parts: &mut Parts, state: 
     Ok(numbers)
 }
 
-async fn read_body(body: Body) -> Result<Bytes> {
-    let collected = tokio::time::timeout(BODY_TIME, Limited::new(body, BODY_BYTES).collect()).await;
+async fn read_body(mut body: Body) -> Result<Bytes> {
+    let collected = tokio::time::timeout(BODY_TIME, Limited::new(&mut body, BODY_BYTES).collect()).await;
     let Ok(collected) = collected else {
         return Err(Error::new(
             ErrorKind::Malformed,
@@ -118,12 +121,26 @@ async fn read_body(body: Body) -> Result<Bytes> {
             "the body did not arrive within 10 seconds",
         ));
     };
-    collected.map(http_body_util::Collected::to_bytes).map_err(|error| {
-        if error.is::<LengthLimitError>() {
-            return Error::new(ErrorKind::TooLarge, "request.too_large", "the body is larger than 64 KiB");
+    match collected {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => {
+            // A connection that is closed while its client still sends loses the answer on the way.
+            let _ = tokio::time::timeout(LINGER_TIME, skip(body)).await;
+            Err(Error::new(ErrorKind::TooLarge, "request.too_large", "the body is larger than 64 KiB"))
         }
-        Error::new(ErrorKind::Malformed, "request.unreadable", "the body broke off")
-    })
+        Err(_) => Err(Error::new(ErrorKind::Malformed, "request.unreadable", "the body broke off")),
+    }
+}
+
+/// Reads on without keeping anything, but not without end.
+async fn skip(mut body: Body) {
+    let mut skipped = 0;
+    while let Some(Ok(frame)) = body.frame().await {
+        skipped += frame.data_ref().map_or(0, Bytes::len);
+        if skipped > LINGER_BYTES {
+            break;
+        }
+    }
 }
 
 fn must_be_json(parts: &Parts) -> Result<()> {
@@ -142,7 +159,7 @@ fn must_be_json(parts: &Parts) -> Result<()> {
 
 fn stamp(parts: &Parts, caller: &Caller, body: &[u8]) -> Result<Option<KeyStamp>> {
     let Some(key) = parts.headers.get("idempotency-key") else { return Ok(None) };
-    let key = key.to_str().ok().filter(|key| (1..=KEY_CHARS).contains(&key.len()));
+    let key = key.to_str().ok().filter(|key| (1..=KEY_CHARS).contains(&key.len()) && !key.contains('\t'));
     let key = key.ok_or_else(|| {
         Error::invalid("/headers/Idempotency-Key", "an Idempotency-Key has 1 to 255 printable characters")
     })?;
@@ -155,12 +172,16 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
         Ok(value) => return Ok(value),
         Err(error) => error,
     };
-    if error.is_syntax() || error.is_eof() {
+    // The kind of the error does not tell: a number where a word belongs is called a syntax error too.
+    if let Err(error) = serde_json::from_slice::<serde_json::Value>(bytes) {
         return Err(malformed(&error));
     }
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let Err(located) = serde_path_to_error::deserialize::<_, T>(&mut reader) else { return Err(malformed(&error)) };
-    let reason = located.inner().to_string();
+    let reason = match located.inner() {
+        inner if inner.is_data() => inner.to_string(),
+        _ => "the value has the wrong type".to_owned(),
+    };
     let mut pointer = String::new();
     for segment in located.path() {
         match segment {

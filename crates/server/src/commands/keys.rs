@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use app::kit::OWNERS;
 use clap::Subcommand;
 use platform::access::Role;
 use platform::error::{Error, ErrorKind, Result};
@@ -49,7 +50,7 @@ pub fn run(settings: &Settings, command: &KeysCommand) -> Result<ExitCode> {
     let zone = Zone::named(settings.text("timezone"))?;
     match command {
         KeysCommand::Create { role, owner, label } => {
-            let role = Role::named(role)
+            let role = Role::named(role, OWNERS)
                 .ok_or_else(|| Error::new(ErrorKind::Invalid, "config.role", "there is no such role"))?;
             let label = label.as_deref().unwrap_or(role.name());
             let (key, text) = keys.create(role, *owner, label, now_ms)?;

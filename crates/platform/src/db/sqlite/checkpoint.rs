@@ -12,10 +12,14 @@ use std::time::Duration;
 use parking_lot::{Condvar, Mutex};
 use rusqlite::Connection;
 
+use super::BUSY_PATIENCE;
+
 /// Between two passes; long enough that hot pages are copied once for many changes.
 const PAUSE: Duration = Duration::from_millis(200);
 /// The log is started anew above this many pages (48 MiB of 2 KiB pages).
 const LOG_BOUND_PAGES: i64 = 24_576;
+/// How long the writer waits for readers when it starts the log anew.
+const RESTART_PATIENCE: Duration = Duration::from_millis(5);
 /// The writer takes over only when the background pass has left less than this (4 MiB).
 const REST_PAGES: i64 = 2_048;
 
@@ -66,7 +70,10 @@ impl Checkpointer {
     /// Called by the writer between two batches: finishes the checkpoint when the background pass asked for it.
     pub(super) fn restart_if_due(&self, connection: &Connection) {
         if self.restart_due.swap(false, Ordering::AcqRel) {
+            // A long reader may be in the way; then the log grows for now, which is better than waiting for it.
+            let _ = connection.busy_timeout(RESTART_PATIENCE);
             let _ = checkpoint(connection, "RESTART");
+            let _ = connection.busy_timeout(BUSY_PATIENCE);
         }
     }
 

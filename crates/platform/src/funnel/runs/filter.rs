@@ -13,7 +13,7 @@ pub(super) const BLOCK_BYTES: usize = 64;
 #[repr(align(64))]
 struct Block([u64; 8]);
 
-/// Says for certain that a key is absent, and with about one error in a hundred that it is there.
+/// Says for certain that a key is absent, and with about one error in a thousand that it is there.
 pub(super) struct Filter {
     blocks: Vec<Block>,
 }

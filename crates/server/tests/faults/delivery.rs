@@ -1,0 +1,193 @@
+//! Events that come twice, late and in any order between aggregates change nothing: the same commands lead to the
+//! same members, messages, ledger and pages as when every event comes once and in order.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use app::member::Contacts;
+use app::point::Transaction;
+use platform::funnel::{Funnel, Writer};
+use platform::log::Event;
+
+use super::bus::{Delivery, System, disarranged};
+use super::senders::Random;
+use crate::support::Engine;
+
+const MEMBERS: std::ops::RangeInclusive<i64> = 1..=12;
+const LEAVING: [i64; 3] = [2, 5, 9];
+const SEEDS: [u64; 3] = [1, 20, 300];
+
+#[test]
+fn disorder_changes_nothing_on_sqlite() {
+    disorder_changes_nothing(Engine::Sqlite);
+}
+
+#[test]
+fn disorder_changes_nothing_on_postgres() {
+    disorder_changes_nothing(Engine::Postgres);
+}
+
+fn disorder_changes_nothing(engine: Engine) {
+    let mut orderly = System::on(engine, Delivery::Once);
+    play(&mut orderly);
+    let expected = outcome(&orderly);
+    assert!(expected.contains("WELCOME") && expected.contains("FORFEIT"), "{expected}");
+    for seed in SEEDS {
+        let mut disorderly = System::on(engine, Delivery::Disorderly(Random::seeded(seed)));
+        play(&mut disorderly);
+        assert_eq!(outcome(&disorderly), expected, "seed {seed}");
+    }
+}
+
+#[test]
+fn the_whole_past_delivered_again_changes_nothing() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let mut system = System::on(engine, Delivery::Once);
+        play(&mut system);
+        let before = (outcome(&system), system.app.pages.digest().expect("a digest"), log_rows(&system));
+        for seed in SEEDS {
+            system.redeliver(&mut Random::seeded(seed));
+            let after = (outcome(&system), system.app.pages.digest().expect("a digest"), log_rows(&system));
+            assert_eq!(after, before, "seed {seed}");
+        }
+    }
+}
+
+#[test]
+fn my_page_folded_from_disorder_has_the_digest_of_the_one_that_was_followed() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let mut system = System::on(engine, Delivery::Once);
+        play(&mut system);
+        let followed = system.app.pages.digest().expect("a digest");
+        let (member, point) = system.logs();
+        assert_eq!(system.fold_pages(&member, &point), followed);
+        for seed in SEEDS {
+            let mut random = Random::seeded(seed);
+            let (member, point) =
+                (disarranged(&member, &member, &mut random), disarranged(&point, &point, &mut random));
+            assert_eq!(system.fold_pages(&member, &point), followed, "seed {seed}");
+        }
+    }
+}
+
+#[test]
+fn control_with_the_order_of_an_aggregate_broken_the_digest_differs() {
+    let mut system = System::on(Engine::Sqlite, Delivery::Once);
+    play(&mut system);
+    let followed = system.app.pages.digest().expect("a digest");
+    let (member, mut point) = system.logs();
+    point.reverse();
+    assert_ne!(system.fold_pages(&member, &point), followed);
+}
+
+#[test]
+fn control_a_fold_that_does_not_look_at_sequences_counts_twice() {
+    let mut system = System::on(Engine::Sqlite, Delivery::Once);
+    play(&mut system);
+    let (_, point) = system.logs();
+    let disorder = disarranged(&point, &point, &mut Random::seeded(1));
+    assert_eq!(fold(&disorder, true), fold(&point, true));
+    assert_eq!(fold(&point, false), fold(&point, true));
+    assert_ne!(fold(&disorder, false), fold(&point, true));
+}
+
+/// Points by member, summed up as a careless read model would, or taking each sequence once.
+fn fold(events: &[Event], checks_sequence: bool) -> Vec<(i64, i64)> {
+    let mut points: HashMap<i64, (i64, i64)> = HashMap::new();
+    for event in events {
+        let (seen, sum) = points.entry(event.subject).or_default();
+        if checks_sequence && event.sequence <= *seen {
+            continue;
+        }
+        *seen = event.sequence;
+        let data: serde_json::Value = serde_json::from_str(&event.data).expect("JSON");
+        *sum += data["amount"].as_i64().unwrap_or_default();
+    }
+    let mut sums: Vec<(i64, i64)> = points.into_iter().map(|(member, (_, sum))| (member, sum)).collect();
+    sums.sort_unstable();
+    sums
+}
+
+/// A small history: joining, changing a number before the message is sent and after, points, leaving.
+fn play(system: &mut System) {
+    let (members, points) = (Arc::clone(&system.app.members), Arc::clone(&system.app.points));
+    let phone = |number: i64| Contacts { phone_no: Some(format!("010{number:08}")), ..Contacts::default() };
+    for member in MEMBERS {
+        // One number to which no message can go.
+        let contacts = if member == 7 { Contacts::default() } else { phone(member) };
+        system.runtime.block_on(members.join(Some(member), contacts, None)).expect("joined");
+    }
+    for member in [3, 4, 9] {
+        system.runtime.block_on(members.change_contacts(member, phone(100 + member), None)).expect("changed");
+    }
+    system.settle();
+    for round in 1..=4 {
+        for member in MEMBERS.filter(|member| *member != 7) {
+            let transaction = |amount| Transaction { amount, reference: None, reason: None };
+            system
+                .runtime
+                .block_on(points.earn_points(member, transaction(10 * round + member), None))
+                .expect("earned");
+            if member % 2 == 0 {
+                system.runtime.block_on(points.use_points(member, transaction(round), None)).expect("used");
+            }
+        }
+        system.pump();
+    }
+    system.settle();
+    for member in [1, 3, 7] {
+        system.runtime.block_on(members.change_contacts(member, phone(200 + member), None)).expect("changed");
+        system.pump();
+    }
+    system.settle();
+    let leaving: Vec<_> = LEAVING
+        .iter()
+        .map(|member| {
+            let (members, member) = (Arc::clone(&members), *member);
+            system.runtime.spawn(async move { members.withdraw(member, None).await })
+        })
+        .collect();
+    while leaving.iter().any(|leaving| !leaving.is_finished()) {
+        system.pump();
+    }
+    for leaving in leaving {
+        system.runtime.block_on(leaving).expect("no panic").expect("withdrawn");
+    }
+    system.settle();
+}
+
+/// What is stored, without the numbers that depend on who came first.
+fn outcome(system: &System) -> String {
+    let app = &system.app;
+    [
+        rows(&app.members.funnel, "SELECT member_id, phone_no, status, phone_revision, sequence, gone_at FROM member ORDER BY member_id"),
+        rows(&app.members.funnel, "SELECT member_id, attempt, step, forfeited_point FROM withdrawal ORDER BY member_id"),
+        rows(&app.members.funnel, "SELECT type, subject, sequence FROM event ORDER BY subject, sequence"),
+        rows(&app.notifications.funnel, "SELECT member_id, kind, status, phone_revision, attempts FROM message ORDER BY member_id, phone_revision"),
+        rows(&app.notifications.funnel, "SELECT member_id, member_sequence, gone FROM recipient ORDER BY member_id"),
+        rows(&app.points.funnel, "SELECT member_id, member_status, remain_point, lots, sequence, member_sequence, welcomed, closed FROM point_account ORDER BY member_id"),
+        rows(&app.points.funnel, "SELECT member_id, sequence, kind, amount, balance_after, lots FROM point_entry ORDER BY member_id, sequence"),
+        rows(&app.points.funnel, "SELECT type, subject, sequence FROM event ORDER BY subject, sequence"),
+        rows(&app.pages.funnel, "SELECT member_id, phone_no, member_status, remain_point, member_sequence, point_sequence, gone FROM page ORDER BY member_id"),
+    ]
+    .join("\n")
+}
+
+fn rows<W: Writer>(funnel: &Funnel<W>, sql: &str) -> String {
+    let rows = funnel.with_session(|tx| tx.query(sql, &[])).expect("the store can be read");
+    assert!(!rows.is_empty(), "{sql}");
+    rows.iter().map(|row| format!("{:?}\n", row.0)).collect()
+}
+
+/// Rows in the logs: what is delivered again must not be told again.
+fn log_rows(system: &System) -> Vec<i64> {
+    let app = &system.app;
+    let sql = "SELECT count(*) FROM event";
+    let counts = [
+        app.members.funnel.with_session(|tx| tx.query(sql, &[])),
+        app.notifications.funnel.with_session(|tx| tx.query(sql, &[])),
+        app.points.funnel.with_session(|tx| tx.query(sql, &[])),
+        app.points.funnel.with_session(|tx| tx.query("SELECT count(*) FROM point_entry", &[])),
+    ];
+    counts.into_iter().map(|rows| rows.expect("the log can be read")[0].int(0)).collect()
+}
