@@ -161,8 +161,8 @@ impl PostgresSession {
 
     /// Sends a due BEGIN by itself, for the rare statement that cannot carry it along.
     fn open_transaction(&mut self) -> Result<()> {
-        if std::mem::take(&mut self.begin_due) {
-            self.runtime.block_on(self.client()?.batch_execute(BEGIN)).map_err(failed)?;
+        if let Some(begin) = self.begin_due.take() {
+            self.runtime.block_on(self.client()?.batch_execute(begin)).map_err(failed)?;
         }
         Ok(())
     }
@@ -175,11 +175,12 @@ impl PostgresSession {
         let client = self.client()?;
         let rows = self.runtime.block_on(async {
             let query = client.query(&statement, params);
-            if begin {
-                let (begun, rows) = join(client.batch_execute(BEGIN), query).await;
-                begun.and(rows)
-            } else {
-                query.await
+            match begin {
+                Some(begin) => {
+                    let (begun, rows) = join(client.batch_execute(begin), query).await;
+                    begun.and(rows)
+                }
+                None => query.await,
             }
         });
         rows.map_err(failed)?.iter().map(read_row).collect()
@@ -197,7 +198,7 @@ impl PostgresSession {
         let writes = std::mem::take(&mut self.writes);
         let client = self.client()?;
         let result = self.runtime.block_on(async {
-            let begun = async { if begin { client.batch_execute(BEGIN).await } else { Ok(()) } };
+            let begun = async { if let Some(begin) = begin { client.batch_execute(begin).await } else { Ok(()) } };
             let written = join_all(writes.iter().map(|write| {
                 client.execute_raw(&write.statement, write.params.iter().map(|param| &**param as &dyn ToSql))
             }));
@@ -227,7 +228,7 @@ impl Session for PostgresSession {
     fn begin(&mut self) -> Result<()> {
         self.connected()?;
         self.in_transaction = true;
-        self.begin_due = Some("BEGIN");
+        self.begin_due = Some(BEGIN);
         Ok(())
     }
 

@@ -71,7 +71,9 @@ fn no_half_effect(engine: Engine) {
             LEAVING.for_each(|member| hang_up(address, &leave(member), &mut random));
         });
     });
-    within(Duration::from_secs(5), "every withdrawal has ended", || LEAVING.all(|member| has_ended(&app, member)));
+    within(Duration::from_secs(5), "every withdrawal has ended", || {
+        LEAVING.clone().all(|member| has_ended(&app, member))
+    });
     app.settle();
     app.verify();
     every_key_resolves(&app);
