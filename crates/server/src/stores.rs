@@ -43,6 +43,22 @@ pub fn open(settings: &Settings, context: &Context) -> Result<Arc<Database>> {
     Database::open(context.name, &location, context.durability)
 }
 
+/// Opens the store of a context that is to be there already.
+///
+/// # Errors
+/// As [`open`]; `store.none` when there is no file.
+pub fn open_existing(settings: &Settings, context: &Context) -> Result<Arc<Database>> {
+    let data = Path::new(settings.text("data"));
+    let location = Location::parse(settings.database_url(context.name), data, context.name)?;
+    if let Location::Sqlite(path) = &location
+        && !path.exists()
+    {
+        let message = format!("there is no {}; is --data right?", path.display());
+        return Err(Error::new(ErrorKind::NotFound, "store.none", message));
+    }
+    Database::open(context.name, &location, context.durability)
+}
+
 /// Opens the store of a context with its schema up to date. Without `apply`, a step that is due is an error.
 ///
 /// # Errors

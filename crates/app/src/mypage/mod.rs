@@ -4,6 +4,7 @@
 //! delivered again or late changes nothing.
 
 pub mod http;
+mod inspect;
 mod reactions;
 mod store;
 
@@ -17,6 +18,7 @@ use platform::guard::Guard;
 use platform::log::Log;
 use tokio::runtime::Handle;
 
+pub use inspect::inspect;
 pub use store::{MIGRATIONS, PageView, PageWriter};
 
 use crate::kit::Kit;

@@ -20,11 +20,15 @@ struct Fold {
     lots: HashMap<i64, i64>,
 }
 
-/// Replays the ledger and compares it with the accounts: balances, lots, chains (invariants I-01 to I-04).
+/// Sequence and balance of each member's last entry.
+pub type Balances = HashMap<i64, (i64, i64)>;
+
+/// Replays the ledger and compares it with the accounts: balances, lots, chains (invariants I-01 to I-04). Also gives
+/// what the ledger says of each balance, for comparing views with.
 ///
 /// # Errors
 /// `Unavailable` when the store cannot be reached.
-pub fn inspect(session: &mut dyn Session, progress: &mut dyn FnMut(u64)) -> Result<Findings> {
+pub fn inspect(session: &mut dyn Session, progress: &mut dyn FnMut(u64)) -> Result<(Findings, Balances)> {
     let mut findings = Findings::new(&[
         "balance = sum of entries",
         "balance = sum of lots",
@@ -55,7 +59,8 @@ pub fn inspect(session: &mut dyn Session, progress: &mut dyn FnMut(u64)) -> Resu
     for id in without_account.into_keys() {
         findings.add("every entry has its account", Finding::of(id, "entries without an account"));
     }
-    Ok(findings)
+    let balances = folds.into_iter().map(|(id, fold)| (id, (fold.sequence, fold.balance))).collect();
+    Ok((findings, balances))
 }
 
 fn compare(findings: &mut Findings, lots: &str, account: &domain::point::Account, head: Link, fold: Option<&Fold>) {

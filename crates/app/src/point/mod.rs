@@ -25,7 +25,7 @@ use platform::log::Log;
 
 pub use client::RemotePoints;
 pub use entry::{EntryFacts, EntryView, PointEvent};
-pub use inspect::inspect;
+pub use inspect::{Balances, inspect};
 pub use store::MIGRATIONS;
 pub use views::{AccountView, Adjusted};
 use writer::{Answer, Command};

@@ -4,13 +4,14 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use app::kit::Findings;
+use app::point::Balances;
 use indicatif::{ProgressBar, ProgressStyle};
 use platform::db::Session;
 use platform::error::{Error, Result};
 
 use crate::assembly::clock;
 use crate::config::Settings;
-use crate::stores::{CONTEXTS, open};
+use crate::stores::{CONTEXTS, open_existing};
 
 /// Findings printed for each check; the rest is counted.
 const SHOWN: usize = 10;
@@ -32,11 +33,11 @@ pub(super) fn progress(what: &'static str) -> ProgressBar {
 /// A store that cannot be reached.
 pub fn run(settings: &Settings, json: bool) -> Result<ExitCode> {
     let now_ms = clock(settings)?.now_ms();
-    let mut all = Vec::new();
+    let (mut all, mut balances) = (Vec::new(), Balances::new());
     for context in CONTEXTS {
-        let mut session = open(settings, context)?.read_session()?;
+        let mut session = open_existing(settings, context)?.read_session()?;
         let bar = progress(context.name);
-        let findings = inspect(context.name, &mut *session, now_ms, &bar)?;
+        let findings = inspect(context.name, &mut *session, now_ms, &mut balances, &bar)?;
         bar.finish_and_clear();
         all.push((context.name, findings));
     }
@@ -49,10 +50,21 @@ pub fn run(settings: &Settings, json: bool) -> Result<ExitCode> {
     Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn inspect(context: &str, session: &mut dyn Session, now_ms: i64, bar: &ProgressBar) -> Result<Findings> {
+/// Looks at one context; point comes first and leaves its balances for those that show them.
+fn inspect(
+    context: &str,
+    session: &mut dyn Session,
+    now_ms: i64,
+    balances: &mut Balances,
+    bar: &ProgressBar,
+) -> Result<Findings> {
     session.begin_read()?;
     let findings = match context {
-        "point" => app::point::inspect(session, &mut |rows| bar.inc(rows)),
+        "point" => app::point::inspect(session, &mut |rows| bar.inc(rows)).map(|(findings, found)| {
+            *balances = found;
+            findings
+        }),
+        "mypage" => app::mypage::inspect(session, balances),
         "member" => app::member::inspect(session, now_ms),
         _ => Ok(Findings::default()),
     };
