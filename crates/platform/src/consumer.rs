@@ -90,6 +90,14 @@ impl<W: Writer> Consumer<W> {
         &self.name
     }
 
+    /// Whether this process is the one that follows the log; with an embedded store it always is.
+    ///
+    /// # Errors
+    /// `Unavailable` when the store cannot be reached.
+    pub fn is_ours(&mut self) -> Result<bool> {
+        Ok(self.place()?.is_some())
+    }
+
     /// Takes in the next piece of the log; how many log rows it looked at. 0 when there is nothing new, when the
     /// context is stopped, or when another process follows this log.
     ///
@@ -163,5 +171,6 @@ impl<W: Writer> Consumer<W> {
 /// # Errors
 /// `Unavailable` when the store cannot be reached.
 pub fn forget_cursors(tx: &mut dyn Session) -> Result<()> {
-    tx.execute("DELETE FROM cursor_position", &[]).map(|_| ())
+    // The fences stay, so that a holder that slept through the rebuild cannot put its old cursor back.
+    tx.execute("UPDATE cursor_position SET xid = 0, position = 0", &[]).map(|_| ())
 }

@@ -72,7 +72,13 @@ impl Members {
         {
             let reason = error.code.to_string();
             self.funnel.ask(Command::ReleaseWithdrawal { member_id, attempt, reason }, None).await?;
-            return Err(error);
+            // Point also refuses an account that is closed because another sender's request was decided first.
+            return match self.step_of(member_id).await? {
+                Some(WithdrawalStep::Withdrawing | WithdrawalStep::Done) => {
+                    self.wait_until_done(member_id, deadline).await
+                }
+                _ => Err(error),
+            };
         }
         match self.funnel.ask(Command::DecideWithdrawal { member_id, attempt }, None).await {
             Ok(_) if self.mode == WithdrawalMode::Deferred => Ok(Withdrawn::Done),

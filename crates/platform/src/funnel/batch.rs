@@ -23,11 +23,18 @@ const CURSORS: Table = Table {
     columns: &[("consumer", Kind::Text), ("xid", Kind::Int), ("position", Kind::Int), ("fence", Kind::Int)],
 };
 
+/// Places in the log: those that are free, and the last one that was given out.
+#[derive(Default)]
+struct Positions {
+    free: VecDeque<i64>,
+    last: i64,
+}
+
 /// Where a decision writes what happened.
 pub struct Out<'a> {
     /// When it is decided.
     pub moment: Moment,
-    positions: &'a mut VecDeque<i64>,
+    positions: &'a mut Positions,
     events: Vec<Row>,
     stamp: Option<KeyStamp>,
     stamped_at: Option<i64>,
@@ -39,7 +46,10 @@ impl Out<'_> {
     /// # Errors
     /// `Internal` if one command writes more than four log rows.
     pub fn next_position(&mut self) -> Result<i64> {
-        self.positions.pop_front().ok_or_else(|| Error::internal("one command wrote more log rows than foreseen"))
+        let free = self.positions.free.pop_front();
+        let position = free.ok_or_else(|| Error::internal("one command wrote more log rows than foreseen"))?;
+        self.positions.last = position;
+        Ok(position)
     }
 
     /// The columns `key` and `digest` of the first log row of a command; empty for the rows after it.
@@ -89,7 +99,7 @@ pub(super) struct Core<W: Writer> {
     around: Surroundings,
     session: Box<dyn Session>,
     keys: KeyMemory,
-    positions: VecDeque<i64>,
+    positions: Positions,
     batch_size: Histogram,
     commit_seconds: Histogram,
 }
@@ -111,7 +121,7 @@ impl<W: Writer> Core<W> {
             writer,
             session,
             keys,
-            positions: VecDeque::new(),
+            positions: Positions::default(),
             batch_size: histogram!("funnel_batch_commands", "context" => context),
             commit_seconds: histogram!("funnel_batch_seconds", "context" => context),
             around,
@@ -181,10 +191,10 @@ impl<W: Writer> Core<W> {
             .unwrap_or_else(|_| Err(Error::internal("a rule failed; nothing was changed")));
         if decided.is_err() {
             self.session.rollback();
-            self.positions.clear();
+            self.positions.free.clear();
         }
         let Decided { answers, remembered, wrote_log, wrote_events } = decided?;
-        self.keys.remember(remembered, moment.now_ms);
+        self.keys.remember(remembered, self.positions.last, moment.now_ms);
         if wrote_log {
             self.around.log.ring(wrote_events);
         }
@@ -200,7 +210,7 @@ fn is_contended(error: &Error) -> bool {
 fn batch<W: Writer>(
     writer: &mut W,
     keys: &mut KeyMemory,
-    positions: &mut VecDeque<i64>,
+    positions: &mut Positions,
     tx: &mut dyn Session,
     requests: &[(&W::Command, Option<KeyStamp>)],
     moment: Moment,
@@ -211,9 +221,9 @@ fn batch<W: Writer>(
     // Keys are read after the locks: whoever held them before us has committed by now.
     let known = keys.find(tx, requests.iter().filter_map(|(_, stamp)| *stamp))?;
     let wanted = requests.len() * ROWS_PER_COMMAND;
-    if positions.len() < wanted {
-        positions
-            .extend(tx.next_ids(LOG_POSITION, wanted.max(requests.len() * 2 * ROWS_PER_COMMAND) - positions.len())?);
+    if positions.free.len() < wanted {
+        let missing = 2 * wanted - positions.free.len();
+        positions.free.extend(tx.next_ids(LOG_POSITION, missing)?);
     }
     let mut decided = Decided {
         answers: Vec::with_capacity(requests.len()),
@@ -221,7 +231,7 @@ fn batch<W: Writer>(
         wrote_log: false,
         wrote_events: false,
     };
-    let positions_before = positions.len();
+    let last_before = positions.last;
     let mut first_of: HashMap<[u8; 16], usize> = HashMap::new();
     let mut events = Vec::new();
     for (place, (command, stamp)) in requests.iter().enumerate() {
@@ -247,7 +257,7 @@ fn batch<W: Writer>(
     {
         return Err(error.clone());
     }
-    decided.wrote_log = positions.len() < positions_before;
+    decided.wrote_log = positions.last != last_before;
     decided.wrote_events = !events.is_empty();
     writer.store(tx, loaded)?;
     tx.insert_many(&EVENTS, events)?;

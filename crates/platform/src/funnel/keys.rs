@@ -14,16 +14,18 @@ use sha2::{Digest as _, Sha256};
 
 use super::Surroundings;
 use super::runs::{Entry, KeyRuns};
-use crate::db::{Cursor, Row, Session, Table, Value};
+use crate::db::{Row, Session, Table, Value};
 use crate::error::{Error, Result};
 use crate::log::{EVENT_SOURCE, Event, LogSource, remembered_event};
 
 /// Keys held in memory before they become a run.
 const RUN_KEYS: usize = 65_536;
+/// Log rows after which what keys there were become a run all the same, so that a start has few rows to look through.
+const RUN_SPAN: i64 = 262_144;
 /// How long a key is remembered (SPEC section 3).
 const KEEP_MS: i64 = 35 * 24 * 60 * 60 * 1_000;
 /// Log rows read at once when the memory is rebuilt.
-const REBUILD_ROWS: usize = 4_096;
+const REBUILD_ROWS: i64 = 4_096;
 
 /// An idempotency key as it is stored: who asked what where under which key, and a digest of the body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,6 +83,8 @@ struct Local {
     context: &'static str,
     recent: Recent,
     newest_position: i64,
+    /// Everything up to here is in a run, or on its way.
+    frozen_to: i64,
     /// On its way into a run; still searched here until it is there.
     frozen: Option<Frozen>,
     runs: Arc<KeyRuns>,
@@ -94,7 +98,14 @@ impl KeyMemory {
                 let runs = Arc::new(open_runs(&folder, session, &sources)?);
                 runs.expire(around.clock.now_ms() - KEEP_MS)?;
                 let (recent, newest_position) = read_recent(session, &sources, runs.covered_to())?;
-                Some(Local { context: around.database.context(), recent, newest_position, frozen: None, runs })
+                Some(Local {
+                    context: around.database.context(),
+                    recent,
+                    newest_position,
+                    frozen_to: runs.covered_to(),
+                    frozen: None,
+                    runs,
+                })
             }
             None => None,
         };
@@ -157,14 +168,14 @@ impl KeyMemory {
         Ok(known)
     }
 
-    /// Remembers what was committed.
-    pub(super) fn remember(&mut self, stamped: Vec<(KeyStamp, i64)>, now_ms: i64) {
+    /// Remembers what was committed up to `last_position`.
+    pub(super) fn remember(&mut self, stamped: Vec<(KeyStamp, i64)>, last_position: i64, now_ms: i64) {
         let Some(local) = &mut self.local else { return };
         for (stamp, position) in stamped {
             local.recent.insert(stamp.hash, (stamp.digest, position));
-            local.newest_position = local.newest_position.max(position);
         }
-        if local.recent.len() >= RUN_KEYS {
+        local.newest_position = local.newest_position.max(last_position);
+        if local.recent.len() >= RUN_KEYS || local.newest_position - local.frozen_to >= RUN_SPAN {
             local.freeze(now_ms);
         }
     }
@@ -192,6 +203,7 @@ impl Local {
                 self.recent.entry(*hash).or_insert(*found);
             }
         }
+        self.frozen_to = self.newest_position;
         let keys = Arc::new(std::mem::take(&mut self.recent));
         let (runs, moved, up_to) = (Arc::clone(&self.runs), Arc::clone(&keys), self.newest_position);
         let context = self.context;
@@ -231,8 +243,7 @@ fn open_runs(folder: &Path, session: &mut dyn Session, sources: &[LogSource]) ->
     let runs = KeyRuns::open(folder)?;
     let mut newest = 0;
     for source in sources {
-        let rows = session.query(&format!("SELECT MAX(position) FROM {}", source.table.name), &[])?;
-        newest = newest.max(rows.first().map_or(0, |row| row.int(0)));
+        newest = newest.max(newest_position(session, source)?);
     }
     if runs.covered_to() <= newest {
         return Ok(runs);
@@ -253,26 +264,29 @@ fn read_known(source: &LogSource, row: Row) -> Option<Event> {
     if std::ptr::eq(source.table, EVENT_SOURCE.table) { Some(remembered_event(row)) } else { (source.render)(row) }
 }
 
-/// The keys of all rows that no run covers yet.
+/// The keys of all rows that no run covers yet, and where the log ends.
 fn read_recent(session: &mut dyn Session, sources: &[LogSource], covered_to: i64) -> Result<(Recent, i64)> {
     let mut recent = Recent::new();
     let mut newest = covered_to;
     for source in sources {
-        let (key_place, digest_place) = stamp_places(source.table);
-        let mut after = Cursor { xid: 0, position: covered_to };
+        let name = source.table.name;
+        let sql = format!(
+            "SELECT position, key, digest FROM {name} WHERE position > $1 AND key IS NOT NULL ORDER BY position LIMIT $2"
+        );
+        let mut after = covered_to;
         loop {
-            let rows = session.read_log(source.table, after, i64::MAX, REBUILD_ROWS)?;
-            for (cursor, row) in &rows {
-                if let Some(hash) = row.blob(key_place).and_then(|bytes| bytes.try_into().ok()) {
-                    recent.insert(hash, (row.int(digest_place), cursor.position));
-                }
-                after = *cursor;
-            }
-            newest = newest.max(after.position);
-            if rows.len() < REBUILD_ROWS {
-                break;
-            }
+            let rows = session.query(&sql, &[after.into(), REBUILD_ROWS.into()])?;
+            let Some(last) = rows.last() else { break };
+            after = last.int(0);
+            let keyed = |row: &Row| Some((row.blob(1)?.try_into().ok()?, (row.int(2), row.int(0))));
+            recent.extend(rows.iter().filter_map(keyed));
         }
+        newest = newest.max(newest_position(session, source)?);
     }
     Ok((recent, newest))
+}
+
+fn newest_position(session: &mut dyn Session, source: &LogSource) -> Result<i64> {
+    let rows = session.query(&format!("SELECT MAX(position) FROM {}", source.table.name), &[])?;
+    Ok(rows.first().map_or(0, |row| row.int(0)))
 }

@@ -33,6 +33,9 @@ pub struct Entry {
     pub position: i64,
 }
 
+/// Positions without keys after which coverage is written down all the same, so that no start has to look through them.
+const EMPTY_SPAN: i64 = 200_000;
+
 /// Finds old keys. Shared by the thread that asks and the one that adds; asking never waits for a merge.
 pub struct KeyRuns {
     folder: PathBuf,
@@ -95,7 +98,8 @@ impl KeyRuns {
     }
 
     /// Takes in all keys of the log in `(covered_to, up_to]`, the newest made at `newest_at_ms` (since 1970), then
-    /// merges what is due. Without entries coverage advances in memory only, and on disk with the next run.
+    /// merges what is due. Without entries coverage advances in memory only, and on disk with the next run or when it
+    /// has advanced far.
     ///
     /// # Errors
     /// `Internal` if an entry lies outside of the range (nothing is changed), or if a file cannot be written. Then
@@ -106,7 +110,7 @@ impl KeyRuns {
         if entries.iter().any(|entry| entry.position <= chain.covered_to || entry.position > up_to) {
             return Err(Error::internal("a key was handed to the key runs twice, or ahead of its turn"));
         }
-        if entries.is_empty() {
+        if entries.is_empty() && up_to - chain.written_to() < EMPTY_SPAN {
             let covered_to = chain.covered_to.max(up_to);
             self.swap(Chain { runs: chain.runs.clone(), covered_to });
             return Ok(());

@@ -18,7 +18,7 @@ dir=$(mktemp -d /tmp/onepoint-pg.XXXXXX)
 trap 'rm -rf "$dir"' EXIT
 "$bin/initdb" -D "$dir/data" -U postgres -A trust -E UTF8 --locale=C --no-sync >"$dir/log" 2>&1 || { cat "$dir/log"; exit 1; }
 "$bin/postgres" -D "$dir/data" -k "$dir" -c listen_addresses= -c fsync=on -c max_connections=400 \
-    -c shared_buffers=64MB </dev/null >>"$dir/log" 2>&1 &
+    -c shared_buffers=64MB -c wal_init_zero=off -c max_wal_size=4GB </dev/null >>"$dir/log" 2>&1 &
 server=$!
 tries=0
 until "$bin/pg_isready" -q -h "$dir" -U postgres; do

@@ -52,7 +52,11 @@ impl TestApp {
 
     /// Fails unless every invariant that `onepoint verify` knows holds.
     pub fn verify(&self) {
-        let point = self.app().points.funnel.with_session(|tx| app::point::inspect(tx, &mut |_| {}).map(|(findings, _)| findings));
+        let point = self
+            .app()
+            .points
+            .funnel
+            .with_session(|tx| app::point::inspect(tx, &mut |_| {}).map(|(findings, _)| findings));
         must_be_clean(&point.expect("point can be inspected"));
         let now_ms = platform::clock::Clock::now_ms(&*self.clock);
         let member = self.app().members.funnel.with_session(|tx| app::member::inspect(tx, now_ms));

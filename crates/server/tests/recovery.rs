@@ -1,0 +1,13 @@
+//! The real program, killed in the middle of its work and started again: what it has acknowledged is there exactly
+//! once, what is stored is sound, and the checks that say so see damage when there is some.
+
+mod support;
+
+#[path = "recovery/checker.rs"]
+mod checker;
+#[path = "recovery/damage.rs"]
+mod damage;
+#[path = "recovery/kills.rs"]
+mod kills;
+#[path = "recovery/process.rs"]
+mod process;
