@@ -14,7 +14,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use crate::breaker::{Breaker, BreakerSettings, Permit, Refused};
+use crate::breaker::{Breaker, BreakerSettings, BreakerState, Permit, Refused};
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -70,6 +70,18 @@ impl Guard {
     #[must_use]
     pub fn breaker(&self) -> &Breaker {
         &self.breaker
+    }
+
+    /// Refuses at once while the callee is known to fail, so that no work is begun that would have to be undone. Asks
+    /// nothing and counts nothing.
+    ///
+    /// # Errors
+    /// As [`Guard::ask`] with an open breaker.
+    pub fn must_not_be_failing(&self) -> Result<(), Error> {
+        match self.breaker.state() {
+            BreakerState::Open => Err(self.open(Refused { retry_after_ms: 1 })),
+            BreakerState::Closed | BreakerState::HalfOpen => Ok(()),
+        }
     }
 
     /// Asks the callee by `call`, which may be made more than once: it must be safe to repeat. Counts

@@ -207,6 +207,9 @@ impl App {
                 ));
             }
         }
+        // What gathered meanwhile is looked at now, not at the next commit.
+        let (member, notification, point) = self.logs();
+        [member, notification, point].iter().for_each(|log| log.ring(true));
         Ok(())
     }
 

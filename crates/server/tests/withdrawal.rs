@@ -13,7 +13,22 @@ mod slow_point;
 #[path = "withdrawal/welcome.rs"]
 mod welcome;
 
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
 use support::{Answer, TestApp, eventually};
+
+/// Tests that measure have the machine to themselves; the others run side by side.
+static MACHINE: RwLock<()> = RwLock::new(());
+
+/// Held by a test that measures.
+fn alone() -> RwLockWriteGuard<'static, ()> {
+    MACHINE.write().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Held by a test that does not.
+fn beside_others() -> RwLockReadGuard<'static, ()> {
+    MACHINE.read().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// What every member of these tests has.
 const BALANCE: i64 = 1_000;

@@ -55,6 +55,7 @@ impl Members {
 
     async fn drive_withdrawal(&self, member_id: i64, stamp: Option<KeyStamp>) -> Result<Withdrawn> {
         let deadline = Instant::now() + ANSWER_TIME;
+        self.refuse_while_point_fails(member_id).await?;
         let requested = self.funnel.ask(Command::RequestWithdrawal { member_id }, stamp).await?;
         let attempt = match (self.step_of(member_id).await?, requested) {
             (Some(WithdrawalStep::Preparing), Answer::Withdrawal { attempt }) => attempt,
@@ -91,6 +92,18 @@ impl Members {
                 _ => Err(cannot_leave_now()),
             },
             Err(error) => Err(error),
+        }
+    }
+
+    /// A withdrawal that would only be undone again is not begun. One that is under way or over goes on.
+    async fn refuse_while_point_fails(&self, member_id: i64) -> Result<()> {
+        if self.mode == WithdrawalMode::Deferred {
+            return Ok(());
+        }
+        let Err(failing) = self.point.guard.must_not_be_failing() else { return Ok(()) };
+        match self.step_of(member_id).await? {
+            None | Some(WithdrawalStep::Released) => self.member(member_id).await.and(Err(failing)),
+            Some(_) => Ok(()),
         }
     }
 

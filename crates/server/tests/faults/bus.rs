@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use platform::clock::ManualClock;
 use platform::consumer::Consumer;
-use platform::db::Cursor;
+use platform::db::{Cursor, Dialect, Session};
 use platform::error::Result;
-use platform::funnel::Writer;
+use platform::funnel::{Funnel, Writer};
 use platform::log::{Event, Log, LogReader, Scope};
 use server::assembly::{App, Options};
 use server::config::Settings;
@@ -23,6 +23,8 @@ const PIECE: usize = 40;
 /// Events delivered in one transaction when they come in disorder.
 const CRUMB: usize = 7;
 
+const SETTLED: Duration = Duration::from_secs(30);
+
 /// How events come.
 pub enum Delivery {
     /// Each once, as they happened.
@@ -31,12 +33,16 @@ pub enum Delivery {
     Disorderly(Random),
 }
 
+type Carrier = Box<dyn FnMut(&[Event], Cursor) -> Result<()>>;
+
 /// One context following one log.
 struct Lane {
+    /// Whether there is something behind this place in the log, whoever may be allowed to see it yet.
+    has_more: Box<dyn Fn(Cursor) -> bool>,
     reader: LogReader,
     cursor: Cursor,
     past: Vec<Event>,
-    deliver: Box<dyn FnMut(&[Event], Cursor) -> Result<()>>,
+    deliver: Carrier,
 }
 
 /// The contexts, and the bus between them.
@@ -45,7 +51,6 @@ pub struct System {
     pub runtime: Runtime,
     lanes: Vec<Lane>,
     delivery: Delivery,
-    silence: Duration,
     funnels: Vec<std::thread::JoinHandle<()>>,
     _data: tempfile::TempDir,
     _database: Option<postgres::Database>,
@@ -65,10 +70,8 @@ impl System {
         let app = Arc::new(App::open(&settings, options, runtime.handle()).expect("the contexts open"));
         let spawned = [app.members.funnel.spawn(), app.notifications.funnel.spawn(), app.points.funnel.spawn()];
         let funnels = spawned.into_iter().map(|thread| thread.expect("a thread")).collect();
-        // Below the horizon of a server nothing is seen for a moment, though it is committed.
-        let silence = Duration::from_millis(if database.is_some() { 300 } else { 0 });
         let lanes = lanes(&app);
-        Self { app, runtime, lanes, delivery, silence, funnels, _data: data, _database: database }
+        Self { app, runtime, lanes, delivery, funnels, _data: data, _database: database }
     }
 
     /// Carries what there is and sends what is due; how much it was.
@@ -80,15 +83,11 @@ impl System {
         carried + self.app.notifications.send_due(self.runtime.handle()).expect("messages are sent")
     }
 
-    /// Carries until nothing happens any more.
+    /// Carries until nothing happens any more. On a server a transaction of anybody holds the logs back for a moment.
     pub fn settle(&mut self) {
-        let mut silent_since = Instant::now();
-        loop {
-            if self.pump() > 0 {
-                silent_since = Instant::now();
-            } else if silent_since.elapsed() >= self.silence {
-                return;
-            }
+        let started = Instant::now();
+        while self.pump() > 0 || self.lanes.iter().any(|lane| (lane.has_more)(lane.cursor)) {
+            assert!(started.elapsed() < SETTLED, "something goes on for ever");
         }
     }
 
@@ -123,9 +122,10 @@ impl System {
         }
     }
 
-    /// Everything that member and point have said.
+    /// Everything that member and point have said to my page.
     pub fn logs(&self) -> (Vec<Event>, Vec<Event>) {
-        (whole(&self.app.members.log), whole(&self.app.points.log))
+        let [.., member, point] = &self.lanes[..] else { panic!("my page has two lanes") };
+        (member.past.clone(), point.past.clone())
     }
 }
 
@@ -140,27 +140,57 @@ impl Drop for System {
     }
 }
 
-fn carrier<W: Writer>(mut consumer: Consumer<W>) -> Box<dyn FnMut(&[Event], Cursor) -> Result<()>> {
+fn carrier<W: Writer>(mut consumer: Consumer<W>) -> Carrier {
     Box::new(move |events, end| consumer.take_in(events, end))
 }
 
 fn lanes(app: &App) -> Vec<Lane> {
     let (member, notification, point) = (&app.members.log, &app.notifications.log, &app.points.log);
-    let lane = |log: &Arc<Log>, scope, deliver| Lane {
-        reader: log.reader(scope).expect("a reader"),
-        cursor: Cursor::default(),
-        past: Vec::new(),
-        deliver,
-    };
+    let (members, notifications, points) = (&app.members.funnel, &app.notifications.funnel, &app.points.funnel);
     let all = Scope::Everything;
+    let entries = &["event", "point_entry"];
     vec![
-        lane(member, all, carrier(app.notifications.follow_members(Arc::clone(member)))),
-        lane(notification, all, carrier(app.members.follow_notification(Arc::clone(notification)))),
-        lane(member, all, carrier(app.points.follow_members(Arc::clone(member)))),
-        lane(point, Scope::EventTable, carrier(app.members.follow_point(Arc::clone(point)))),
-        lane(member, all, carrier(app.pages.follow_members(Arc::clone(member)))),
-        lane(point, all, carrier(app.pages.follow_point(Arc::clone(point)))),
+        lane(member, all, more(members, &["event"]), carrier(app.notifications.follow_members(Arc::clone(member)))),
+        lane(
+            notification,
+            all,
+            more(notifications, &["event"]),
+            carrier(app.members.follow_notification(Arc::clone(notification))),
+        ),
+        lane(member, all, more(members, &["event"]), carrier(app.points.follow_members(Arc::clone(member)))),
+        lane(point, Scope::EventTable, more(points, &["event"]), carrier(app.members.follow_point(Arc::clone(point)))),
+        lane(member, all, more(members, &["event"]), carrier(app.pages.follow_members(Arc::clone(member)))),
+        lane(point, all, more(points, entries), carrier(app.pages.follow_point(Arc::clone(point)))),
     ]
+}
+
+fn lane(log: &Arc<Log>, scope: Scope, has_more: Box<dyn Fn(Cursor) -> bool>, deliver: Carrier) -> Lane {
+    let reader = log.reader(scope).expect("a reader");
+    Lane { has_more, reader, cursor: Cursor::default(), past: Vec::new(), deliver }
+}
+
+/// Looks into the tables of a log itself, past the reader.
+fn more<W: Writer>(owner: &Arc<Funnel<W>>, tables: &'static [&'static str]) -> Box<dyn Fn(Cursor) -> bool> {
+    let owner = Arc::clone(owner);
+    let look = move |tx: &mut dyn Session, cursor: Cursor| -> Result<bool> {
+        for table in tables {
+            let found = match tx.dialect() {
+                Dialect::Sqlite => {
+                    let sql = format!("SELECT position FROM {table} WHERE position > $1 LIMIT 1");
+                    tx.query(&sql, &[cursor.position.into()])?
+                }
+                Dialect::Postgres => {
+                    let sql = format!("SELECT position FROM {table} WHERE (xid, position) > ($1, $2) LIMIT 1");
+                    tx.query(&sql, &[cursor.xid.into(), cursor.position.into()])?
+                }
+            };
+            if !found.is_empty() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    };
+    Box::new(move |cursor| owner.with_session(|tx| look(tx, cursor)).expect("the log can be read"))
 }
 
 impl Lane {
@@ -207,18 +237,4 @@ pub fn disarranged(events: &[Event], past: &[Event], random: &mut Random) -> Vec
         }
     }
     delivered
-}
-
-fn whole(log: &Log) -> Vec<Event> {
-    let mut reader = log.reader(Scope::Everything).expect("a reader");
-    let mut events = Vec::new();
-    let mut after = Cursor::default();
-    loop {
-        let page = reader.read(after, 1_000).expect("the log can be read");
-        if page.end == after {
-            return events;
-        }
-        after = page.end;
-        events.extend(page.events);
-    }
 }

@@ -16,7 +16,10 @@ set -eu
 bin=$1
 dir=$(mktemp -d /tmp/onepoint-pg.XXXXXX)
 trap 'rm -rf "$dir"' EXIT
-"$bin/initdb" -D "$dir/data" -U postgres -A trust -E UTF8 --locale=C --no-sync >"$dir/log" 2>&1 || { cat "$dir/log"; exit 1; }
+"$bin/initdb" -D "$dir/data" -U postgres -A trust -E UTF8 --locale=C --no-sync >"$dir/log" 2>&1 || {
+    cat "$dir/log"
+    exit 1
+}
 "$bin/postgres" -D "$dir/data" -k "$dir" -c listen_addresses= -c fsync=on -c max_connections=400 \
     -c shared_buffers=64MB -c wal_init_zero=off -c max_wal_size=4GB </dev/null >>"$dir/log" 2>&1 &
 server=$!
@@ -120,6 +123,7 @@ impl Server {
             said.push_str(&line);
             said.push('\n');
         }
+        let _ = watchdog.wait();
         panic!("PostgreSQL in {} did not start:\n{said}", bin.display());
     }
 

@@ -23,6 +23,7 @@ fn the_breaker_opens_answers_at_once_and_closes_again_on_postgres() {
 }
 
 fn the_breaker_opens_answers_at_once_and_closes_again(engine: Engine) {
+    let _machine = crate::alone();
     let app = TestApp::open(engine);
     join_many(&app, 20);
     assert_eq!(state(&app), BreakerState::Closed);

@@ -15,6 +15,7 @@ fn a_deferred_withdrawal_does_not_wait_for_a_stopped_point_on_postgres() {
 }
 
 fn a_deferred_withdrawal_does_not_wait_for_a_stopped_point(engine: Engine) {
+    let _machine = crate::alone();
     let app = TestApp::open_with(engine, &["withdrawal.mode=deferred"]);
     app.join_normal(1);
     app.change_points(1, 530).must_be(200);

@@ -17,6 +17,7 @@ fn a_repeated_key_gets_the_same_answer_on_postgres() {
 }
 
 fn a_repeated_key_gets_the_same_answer(engine: Engine) {
+    let _machine = crate::beside_others();
     let mut app = TestApp::open(engine);
     app.join_normal(1);
     app.settle();
@@ -49,6 +50,7 @@ fn a_key_that_met_a_stopped_point_is_free_for_the_next_try_on_postgres() {
 }
 
 fn a_key_that_met_a_stopped_point_is_free_for_the_next_try(engine: Engine) {
+    let _machine = crate::beside_others();
     let app = TestApp::open(engine);
     app.join_normal(1);
     app.settle();
@@ -80,6 +82,7 @@ fn two_who_ask_for_the_same_withdrawal_at_once_both_learn_how_it_ended_on_postgr
 }
 
 fn two_who_ask_for_the_same_withdrawal_at_once_both_learn_how_it_ended(engine: Engine) {
+    let _machine = crate::beside_others();
     let app = TestApp::open_with(engine, &["point.delay=200ms"]);
     app.join_normal(1);
     app.settle();
@@ -108,6 +111,7 @@ fn a_remembered_refusal_stays_one_when_it_would_now_be_allowed_on_postgres() {
 }
 
 fn a_remembered_refusal_stays_one_when_it_would_now_be_allowed(engine: Engine) {
+    let _machine = crate::beside_others();
     let app = TestApp::open(engine);
     let withdraw = |key: &str| app.request("DELETE", "/members/1").key(key).send();
     let take = |key: &str| {

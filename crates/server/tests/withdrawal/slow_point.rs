@@ -11,6 +11,7 @@ use crate::{join_many, must_be_undone};
 const USERS: usize = 3;
 const LASTING: Duration = Duration::from_secs(3);
 const ANSWER_TIME: Duration = Duration::from_millis(660);
+const NEARLY: Duration = Duration::from_millis(640);
 const LEAVING: i64 = 90;
 /// Between two tries of one user, so that there are members left when the breaker closes again.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -26,6 +27,7 @@ fn a_slow_point_fails_no_join_and_holds_no_withdrawal_up_on_postgres() {
 }
 
 fn a_slow_point_fails_no_join_and_holds_no_withdrawal_up(engine: Engine) {
+    let _machine = crate::alone();
     let app = TestApp::open_with(engine, &["point.delay=450ms..680ms"]);
     join_many(&app, LEAVING);
     let (over, next) = (AtomicBool::new(false), AtomicI64::new(1));
@@ -44,12 +46,16 @@ fn a_slow_point_fails_no_join_and_holds_no_withdrawal_up(engine: Engine) {
     let longest = withdrawals.iter().map(|(_, answer, _)| answer.took).max().expect("someone tried to leave");
     let undone = withdrawals.iter().map(|(_, _, undone)| *undone).max().unwrap_or_default();
     println!(
-        "slow point on {engine:?}: {} joins, {failed} failed; {} withdrawals, {done} done, {late} late, longest answer {longest:?}, longest way back {undone:?}",
+        "slow point on {engine:?}: {} joins, {failed} failed; {} withdrawals, {done} done, {late} late, \
+         longest answer {longest:?}, longest way back {undone:?}",
         joins.len(),
         withdrawals.len()
     );
     assert!(joins.len() >= USERS && failed == 0, "{failed} of {} joins failed", joins.len());
-    assert_eq!(late, 0, "a decided withdrawal has to be complete within its answer's time");
+    // 202 is right when the time is used up and the decision is taken; an embedded store is quick enough never to be.
+    let early = withdrawals.iter().filter(|(_, answer, _)| answer.status == 202 && answer.took < NEARLY);
+    assert_eq!(early.count(), 0, "202 before the time was used up");
+    assert!(engine == Engine::Postgres || late == 0, "{late} decided withdrawals were not complete in time");
     assert!(longest <= ANSWER_TIME, "a withdrawal took {longest:?}");
     // Without this the delay was not in the way and the rest shows nothing.
     let slowed = withdrawals.iter().filter(|(_, answer, _)| answer.took >= Duration::from_millis(450)).count();
@@ -58,7 +64,7 @@ fn a_slow_point_fails_no_join_and_holds_no_withdrawal_up(engine: Engine) {
     app.delay_point(None);
     app.settle();
     for (member_id, answer, _) in &withdrawals {
-        let gone = answer.status == 204;
+        let gone = answer.status != 503;
         assert_eq!(app.get(&format!("/members/{member_id}")).status == 404, gone, "member {member_id}");
         assert_eq!(app.get(&format!("/points/{member_id}")).status == 404, gone, "points of {member_id}");
     }

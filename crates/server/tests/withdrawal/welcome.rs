@@ -15,6 +15,7 @@ fn welcome_points_are_given_once_per_phone_number_within_a_year_on_postgres() {
 }
 
 fn welcome_points_are_given_once_per_phone_number_within_a_year(engine: Engine) {
+    let _machine = crate::beside_others();
     let mut app = TestApp::open(engine);
     assert_eq!(joins_with(&app, 1, PHONE), 1_000);
     assert_eq!(joins_with(&app, 2, "010-8558-1234"), 0, "blanks and hyphens make no other number");
@@ -34,6 +35,7 @@ fn welcome_points_are_given_once_per_phone_number_within_a_year(engine: Engine) 
 
 #[test]
 fn with_0_days_every_member_is_welcomed() {
+    let _machine = crate::beside_others();
     let app = TestApp::open_with(Engine::Sqlite, &["welcome.again_after_days=0"]);
     assert_eq!(joins_with(&app, 1, PHONE), 1_000);
     assert_eq!(joins_with(&app, 2, PHONE), 1_000);
