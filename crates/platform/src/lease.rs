@@ -10,7 +10,7 @@ use crate::error::Result;
 /// How long a lease lasts without being renewed.
 pub const LEASE_MS: i64 = 10_000;
 
-const LEASES: Table = Table {
+static LEASES: Table = Table {
     name: "lease",
     columns: &[("name", Kind::Text), ("holder", Kind::Text), ("fence", Kind::Int), ("until_ms", Kind::Int)],
 };

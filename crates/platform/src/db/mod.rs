@@ -39,25 +39,31 @@ pub trait Session: Send {
     /// Forgets everything since `begin`.
     fn rollback(&mut self);
     /// The rows with these keys, in no promised order; a key without a row is simply absent.
-    fn load_many(&mut self, table: &Table, keys: &[Value]) -> Result<Vec<Row>>;
+    fn load_many(&mut self, table: &'static Table, keys: &[Value]) -> Result<Vec<Row>>;
     /// The rows whose `column` (a unique one) holds one of these values.
-    fn load_by(&mut self, table: &Table, column: &'static str, values: &[Value]) -> Result<Vec<Row>>;
+    fn load_by(&mut self, table: &'static Table, column: &'static str, values: &[Value]) -> Result<Vec<Row>>;
     /// As `load_many`, in key order, and other writers of these rows wait until this transaction ends.
-    fn lock_many(&mut self, table: &Table, keys: &[Value]) -> Result<Vec<Row>>;
+    fn lock_many(&mut self, table: &'static Table, keys: &[Value]) -> Result<Vec<Row>>;
     /// Adds rows.
-    fn insert_many(&mut self, table: &Table, rows: Vec<Row>) -> Result<()>;
+    fn insert_many(&mut self, table: &'static Table, rows: Vec<Row>) -> Result<()>;
     /// Adds rows or replaces the ones with the same key.
-    fn upsert_many(&mut self, table: &Table, rows: Vec<Row>) -> Result<()>;
+    fn upsert_many(&mut self, table: &'static Table, rows: Vec<Row>) -> Result<()>;
     /// Replaces rows that are there; a row that is not there is left out.
-    fn update_many(&mut self, table: &Table, rows: Vec<Row>) -> Result<()>;
+    fn update_many(&mut self, table: &'static Table, rows: Vec<Row>) -> Result<()>;
     /// Takes the rows with these keys away.
-    fn delete_many(&mut self, table: &Table, keys: &[Value]) -> Result<()>;
+    fn delete_many(&mut self, table: &'static Table, keys: &[Value]) -> Result<()>;
     /// `count` fresh ids of a `{sequence}`, rising; a refused batch may leave a gap.
     fn next_ids(&mut self, sequence: &'static str, count: usize) -> Result<Vec<i64>>;
     /// Everything with an `xid` below this is settled and visible. `i64::MAX` on SQLite.
     fn horizon(&mut self) -> Result<i64>;
     /// Up to `limit` rows of a log after `after` and below `horizon`, in log order.
-    fn read_log(&mut self, table: &Table, after: Cursor, horizon: i64, limit: usize) -> Result<Vec<(Cursor, Row)>>;
+    fn read_log(
+        &mut self,
+        table: &'static Table,
+        after: Cursor,
+        horizon: i64,
+        limit: usize,
+    ) -> Result<Vec<(Cursor, Row)>>;
     /// A plain SELECT with `$1…` in order of first use.
     fn query(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Row>>;
     /// A plain INSERT, UPDATE or DELETE; the number of rows it touched.

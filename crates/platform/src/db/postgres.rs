@@ -88,7 +88,7 @@ impl Target {
         let setup = format!(
             "SET client_min_messages = warning; CREATE SCHEMA IF NOT EXISTS {schema}; SET search_path = {schema}; \
              SET synchronous_commit = on; SET plan_cache_mode = force_custom_plan; SET enable_seqscan = off; \
-             SET idle_in_transaction_session_timeout = '60s'; SET statement_timeout = '60s'"
+             SET idle_in_transaction_session_timeout = '10s'; SET statement_timeout = '60s'"
         );
         // Two first sessions may race to make the schema; the second finds it there.
         if client.batch_execute(&setup).await.is_err() {
@@ -217,7 +217,7 @@ impl PostgresSession {
         if self.writes.is_empty() { Ok(()) } else { self.send(None) }
     }
 
-    fn select_keys(&mut self, table: &Table, keys: &[Value], tail: &str) -> Result<Vec<Row>> {
+    fn select_keys(&mut self, table: &'static Table, keys: &[Value], tail: &str) -> Result<Vec<Row>> {
         let sql = format!("SELECT {} FROM {} WHERE {} = ANY($1){tail}", table.column_list(), table.name, table.key());
         let keys = key_array(table, keys);
         self.select(&sql, &[&*keys])
@@ -262,23 +262,23 @@ impl Session for PostgresSession {
         }
     }
 
-    fn load_many(&mut self, table: &Table, keys: &[Value]) -> Result<Vec<Row>> {
+    fn load_many(&mut self, table: &'static Table, keys: &[Value]) -> Result<Vec<Row>> {
         self.select_keys(table, keys, "")
     }
 
-    fn load_by(&mut self, table: &Table, column: &'static str, values: &[Value]) -> Result<Vec<Row>> {
+    fn load_by(&mut self, table: &'static Table, column: &'static str, values: &[Value]) -> Result<Vec<Row>> {
         let kind = table.columns.iter().find(|(name, _)| *name == column).map_or(Kind::Text, |(_, kind)| *kind);
         let sql = format!("SELECT {} FROM {} WHERE {column} = ANY($1)", table.column_list(), table.name);
         let values = array(kind, values.to_vec());
         self.select(&sql, &[&*values])
     }
 
-    fn lock_many(&mut self, table: &Table, keys: &[Value]) -> Result<Vec<Row>> {
+    fn lock_many(&mut self, table: &'static Table, keys: &[Value]) -> Result<Vec<Row>> {
         let tail = format!(" ORDER BY {} FOR UPDATE", table.key());
         self.select_keys(table, keys, &tail)
     }
 
-    fn insert_many(&mut self, table: &Table, rows: Vec<Row>) -> Result<()> {
+    fn insert_many(&mut self, table: &'static Table, rows: Vec<Row>) -> Result<()> {
         if rows.is_empty() {
             return Ok(());
         }
@@ -286,7 +286,7 @@ impl Session for PostgresSession {
         self.write(&sql, params)
     }
 
-    fn upsert_many(&mut self, table: &Table, rows: Vec<Row>) -> Result<()> {
+    fn upsert_many(&mut self, table: &'static Table, rows: Vec<Row>) -> Result<()> {
         if rows.is_empty() {
             return Ok(());
         }
@@ -299,7 +299,7 @@ impl Session for PostgresSession {
         self.write(&format!("{sql} ON CONFLICT ({}) DO UPDATE SET {changes}", table.key()), params)
     }
 
-    fn update_many(&mut self, table: &Table, rows: Vec<Row>) -> Result<()> {
+    fn update_many(&mut self, table: &'static Table, rows: Vec<Row>) -> Result<()> {
         if rows.is_empty() {
             return Ok(());
         }
@@ -314,7 +314,7 @@ impl Session for PostgresSession {
         )
     }
 
-    fn delete_many(&mut self, table: &Table, keys: &[Value]) -> Result<()> {
+    fn delete_many(&mut self, table: &'static Table, keys: &[Value]) -> Result<()> {
         let sql = format!("DELETE FROM {} WHERE {} = ANY($1)", table.name, table.key());
         self.write(&sql, vec![key_array(table, keys)])
     }
@@ -337,7 +337,13 @@ impl Session for PostgresSession {
         Ok(rows.first().map_or(0, |row| row.int(0)))
     }
 
-    fn read_log(&mut self, table: &Table, after: Cursor, horizon: i64, limit: usize) -> Result<Vec<(Cursor, Row)>> {
+    fn read_log(
+        &mut self,
+        table: &'static Table,
+        after: Cursor,
+        horizon: i64,
+        limit: usize,
+    ) -> Result<Vec<(Cursor, Row)>> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let sql = format!(
             "SELECT {}, xid FROM {} WHERE (xid, position) > ($1, $2) AND xid < $3 ORDER BY xid, position LIMIT $4",
@@ -378,7 +384,7 @@ impl Session for PostgresSession {
     }
 }
 
-fn insert(table: &Table, rows: Vec<Row>) -> (String, Vec<Param>) {
+fn insert(table: &'static Table, rows: Vec<Row>) -> (String, Vec<Param>) {
     let (casts, params) = columns_of(table, rows);
     let sql = format!("INSERT INTO {} ({}) SELECT * FROM UNNEST({casts})", table.name, table.column_list());
     (sql, params)

@@ -162,7 +162,7 @@ struct TableSql {
 }
 
 impl TableSql {
-    fn new(table: &Table) -> Self {
+    fn new(table: &'static Table) -> Self {
         let (name, key, columns) = (table.name, table.key(), table.column_list());
         let places = (1..=table.columns.len()).map(|n| format!("?{n}")).collect::<Vec<_>>().join(", ");
         let insert = format!("INSERT INTO {name} ({columns}) VALUES ({places})");
@@ -197,12 +197,17 @@ impl SqliteSession {
         Self { connection, tables: HashMap::new(), checkpointer }
     }
 
-    fn prepared(&mut self, table: &Table, pick: impl FnOnce(&TableSql) -> &str) -> Result<CachedStatement<'_>> {
+    fn prepared(&mut self, table: &'static Table, pick: impl FnOnce(&TableSql) -> &str) -> Result<CachedStatement<'_>> {
         let sql = self.tables.entry(std::ptr::from_ref(table).addr()).or_insert_with(|| TableSql::new(table));
         self.connection.prepare_cached(pick(sql)).map_err(failed)
     }
 
-    fn write_each(&mut self, table: &Table, rows: Vec<Row>, pick: impl FnOnce(&TableSql) -> &str) -> Result<()> {
+    fn write_each(
+        &mut self,
+        table: &'static Table,
+        rows: Vec<Row>,
+        pick: impl FnOnce(&TableSql) -> &str,
+    ) -> Result<()> {
         let mut statement = self.prepared(table, pick)?;
         for row in rows {
             debug_assert_eq!(row.0.len(), table.columns.len(), "a row of {} has another number of values", table.name);
@@ -247,7 +252,7 @@ impl Session for SqliteSession {
         }
     }
 
-    fn load_many(&mut self, table: &Table, keys: &[Value]) -> Result<Vec<Row>> {
+    fn load_many(&mut self, table: &'static Table, keys: &[Value]) -> Result<Vec<Row>> {
         let mut statement = self.prepared(table, |sql| &sql.select)?;
         let mut found = Vec::with_capacity(keys.len());
         for key in keys {
@@ -259,7 +264,7 @@ impl Session for SqliteSession {
         Ok(found)
     }
 
-    fn load_by(&mut self, table: &Table, column: &'static str, values: &[Value]) -> Result<Vec<Row>> {
+    fn load_by(&mut self, table: &'static Table, column: &'static str, values: &[Value]) -> Result<Vec<Row>> {
         let sql = format!("SELECT {} FROM {} WHERE {column} = ?1", table.column_list(), table.name);
         let mut found = Vec::new();
         for value in values {
@@ -268,23 +273,23 @@ impl Session for SqliteSession {
         Ok(found)
     }
 
-    fn lock_many(&mut self, table: &Table, keys: &[Value]) -> Result<Vec<Row>> {
+    fn lock_many(&mut self, table: &'static Table, keys: &[Value]) -> Result<Vec<Row>> {
         self.load_many(table, keys)
     }
 
-    fn insert_many(&mut self, table: &Table, rows: Vec<Row>) -> Result<()> {
+    fn insert_many(&mut self, table: &'static Table, rows: Vec<Row>) -> Result<()> {
         self.write_each(table, rows, |sql| &sql.insert)
     }
 
-    fn upsert_many(&mut self, table: &Table, rows: Vec<Row>) -> Result<()> {
+    fn upsert_many(&mut self, table: &'static Table, rows: Vec<Row>) -> Result<()> {
         self.write_each(table, rows, |sql| &sql.upsert)
     }
 
-    fn update_many(&mut self, table: &Table, rows: Vec<Row>) -> Result<()> {
+    fn update_many(&mut self, table: &'static Table, rows: Vec<Row>) -> Result<()> {
         self.write_each(table, rows, |sql| &sql.update)
     }
 
-    fn delete_many(&mut self, table: &Table, keys: &[Value]) -> Result<()> {
+    fn delete_many(&mut self, table: &'static Table, keys: &[Value]) -> Result<()> {
         let mut statement = self.prepared(table, |sql| &sql.delete)?;
         for key in keys {
             statement.execute([key]).map_err(failed)?;
@@ -306,7 +311,13 @@ impl Session for SqliteSession {
         Ok(i64::MAX)
     }
 
-    fn read_log(&mut self, table: &Table, after: Cursor, _horizon: i64, limit: usize) -> Result<Vec<(Cursor, Row)>> {
+    fn read_log(
+        &mut self,
+        table: &'static Table,
+        after: Cursor,
+        _horizon: i64,
+        limit: usize,
+    ) -> Result<Vec<(Cursor, Row)>> {
         let mut statement = self.prepared(table, |sql| &sql.read_log)?;
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let mut rows = statement.query([after.position, limit]).map_err(failed)?;

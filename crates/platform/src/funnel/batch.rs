@@ -18,7 +18,7 @@ const ROWS_PER_COMMAND: usize = 4;
 const CONTENTION_TRIES: usize = 8;
 const LOG_POSITION: &str = "log_position";
 
-const CURSORS: Table = Table {
+static CURSORS: Table = Table {
     name: "cursor_position",
     columns: &[("consumer", Kind::Text), ("xid", Kind::Int), ("position", Kind::Int), ("fence", Kind::Int)],
 };

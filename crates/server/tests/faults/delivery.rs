@@ -8,6 +8,7 @@ use app::member::Contacts;
 use app::point::Transaction;
 use platform::funnel::{Funnel, Writer};
 use platform::log::Event;
+use server::assembly::App;
 
 use super::bus::{Delivery, System, disarranged};
 use super::senders::Random;
@@ -157,19 +158,24 @@ fn play(system: &mut System) {
 
 /// What is stored, without the numbers that depend on who came first.
 fn outcome(system: &System) -> String {
-    let app = &system.app;
-    [
-        rows(&app.members.funnel, "SELECT member_id, phone_no, status, phone_revision, sequence, gone_at FROM member ORDER BY member_id"),
-        rows(&app.members.funnel, "SELECT member_id, attempt, step, forfeited_point FROM withdrawal ORDER BY member_id"),
-        rows(&app.members.funnel, "SELECT type, subject, sequence FROM event ORDER BY subject, sequence"),
-        rows(&app.notifications.funnel, "SELECT member_id, kind, status, phone_revision, attempts FROM message ORDER BY member_id, phone_revision"),
-        rows(&app.notifications.funnel, "SELECT member_id, member_sequence, gone FROM recipient ORDER BY member_id"),
-        rows(&app.points.funnel, "SELECT member_id, member_status, remain_point, lots, sequence, member_sequence, welcomed, closed FROM point_account ORDER BY member_id"),
-        rows(&app.points.funnel, "SELECT member_id, sequence, kind, amount, balance_after, lots FROM point_entry ORDER BY member_id, sequence"),
-        rows(&app.points.funnel, "SELECT type, subject, sequence FROM event ORDER BY subject, sequence"),
-        rows(&app.pages.funnel, "SELECT member_id, phone_no, member_status, remain_point, member_sequence, point_sequence, gone FROM page ORDER BY member_id"),
-    ]
-    .join("\n")
+    let App { members, notifications, points, pages, .. } = &*system.app;
+    let events = "SELECT type, subject, sequence FROM event ORDER BY subject, sequence";
+    let member = "SELECT member_id, phone_no, status, phone_revision, sequence, gone_at FROM member ORDER BY member_id";
+    let withdrawal = "SELECT member_id, attempt, step, forfeited_point FROM withdrawal ORDER BY member_id";
+    let message = "SELECT member_id, kind, status, phone_revision, attempts FROM message \
+                   ORDER BY member_id, phone_revision";
+    let recipient = "SELECT member_id, member_sequence, gone FROM recipient ORDER BY member_id";
+    let account = "SELECT member_id, member_status, remain_point, lots, sequence, member_sequence, welcomed, closed \
+                   FROM point_account ORDER BY member_id";
+    let entry = "SELECT member_id, sequence, kind, amount, balance_after, lots FROM point_entry \
+                 ORDER BY member_id, sequence";
+    let page = "SELECT member_id, phone_no, member_status, remain_point, member_sequence, point_sequence, gone \
+                FROM page ORDER BY member_id";
+    let mut all: Vec<String> = [member, withdrawal, events].map(|sql| rows(&members.funnel, sql)).into();
+    all.extend([message, recipient].map(|sql| rows(&notifications.funnel, sql)));
+    all.extend([account, entry, events].map(|sql| rows(&points.funnel, sql)));
+    all.push(rows(&pages.funnel, page));
+    all.join("\n")
 }
 
 fn rows<W: Writer>(funnel: &Funnel<W>, sql: &str) -> String {

@@ -40,7 +40,7 @@ fn hang_up(address: SocketAddr, sent: &Sent, random: &mut Random) {
 
 fn transaction(number: usize) -> Sent {
     let member = 1 + i64::try_from(number).expect("a small number") % MEMBERS;
-    let kind = if number % 3 == 0 { "USE" } else { "EARN" };
+    let kind = if number.is_multiple_of(3) { "USE" } else { "EARN" };
     let body = json!({"kind": kind, "amount": 1 + number % 7, "reference": {"type": "test", "id": number}});
     Sent::post(&format!("/points/{member}/transactions"), body).key(&format!("impatient-{number}"))
 }

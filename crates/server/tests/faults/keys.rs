@@ -118,7 +118,7 @@ fn one_key_with_two_bodies_at_once_has_one_effect() {
         let app = TestApp::open(engine);
         app.join_normal(1);
         let sent = |points| (app.address(), Sent::post("/points/1/transactions", spend(points)).key("k"));
-        let all: Vec<_> = (0..SENDERS).map(|sender| sent(if sender % 2 == 0 { 10 } else { 20 })).collect();
+        let all: Vec<_> = (0..SENDERS).map(|sender| sent(if sender.is_multiple_of(2) { 10 } else { 20 })).collect();
         let answers = send_together(&all);
         let (done, reused): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == 201);
         assert_eq!((done.len(), reused.len()), (SENDERS / 2, SENDERS / 2));

@@ -46,7 +46,7 @@ impl Drop for Second {
 const BASE: &str = "http.base_url=http://onepoint.test";
 
 fn on_both(app: &TestApp, second: &Second, sent: impl Fn(usize) -> Sent) -> Vec<crate::support::Answer> {
-    let address = |sender: usize| if sender % 2 == 0 { app.address() } else { second.address() };
+    let address = |sender: usize| if sender.is_multiple_of(2) { app.address() } else { second.address() };
     send_together(&(0..SENDERS).map(|sender| (address(sender), sent(sender))).collect::<Vec<_>>())
 }
 

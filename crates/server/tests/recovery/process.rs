@@ -89,8 +89,9 @@ impl Store {
     /// Starts a server and waits until it is ready.
     pub fn serve(&self) -> Serving {
         let mut command = self.command(&["serve", "--listen", "127.0.0.1:0"]);
-        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the program starts");
-        let lines = BufReader::new(child.stderr.take().expect("it is piped")).lines();
+        let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the program starts");
+        let mut serving = Serving { child, address: SocketAddr::from(([0; 4], 0)), started_in: Duration::ZERO };
+        let lines = BufReader::new(serving.child.stderr.take().expect("it is piped")).lines();
         let (told, tells) = std::sync::mpsc::channel();
         // Reads to the end, or the server would stop at a full pipe.
         std::thread::spawn(move || lines.map_while(Result::ok).for_each(|line| drop(told.send(line))));
@@ -98,12 +99,12 @@ impl Store {
         while started.elapsed() < STARTS_WITHIN {
             let Ok(line) = tells.recv_timeout(STARTS_WITHIN) else { break };
             if let Some(address) = ready_at(&line) {
-                return Serving { child, address, started_in: started.elapsed() };
+                (serving.address, serving.started_in) = (address, started.elapsed());
+                return serving;
             }
             said.push_str(&line);
             said.push('\n');
         }
-        let _ = child.kill();
         panic!("the server did not become ready:\n{said}");
     }
 }

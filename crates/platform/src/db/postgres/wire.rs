@@ -49,7 +49,7 @@ pub(super) fn read_row(row: &tokio_postgres::Row) -> Result<Row> {
 }
 
 /// Rows turned into one array per column, and the casts that name their types.
-pub(super) fn columns_of(table: &Table, rows: Vec<Row>) -> (String, Vec<Param>) {
+pub(super) fn columns_of(table: &'static Table, rows: Vec<Row>) -> (String, Vec<Param>) {
     let mut columns: Vec<Vec<Value>> = table.columns.iter().map(|_| Vec::with_capacity(rows.len())).collect();
     for row in rows {
         for (column, value) in columns.iter_mut().zip(row.0) {
@@ -63,7 +63,7 @@ pub(super) fn columns_of(table: &Table, rows: Vec<Row>) -> (String, Vec<Param>) 
 }
 
 /// The keys of a `= ANY($1)`.
-pub(super) fn key_array(table: &Table, keys: &[Value]) -> Param {
+pub(super) fn key_array(table: &'static Table, keys: &[Value]) -> Param {
     array(table.columns[0].1, keys.to_vec())
 }
 
