@@ -14,7 +14,7 @@ const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// How long a thread that follows a log lets events gather after each piece. It keeps pieces large under load and is
 /// not noticed when idle, because the first event after a silence is taken at once.
-const GATHER: Duration = Duration::from_millis(10);
+const GATHER: Duration = Duration::from_millis(15);
 /// On a shared store other processes' bells are not heard, and a commit is not visible while an older transaction is
 /// open: after the last sign of life a log is looked at again this soon, then ever less often.
 const SHARED_POLL: Duration = Duration::from_millis(4);

@@ -140,21 +140,33 @@ impl PageView {
             phone_no: row.take_text(2),
             member_status: MemberStatus::from_name(row.text(3))?,
             remain_point: row.int(4),
-            recent_entries: row.text(5).split(';').filter_map(|text| RecentEntry::read(text, zone)).collect(),
+            recent_entries: RecentEntry::read_all(row.text(5), row.int(4), zone),
         })
     }
 }
 
 impl RecentEntry {
-    /// Kept as `id kind amount balance at`, because a page is written far more often than it is read.
-    fn read(text: &str, zone: &Zone) -> Option<Self> {
+    /// The entries of a page, newest first: kept as `id kind amount at;`, because a page is written far more often
+    /// than it is read. The newest entry left the balance that the page shows, and each one before it left that
+    /// balance less what came after.
+    fn read_all(recent: &str, remain_point: i64, zone: &Zone) -> Vec<Self> {
+        let mut balance_after = remain_point;
+        let read = |text: &str| {
+            let entry = Self::read(text, balance_after, zone)?;
+            balance_after -= entry.amount;
+            Some(entry)
+        };
+        recent.split(';').filter_map(read).collect()
+    }
+
+    fn read(text: &str, balance_after: i64, zone: &Zone) -> Option<Self> {
         let mut parts = text.split(' ');
         let mut next = || parts.next();
         Some(Self {
             entry_id: next()?.parse().ok()?,
             kind: next()?.to_owned(),
             amount: next()?.parse().ok()?,
-            balance_after: next()?.parse().ok()?,
+            balance_after,
             at: zone.format(next()?.parse().ok()?),
         })
     }
@@ -259,8 +271,7 @@ impl Page {
                     .nth(RECENT_ENTRIES - 2)
                     .map_or(self.recent.len(), |(end, _)| end + 1);
                 let kept = &self.recent[..kept];
-                self.recent =
-                    format!("{} {kind} {} {} {at_ms};{kept}", facts.entry_id, facts.amount, facts.balance_after);
+                self.recent = format!("{} {kind} {} {at_ms};{kept}", facts.entry_id, facts.amount);
             }
         }
     }

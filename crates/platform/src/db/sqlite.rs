@@ -20,10 +20,11 @@ mod checkpoint;
 const OLDEST_SAFE_LIBRARY: i32 = 3_051_003;
 /// Rows here are small and scattered, so a small page means less to write per change.
 const PAGE_BYTES: u32 = 2_048;
-const WRITER_CACHE_KIB: i32 = 8_192;
+/// Enough for the accounts of a hundred thousand members; filled as it is used.
+const WRITER_CACHE_KIB: i32 = 32_768;
 /// How long a statement waits for another connection's lock.
 const BUSY_PATIENCE: Duration = Duration::from_secs(5);
-const READER_CACHE_KIB: i32 = 8_192;
+const READER_CACHE_KIB: i32 = 32_768;
 /// A log is read at its end, where everything is new each time.
 const LOG_CACHE_KIB: i32 = 256;
 
