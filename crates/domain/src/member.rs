@@ -121,6 +121,8 @@ pub enum Event {
         member_id: i64,
         /// Revision of the phone number.
         phone_revision: i64,
+        /// Whether the phone number is another one now.
+        phone_changed: bool,
         /// The status from now on.
         status: MemberStatus,
     },
@@ -189,7 +191,7 @@ pub fn join(ever_used: bool, member_id: i64) -> Result<Event, Rejection> {
 pub fn change_contacts(member: &Member, phone_changed: bool) -> Event {
     let phone_revision = member.phone_revision + i64::from(phone_changed);
     let status = if phone_changed { MemberStatus::Ready } else { member.status };
-    Event::ContactsChanged { member_id: member.member_id, phone_revision, status }
+    Event::ContactsChanged { member_id: member.member_id, phone_revision, phone_changed, status }
 }
 
 /// The message ended: NORMAL or ABNORMAL. `None`: it went to an earlier phone number, or its outcome is known.

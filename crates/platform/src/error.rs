@@ -125,8 +125,11 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({})", self.message, self.code)?;
-        if let Some(source) = &self.source {
+        // All levels: what a driver says first is often only that something is wrong.
+        let mut cause = self.source.as_deref().map(|source| source as &dyn std::error::Error);
+        while let Some(source) = cause {
             write!(f, ": {source}")?;
+            cause = source.source();
         }
         Ok(())
     }

@@ -6,6 +6,9 @@ use parking_lot::Mutex;
 
 use crate::error::{Error, ErrorKind, Result};
 
+/// A longer delay is a mistake.
+const LONGEST_MS: u64 = 60_000;
+
 /// A delay of a random length, or none.
 #[derive(Debug, Default)]
 pub struct Delay(Mutex<Option<(u64, u64)>>);
@@ -31,9 +34,13 @@ impl Delay {
             None => millis(text).map(|delay| (delay, delay)),
         };
         let wrong = || {
-            Error::new(ErrorKind::Invalid, "config.delay", format!("'{text}' is no delay; write 450ms..680ms or 700ms"))
+            Error::new(
+                ErrorKind::Invalid,
+                "config.delay",
+                format!("'{text}' is no delay; write 450ms..680ms or 700ms, at most a minute"),
+            )
         };
-        range.map(Some).ok_or_else(wrong)
+        range.filter(|(_, high)| *high <= LONGEST_MS).map(Some).ok_or_else(wrong)
     }
 
     /// Waits as long as it says.

@@ -1,5 +1,6 @@
 //! Threads that do the same small step again and again: consumers, workers, sweeps.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -19,6 +20,17 @@ const GATHER: Duration = Duration::from_millis(15);
 /// open: after the last sign of life a log is looked at again this soon, then ever less often.
 const SHARED_POLL: Duration = Duration::from_millis(4);
 const SHARED_POLL_MOST: Duration = Duration::from_millis(128);
+
+/// Followers give way to those who answer someone, a little: under full load they have to keep up all the same.
+const FOLLOWER_NICENESS: i32 = 4;
+
+/// Lets the scheduler prefer other threads to this one; 0 to 19. A machine that refuses goes on as before.
+pub fn give_way(niceness: i32) {
+    let thread = rustix::thread::gettid();
+    if let Err(error) = rustix::process::setpriority_process(Some(thread), niceness) {
+        tracing::debug!(%error, "a background thread keeps its priority");
+    }
+}
 
 /// When an idle step is tried again.
 pub enum Wake {
@@ -50,11 +62,12 @@ impl Workers {
         let stopping = Arc::clone(&self.stopping);
         let label = name.clone();
         let run = move || {
+            give_way(FOLLOWER_NICENESS);
             let mut pause = SHORTEST_PAUSE;
             let mut silence = SHARED_POLL;
             while !stopping.load(Ordering::Acquire) {
                 let heard = wake.count();
-                match step() {
+                match guarded(&mut step) {
                     Ok(0) => {
                         silence =
                             if wake.wait(heard, silence) { SHARED_POLL } else { (silence * 2).min(SHARED_POLL_MOST) }
@@ -86,6 +99,12 @@ impl Workers {
             let _ = thread.join();
         }
     }
+}
+
+/// A step that panics is a defect, but not a reason never to step again.
+fn guarded(step: &mut impl FnMut() -> Result<usize>) -> Result<usize> {
+    catch_unwind(AssertUnwindSafe(step))
+        .unwrap_or_else(|_| Err(Error::internal("a step broke off; its panic is above")))
 }
 
 impl Wake {

@@ -151,8 +151,7 @@ fn migrate(settings: &Settings) -> Result<ExitCode> {
 /// The description is made from the routes themselves, on an empty store that is thrown away.
 fn openapi() -> Result<ExitCode> {
     let folder = std::env::temp_dir().join(format!("onepoint-openapi-{}", std::process::id()));
-    let settings =
-        Settings::from_sources(None, std::iter::empty::<(String, String)>(), &[format!("data={}", folder.display())])?;
+    let settings = Settings::defaults_with(&[format!("data={}", folder.display())])?;
     let runtime = crate::serve::runtime(&settings)?;
     let opened = App::open(&settings, Options::default(), runtime.handle());
     let described = opened.map(|app| crate::system::describe(app.routes().1));

@@ -59,6 +59,16 @@ impl Settings {
         Self::from_sources(file, std::env::vars_os().map(|(name, value)| (lossy(name), lossy(value))), sets)
     }
 
+    /// The defaults and these settings, whatever files and variables say.
+    ///
+    /// # Errors
+    /// As [`Settings::load`].
+    pub fn defaults_with(sets: &[String]) -> Result<Self> {
+        let mut values = sources::Values::new();
+        sources::take_sets(&mut values, sets)?;
+        Ok(Self(values))
+    }
+
     /// As [`Settings::load`], with an environment given by the caller.
     ///
     /// # Errors

@@ -167,6 +167,9 @@ struct Faults {
 
 /// Changes the faults of a running load test.
 async fn bench_faults(State(system): State<Arc<System>>, write: Write<Faults>) -> Result<Response<Body>> {
+    if write.caller.0.role != Role::Operator {
+        return Err(Error::new(ErrorKind::Forbidden, "auth.not_allowed", "only the operator may cause faults"));
+    }
     system.app.point_delay.set(Delay::parse(&write.body.point_delay)?);
     Ok(no_content())
 }

@@ -13,14 +13,20 @@ use super::refusal;
 use super::store::{Loaded, MEMBER, Slot};
 use super::writer::{Answer, Command, MemberWriter};
 
+/// Numbers looked at in one round at most.
+const LONGEST_STRIDE: usize = 65_536;
+
 impl MemberWriter {
     /// Numbers for members who did not choose one: from the counter, leaving out those that were chosen before.
     pub(super) fn free_numbers(tx: &mut dyn Session, commands: &[&Command]) -> Result<VecDeque<i64>> {
         let wanted = commands.iter().filter(|command| matches!(command, Command::Join { member_id: None, .. })).count();
         let chosen: HashSet<i64> = commands.iter().filter_map(|command| command.member_id()).collect();
         let mut free = VecDeque::with_capacity(wanted);
+        let mut round = wanted;
         while free.len() < wanted {
-            let candidates = tx.next_ids("member_number", wanted - free.len())?;
+            let candidates = tx.next_ids("member_number", round)?;
+            // Long stretches may have been chosen by clients; they are passed in ever longer strides.
+            round = (round * 2).min(LONGEST_STRIDE);
             let keys: Vec<Value> = candidates.iter().copied().map(Value::Int).collect();
             let taken: HashSet<i64> = tx.load_many(&MEMBER, &keys)?.iter().map(|row| row.int(0)).collect();
             free.extend(

@@ -40,9 +40,13 @@ impl MemberWriter {
         reason: &str,
         out: &mut Out<'_>,
     ) -> Result<Answer> {
-        let answer =
-            Self::step(loaded, member_id, out, |withdrawal| Ok(member::release_withdrawal(withdrawal, attempt)))?;
-        if let Some(slot) = loaded.slots.get_mut(&member_id).filter(|slot| slot.withdrawal_changed) {
+        let mut released = false;
+        let answer = Self::step(loaded, member_id, out, |withdrawal| {
+            let event = member::release_withdrawal(withdrawal, attempt);
+            released = event.is_some();
+            Ok(event)
+        })?;
+        if released && let Some(slot) = loaded.slots.get_mut(&member_id) {
             slot.reason = Some(reason.to_owned());
         }
         Ok(answer)

@@ -1,6 +1,6 @@
 //! What notification does when something happened to a member.
 
-use domain::member::{Event, MemberStatus};
+use domain::member::Event;
 use platform::error::Result;
 use platform::log;
 
@@ -20,7 +20,7 @@ fn on_member_event(event: &Event, member_sequence: i64) -> Option<Command> {
         Event::MemberJoined { member_id, phone_revision } => {
             Some(Command::RequestMessage { member_id, member_sequence, phone_revision, kind: "JOINED" })
         }
-        Event::ContactsChanged { member_id, phone_revision, status: MemberStatus::Ready } => {
+        Event::ContactsChanged { member_id, phone_revision, phone_changed: true, .. } => {
             Some(Command::RequestMessage { member_id, member_sequence, phone_revision, kind: "PHONE_CHANGED" })
         }
         Event::MemberWithdrawn { member_id, .. } => Some(Command::ForgetRecipient { member_id, member_sequence }),

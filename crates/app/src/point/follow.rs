@@ -1,12 +1,12 @@
 //! Following a member: the account opens, takes the status over, is welcomed once, and ends with the membership.
 
-use domain::point::{self, Account, Event, FollowMember, WelcomeMember};
-use platform::error::{Error, Result};
+use domain::point::{self, Account, Event, FollowMember, Rejection, WelcomeMember};
+use platform::error::Result;
 use platform::funnel::Out;
 
+use super::chain;
 use super::store::{Loaded, Slot};
 use super::writer::{Answer, PointWriter};
-use super::{chain, refusal};
 
 impl PointWriter {
     pub(super) fn follow(
@@ -32,8 +32,8 @@ impl PointWriter {
         loaded.record(member_id, &event, out)?;
         if welcome && let Some(slot) = loaded.slots.get(&member_id) {
             let gift = WelcomeMember { amount: self.policy.welcome_point, expires: self.expiry(&out.moment) };
-            let given = point::welcome_member(&slot.account, &gift).map_err(|rejection| refusal(rejection, ""))?;
-            if let Some(event) = given {
+            // A balance that has no room for them gets none: one member's log must not stand still for it.
+            if let Ok(Some(event)) = point::welcome_member(&slot.account, &gift) {
                 loaded.record(member_id, &event, out)?;
             }
         }
@@ -42,10 +42,8 @@ impl PointWriter {
 
     pub(super) fn prepare(loaded: &mut Loaded, member_id: i64, attempt: i64, out: &mut Out<'_>) -> Result<Answer> {
         let Some(slot) = loaded.slots.get(&member_id) else {
-            return Err(Error::unavailable(
-                "point.account_not_yet",
-                "the member's point account is about to open; repeat in a moment",
-            ));
+            // It is about to open. A refusal of the rules, because point does answer: no breaker may open for it.
+            return Ok(Answer::Prepared(Err(Rejection::AccountUnknown)));
         };
         let prepared = point::prepare_withdrawal(&slot.account, attempt);
         if let Ok(Some(event)) = &prepared {

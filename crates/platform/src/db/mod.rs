@@ -50,8 +50,6 @@ pub trait Session: Send {
     fn upsert_many(&mut self, table: &'static Table, rows: Vec<Row>) -> Result<()>;
     /// Replaces rows that are there; a row that is not there is left out.
     fn update_many(&mut self, table: &'static Table, rows: Vec<Row>) -> Result<()>;
-    /// Takes the rows with these keys away.
-    fn delete_many(&mut self, table: &'static Table, keys: &[Value]) -> Result<()>;
     /// `count` fresh ids of a `{sequence}`, rising; a refused batch may leave a gap.
     fn next_ids(&mut self, sequence: &'static str, count: usize) -> Result<Vec<i64>>;
     /// Everything with an `xid` below this is settled and visible. `i64::MAX` on SQLite.

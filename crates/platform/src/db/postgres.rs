@@ -4,6 +4,7 @@
 //! and plans are always made for the values at hand: a plan made while a table was empty costs a factor of ten later.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use futures_util::future::{join, join_all};
 use tokio::runtime::Runtime;
@@ -22,6 +23,9 @@ mod wire;
 /// without the turn one that then waits for a second row would stand in the log before the one that it waited for,
 /// and an aggregate's events would be read in the wrong order.
 const BEGIN: &str = "BEGIN; SELECT pg_advisory_xact_lock(hashtext('onepoint ' || current_schema()))";
+
+/// A server that does not let us in by then counts as gone.
+const CONNECT_TIME: Duration = Duration::from_secs(5);
 
 /// A context's schema.
 pub(super) struct Store {
@@ -67,7 +71,9 @@ impl Store {
 impl Target {
     /// Connects, checks that the server keeps what it acknowledges, and sets the session up.
     async fn connect(&self) -> Result<Client> {
-        let (client, connection) = tokio_postgres::connect(&self.url, NoTls).await.map_err(|error| {
+        let connecting = tokio::time::timeout(CONNECT_TIME, tokio_postgres::connect(&self.url, NoTls)).await;
+        let unanswered = || Error::unavailable("store.cannot_open", "PostgreSQL did not answer in time");
+        let (client, connection) = connecting.map_err(|_| unanswered())?.map_err(|error| {
             let message = format!(
                 "PostgreSQL does not answer for '{}'; check the database URL and that the server runs",
                 self.schema
@@ -116,7 +122,6 @@ struct PostgresSession {
     /// The statement that opens the transaction, until it is sent.
     begin_due: Option<&'static str>,
     writes: Vec<Write>,
-    spare_ids: HashMap<&'static str, Vec<i64>>,
 }
 
 impl PostgresSession {
@@ -132,7 +137,6 @@ impl PostgresSession {
             in_transaction: false,
             begin_due: None,
             writes: Vec::new(),
-            spare_ids: HashMap::new(),
         })
     }
 
@@ -244,7 +248,11 @@ impl Session for PostgresSession {
             self.in_transaction = false;
             return Ok(());
         }
-        self.send(Some("COMMIT"))?;
+        // A connection that breaks here leaves open whether the server has committed.
+        self.send(Some("COMMIT")).map_err(|error| match &*error.code {
+            "store.gone" => Error { code: "store.outcome_unknown".into(), ..error },
+            _ => error,
+        })?;
         self.in_transaction = false;
         Ok(())
     }
@@ -314,22 +322,10 @@ impl Session for PostgresSession {
         )
     }
 
-    fn delete_many(&mut self, table: &'static Table, keys: &[Value]) -> Result<()> {
-        let sql = format!("DELETE FROM {} WHERE {} = ANY($1)", table.name, table.key());
-        self.write(&sql, vec![key_array(table, keys)])
-    }
-
     fn next_ids(&mut self, sequence: &'static str, count: usize) -> Result<Vec<i64>> {
-        let mut ids = self.spare_ids.remove(sequence).unwrap_or_default();
-        if ids.len() < count {
-            let missing = i64::try_from(count - ids.len()).unwrap_or(i64::MAX);
-            let fresh =
-                self.select(&format!("SELECT nextval('{sequence}') FROM generate_series(1, $1::bigint)"), &[&missing])?;
-            ids.extend(fresh.iter().map(|row| row.int(0)));
-        }
-        let rest = ids.split_off(count);
-        self.spare_ids.insert(sequence, rest);
-        Ok(ids)
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        let sql = format!("SELECT nextval('{sequence}') FROM generate_series(1, $1::bigint)");
+        Ok(self.select(&sql, &[&count])?.iter().map(|row| row.int(0)).collect())
     }
 
     fn horizon(&mut self) -> Result<i64> {

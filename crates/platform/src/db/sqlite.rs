@@ -48,14 +48,13 @@ impl Store {
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder).map_err(|error| cannot_open(path).caused_by(error))?;
         }
-        let store = Self {
+        Ok(Self {
             path: path.to_path_buf(),
             durability,
             lock: Mutex::new(None),
             readers: Mutex::new(Vec::new()),
             checkpointer: Checkpointer::new(path.to_path_buf()),
-        };
-        Ok(store)
+        })
     }
 
     /// Where the file is.
@@ -158,7 +157,6 @@ struct TableSql {
     insert: String,
     upsert: String,
     update: String,
-    delete: String,
     read_log: String,
 }
 
@@ -178,7 +176,6 @@ impl TableSql {
             select: format!("SELECT {columns} FROM {name} WHERE {key} = ?1"),
             upsert: format!("{insert} ON CONFLICT ({key}) DO UPDATE SET {changes}"),
             update: format!("UPDATE {name} SET {settings} WHERE {key} = ?1"),
-            delete: format!("DELETE FROM {name} WHERE {key} = ?1"),
             read_log: format!("SELECT {columns} FROM {name} WHERE {key} > ?1 ORDER BY {key} LIMIT ?2"),
             insert,
         }
@@ -288,14 +285,6 @@ impl Session for SqliteSession {
 
     fn update_many(&mut self, table: &'static Table, rows: Vec<Row>) -> Result<()> {
         self.write_each(table, rows, |sql| &sql.update)
-    }
-
-    fn delete_many(&mut self, table: &'static Table, keys: &[Value]) -> Result<()> {
-        let mut statement = self.prepared(table, |sql| &sql.delete)?;
-        for key in keys {
-            statement.execute([key]).map_err(failed)?;
-        }
-        Ok(())
     }
 
     fn next_ids(&mut self, sequence: &'static str, count: usize) -> Result<Vec<i64>> {

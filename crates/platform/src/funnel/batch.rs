@@ -114,8 +114,8 @@ struct Decided<A> {
 
 impl<W: Writer> Core<W> {
     pub(super) fn new(around: Surroundings, writer: W) -> Result<Self> {
-        let mut session = around.database.session()?;
-        let keys = KeyMemory::open(&around, &mut *session)?;
+        let session = around.database.session()?;
+        let keys = KeyMemory::open(&around)?;
         let context = around.database.context();
         Ok(Self {
             writer,
@@ -142,6 +142,8 @@ impl<W: Writer> Core<W> {
         let answers = match self.commit_batch(&requests, None) {
             Ok(answers) => answers,
             Err(error) if requests.len() == 1 && !is_contended(&error) => vec![Err(error)],
+            // What may have happened must not be done again, and what cannot be reached need not be asked one by one.
+            Err(error) if is_out_of_reach(&error) => requests.iter().map(|_| Err(error.clone())).collect(),
             Err(error) => {
                 tracing::warn!(context = self.around.database.context(), %error, commands = requests.len(), "a batch failed; its commands run one by one");
                 requests.iter().map(|request| self.commit_alone(*request)).collect()
@@ -184,6 +186,7 @@ impl<W: Writer> Core<W> {
     ) -> Result<Vec<Result<W::Answer>>> {
         let day = self.around.zone.day(self.around.clock.now_ms());
         let moment = Moment { now_ms: self.around.clock.now_ms(), day };
+        let last_position = self.positions.last;
         let Self { writer, session, keys, positions, .. } = self;
         let work = || transaction(&mut **session, |tx| batch(writer, keys, positions, tx, requests, moment, delivery));
         // A rule that panics is a defect, but not a reason to stop the shop: the batch is rolled back and reported.
@@ -191,7 +194,7 @@ impl<W: Writer> Core<W> {
             .unwrap_or_else(|_| Err(Error::internal("a rule failed; nothing was changed")));
         if decided.is_err() {
             self.session.rollback();
-            self.positions.free.clear();
+            self.positions = Positions { last: last_position, ..Positions::default() };
         }
         let Decided { answers, remembered, wrote_log, wrote_events } = decided?;
         self.keys.remember(remembered, self.positions.last, moment.now_ms);
@@ -204,6 +207,10 @@ impl<W: Writer> Core<W> {
 
 fn is_contended(error: &Error) -> bool {
     error.code == "store.contended"
+}
+
+fn is_out_of_reach(error: &Error) -> bool {
+    matches!(&*error.code, "store.outcome_unknown" | "store.cannot_open" | "store.gone")
 }
 
 /// What stands between begin and commit.

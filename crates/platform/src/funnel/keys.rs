@@ -17,11 +17,14 @@ use super::runs::{Entry, KeyRuns};
 use crate::db::{Row, Session, Table, Value};
 use crate::error::{Error, Result};
 use crate::log::{EVENT_SOURCE, Event, LogSource, remembered_event};
+use crate::work::give_way;
 
 /// Keys held in memory before they become a run.
 const RUN_KEYS: usize = 65_536;
 /// Log rows after which what keys there were become a run all the same, so that a start has few rows to look through.
 const RUN_SPAN: i64 = 262_144;
+/// Writing and merging runs can wait.
+const RUN_NICENESS: i32 = 10;
 /// How long a key is remembered (SPEC section 3).
 const KEEP_MS: i64 = 35 * 24 * 60 * 60 * 1_000;
 /// Log rows read at once when the memory is rebuilt.
@@ -49,7 +52,12 @@ impl KeyStamp {
         let mut hash = [0; 16];
         hash.copy_from_slice(&full[..16]);
         let mut digest = [0; 8];
-        digest.copy_from_slice(&Sha256::digest(body)[..8]);
+        // The key, which is not stored, salts the digest: nobody can find out from a row what stood in its body.
+        let mut salted = Sha256::new();
+        salted.update((key.len() as u64).to_le_bytes());
+        salted.update(key.as_bytes());
+        salted.update(body);
+        digest.copy_from_slice(&salted.finalize()[..8]);
         Self { hash, digest: i64::from_le_bytes(digest) }
     }
 }
@@ -91,13 +99,15 @@ struct Local {
 }
 
 impl KeyMemory {
-    pub(super) fn open(around: &Surroundings, session: &mut dyn Session) -> Result<Self> {
+    pub(super) fn open(around: &Surroundings) -> Result<Self> {
         let sources = around.log.sources().to_vec();
         let local = match around.database.side_folder() {
             Some(folder) => {
-                let runs = Arc::new(open_runs(&folder, session, &sources)?);
+                // A session of its own: what is looked through once must not fill the writer's cache.
+                let mut session = around.database.read_session()?;
+                let runs = Arc::new(open_runs(&folder, &mut *session, &sources)?);
                 runs.expire(around.clock.now_ms() - KEEP_MS)?;
-                let (recent, newest_position) = read_recent(session, &sources, runs.covered_to())?;
+                let (recent, newest_position) = read_recent(&mut *session, &sources, runs.covered_to())?;
                 Some(Local {
                     context: around.database.context(),
                     recent,
@@ -208,6 +218,7 @@ impl Local {
         let (runs, moved, up_to) = (Arc::clone(&self.runs), Arc::clone(&keys), self.newest_position);
         let context = self.context;
         let write = move || {
+            give_way(RUN_NICENESS);
             let entry = |(hash, (digest, position)): (&[u8; 16], &(i64, i64))| Entry {
                 hash: *hash,
                 digest: *digest,

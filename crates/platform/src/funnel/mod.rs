@@ -26,12 +26,14 @@ use self::batch::Core;
 use self::queue::Queue;
 use crate::clock::Clock;
 use crate::db::{Cursor, Database, Session, transaction};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::log::{Event, Log};
 use crate::zone::{CivilDay, Zone};
 
 /// Commands in one transaction at most.
 const BATCH_COMMANDS: usize = 512;
+/// How long a sender waits for an answer.
+const ANSWER_TIME: Duration = Duration::from_secs(10);
 /// Commands that may wait; beyond it senders are told to come back.
 const QUEUE_COMMANDS: usize = 8_192;
 
@@ -154,8 +156,12 @@ impl<W: Writer> Funnel<W> {
     /// # Errors
     /// The rule's refusal; `Unavailable` when the context is stopped, its queue is full or its store is gone.
     pub async fn ask(&self, command: W::Command, stamp: Option<KeyStamp>) -> Result<W::Answer> {
+        let is_keyed = stamp.is_some();
         let answered = self.submit(command, stamp)?;
-        answered.await.map_err(|_| self.stopped())?
+        match tokio::time::timeout(ANSWER_TIME, answered).await {
+            Ok(answered) => answered.map_err(|_| self.stopped())?,
+            Err(_) => Err(self.still_at_it(is_keyed)),
+        }
     }
 
     /// As [`Funnel::ask`], without waiting.
@@ -258,6 +264,16 @@ impl<W: Writer> Funnel<W> {
     pub fn shut_down(&self) {
         self.shutting_down.store(true, Ordering::Release);
         self.queue.wake();
+    }
+
+    /// The command goes on without its sender.
+    fn still_at_it(&self, is_keyed: bool) -> Error {
+        if is_keyed {
+            let message = "this request is still being worked on; repeat it with the same Idempotency-Key";
+            return Error::new(ErrorKind::InProgress, "idempotency.in_progress", message);
+        }
+        let message = format!("{} is slow at present; whether this was done is not known yet", self.context);
+        Error::unavailable(format!("{}.slow", self.context), message)
     }
 
     fn stopped(&self) -> Error {

@@ -50,7 +50,8 @@ pub fn respond(error: &Error, request_id: &str, is_bare: bool) -> Response<Body>
     if let Some(seconds) = error.retry_after_s {
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
-    if is_bare && error.kind == ErrorKind::NotFound {
+    // A mistyped address says so all the same.
+    if is_bare && error.kind == ErrorKind::NotFound && error.code != "request.no_such_route" {
         return response;
     }
     let problem = Problem {

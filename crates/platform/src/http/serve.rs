@@ -1,7 +1,6 @@
 //! Accepting connections: limits on how many, how long a header may take, and an end that loses no request.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,10 +27,10 @@ pub async fn serve(listener: TcpListener, shell: Arc<Shell>, mut closing: watch:
             _ = closing.wait_for(|closing| *closing) => break,
         };
         match accepted {
-            Ok((stream, peer)) => {
+            Ok((stream, _)) => {
                 let (shell, closing) = (Arc::clone(&shell), closing.clone());
                 tokio::spawn(async move {
-                    connection(stream, peer, shell, closing).await;
+                    connection(stream, shell, closing).await;
                     drop(permit);
                 });
             }
@@ -49,11 +48,11 @@ pub async fn serve(listener: TcpListener, shell: Arc<Shell>, mut closing: watch:
     }
 }
 
-async fn connection(stream: TcpStream, peer: SocketAddr, shell: Arc<Shell>, mut closing: watch::Receiver<bool>) {
+async fn connection(stream: TcpStream, shell: Arc<Shell>, mut closing: watch::Receiver<bool>) {
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         let shell = Arc::clone(&shell);
-        async move { Ok::<_, Infallible>(shell.handle(request, peer).await) }
+        async move { Ok::<_, Infallible>(shell.handle(request).await) }
     });
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(HEADER_TIME).pipeline_flush(true);

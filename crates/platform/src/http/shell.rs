@@ -2,7 +2,6 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -68,7 +67,7 @@ impl Shell {
     }
 
     /// Answers one request.
-    pub async fn handle<B>(&self, request: Request<B>, _peer: SocketAddr) -> Response<Body>
+    pub async fn handle<B>(&self, request: Request<B>) -> Response<Body>
     where
         B: hyper::body::Body<Data = axum::body::Bytes> + Send + 'static,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -132,7 +131,7 @@ impl Shell {
                     Error::new(ErrorKind::Unauthorized, "auth.unknown_key", "this API key is not known, or was revoked")
                 })
             }
-            None if self.open => Ok(Some(Caller(Arc::clone(&self.local)))),
+            None if self.open && is_local(headers) => Ok(Some(Caller(Arc::clone(&self.local)))),
             None => Ok(None),
         }
     }
@@ -175,13 +174,43 @@ impl Shell {
     }
 }
 
+/// Whether a request without a key comes from someone at this machine: addressed to it, sent on by no proxy, and not
+/// by a page of another site in the operator's browser.
+fn is_local(headers: &HeaderMap) -> bool {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let forwarded = ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip"];
+    if forwarded.iter().any(|name| headers.contains_key(*name)) {
+        return false;
+    }
+    let origin_is_local =
+        text("origin").is_none_or(|origin| origin.split_once("://").is_some_and(|(_, host)| is_loopback(host)));
+    let site_is_local = text("sec-fetch-site").is_none_or(|site| site != "cross-site");
+    origin_is_local && site_is_local && text("host").is_none_or(is_loopback)
+}
+
+fn is_loopback(host: &str) -> bool {
+    let name = host
+        .rsplit_once(':')
+        .filter(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()))
+        .map_or(host, |(name, _)| name);
+    let name = name.trim_start_matches('[').trim_end_matches(']');
+    name.eq_ignore_ascii_case("localhost")
+        || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
 fn accepts_anything(headers: &HeaderMap) -> bool {
     headers
         .get(ACCEPT)
         .is_none_or(|value| value.as_bytes() == b"*/*" || value.as_bytes().starts_with(b"application/json, */*"))
 }
 
-type Meters = HashMap<(&'static str, Method, u16), (Counter, Histogram)>;
+type Meters = HashMap<(&'static str, &'static str, u16), (Counter, Histogram)>;
+
+/// Methods that metrics tell apart; a client may invent others.
+fn method_label(method: &Method) -> &'static str {
+    let known = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+    known.into_iter().find(|name| *name == method.as_str()).unwrap_or("other")
+}
 
 thread_local! {
     // Looking a meter up by its labels costs more than the rest of this file, so each thread keeps those it used.
@@ -190,7 +219,8 @@ thread_local! {
 
 fn observe(resource: &'static str, method: &Method, status: StatusCode, started: Instant) {
     METERS.with_borrow_mut(|meters| {
-        let key = (resource, method.clone(), status.as_u16());
+        let method = method_label(method);
+        let key = (resource, method, status.as_u16());
         let (requests, seconds) = meters.entry(key).or_insert_with(|| {
             let labels = [
                 ("resource", resource.to_owned()),

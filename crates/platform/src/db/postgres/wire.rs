@@ -111,6 +111,10 @@ pub(super) fn failed(error: tokio_postgres::Error) -> Error {
         Some(code) if *code == SqlState::DISK_FULL => {
             Error::unavailable("store.full", "the database's disk is full; nothing was changed").caused_by(error)
         }
+        // Shutting down, starting up, out of connections or memory, too slow: it may be well again in a moment.
+        Some(code) if ["57", "53", "25"].iter().any(|class| code.code().starts_with(class)) => {
+            Error::unavailable("store.unwell", "the database cannot do this now; nothing was changed").caused_by(error)
+        }
         Some(_) => Error::internal("the store refused a statement; nothing was changed").caused_by(error),
         None => Error::unavailable(
             "store.gone",

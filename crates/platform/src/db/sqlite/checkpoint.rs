@@ -13,11 +13,14 @@ use parking_lot::{Condvar, Mutex};
 use rusqlite::Connection;
 
 use super::BUSY_PATIENCE;
+use crate::work::give_way;
 
 /// Between two passes; long enough that hot pages are copied once for many changes.
-const PAUSE: Duration = Duration::from_millis(200);
+const PAUSE: Duration = Duration::from_millis(400);
 /// The log is started anew above this many pages (48 MiB of 2 KiB pages).
 const LOG_BOUND_PAGES: i64 = 24_576;
+/// Copying can wait longer than anything else.
+const NICENESS: i32 = 10;
 /// How long the writer waits for readers when it starts the log anew.
 const RESTART_PATIENCE: Duration = Duration::from_millis(5);
 /// The writer takes over only when the background pass has left less than this (4 MiB).
@@ -87,6 +90,7 @@ impl Checkpointer {
     }
 
     fn run(&self) {
+        give_way(NICENESS);
         let Ok(connection) = Connection::open(&self.path) else {
             tracing::error!(path = %self.path.display(), "no checkpoints: the file cannot be opened");
             return;
