@@ -19,7 +19,7 @@ mod checkpoint;
 /// Older libraries have the WAL-reset bug, which can corrupt a file that is checkpointed under load.
 const OLDEST_SAFE_LIBRARY: i32 = 3_051_003;
 /// Rows here are small and scattered, so a small page means less to write per change.
-const PAGE_BYTES: u32 = 2_048;
+const PAGE_BYTES: u32 = 1_024;
 /// Enough for the accounts of a hundred thousand members; filled as it is used.
 const WRITER_CACHE_KIB: i32 = 32_768;
 /// How long a statement waits for another connection's lock.

@@ -16,15 +16,16 @@ use super::BUSY_PATIENCE;
 use crate::work::give_way;
 
 /// Between two passes; long enough that hot pages are copied once for many changes.
-const PAUSE: Duration = Duration::from_millis(400);
-/// The log is started anew above this many pages (48 MiB of 2 KiB pages).
-const LOG_BOUND_PAGES: i64 = 24_576;
+const PAUSE: Duration = Duration::from_millis(100);
+/// The log is started anew above this many pages (48 MiB of 1 KiB pages).
+const LOG_BOUND_PAGES: i64 = 49_152;
 /// Copying can wait longer than anything else.
 const NICENESS: i32 = 10;
 /// How long the writer waits for readers when it starts the log anew.
 const RESTART_PATIENCE: Duration = Duration::from_millis(5);
-/// The writer takes over only when the background pass has left less than this (4 MiB).
-const REST_PAGES: i64 = 2_048;
+/// The writer takes over only when the background passes have left no more than this (1 MiB).
+const REST_PAGES: i64 = 1_024;
+const MOST_PASSES: usize = 8;
 
 /// Checkpoints one file.
 pub(super) struct Checkpointer {
@@ -89,6 +90,21 @@ impl Checkpointer {
         }
     }
 
+    /// Copies what is in the log. Above its bound, pass follows pass until so little is left that the writer, who has
+    /// to finish it between two batches, is not held up.
+    fn copy(&self, connection: &Connection) {
+        for _ in 0..MOST_PASSES {
+            let Some((log, copied)) = checkpoint(connection, "PASSIVE") else { return };
+            if log <= LOG_BOUND_PAGES {
+                return;
+            }
+            if log - copied <= REST_PAGES {
+                self.restart_due.store(true, Ordering::Release);
+                return;
+            }
+        }
+    }
+
     fn run(&self) {
         give_way(NICENESS);
         let Ok(connection) = Connection::open(&self.path) else {
@@ -104,12 +120,7 @@ impl Checkpointer {
                 *dirty = false;
             }
             std::thread::sleep(PAUSE);
-            if let Some((log, copied)) = checkpoint(&connection, "PASSIVE")
-                && log > LOG_BOUND_PAGES
-                && log - copied < REST_PAGES
-            {
-                self.restart_due.store(true, Ordering::Release);
-            }
+            self.copy(&connection);
         }
     }
 }
