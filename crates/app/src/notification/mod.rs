@@ -102,9 +102,11 @@ impl Notifications {
             return Ok(0);
         }
         let now_ms = self.kit.clock.now_ms();
-        let due = self.funnel.with_session(|tx| match lease::hold(tx, WORKER, &self.kit.holder, now_ms)? {
-            Some(_) => store::due_messages(tx, now_ms, JOBS),
-            None => Ok(Vec::new()),
+        let due = self.funnel.with_session(|tx| {
+            let due = store::due_messages(tx, now_ms, JOBS)?;
+            // Looking costs nothing; only who has something to send has to be the one who does.
+            let is_ours = !due.is_empty() && lease::hold(tx, WORKER, &self.kit.holder, now_ms)?.is_some();
+            Ok(if is_ours { due } else { Vec::new() })
         })?;
         if due.is_empty() {
             return Ok(0);

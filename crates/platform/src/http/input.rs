@@ -168,13 +168,18 @@ fn stamp(parts: &Parts, caller: &Caller, body: &[u8]) -> Result<Option<KeyStamp>
 
 /// Reads a body; a value of the wrong type is told from text that is no JSON at all, and pointed at.
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
+    // An array would be read as an object's fields in order, which nobody means.
+    let is_array = bytes.trim_ascii_start().first() == Some(&b'[');
     let error = match serde_json::from_slice(bytes) {
+        Ok(_) if is_array => return Err(no_object()),
         Ok(value) => return Ok(value),
         Err(error) => error,
     };
     // The kind of the error does not tell: a number where a word belongs is called a syntax error too.
-    if let Err(error) = serde_json::from_slice::<serde_json::Value>(bytes) {
-        return Err(malformed(&error));
+    match serde_json::from_slice::<serde_json::Value>(bytes) {
+        Err(error) => return Err(malformed(&error)),
+        Ok(value) if !value.is_object() => return Err(no_object()),
+        Ok(_) => {}
     }
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let Err(located) = serde_path_to_error::deserialize::<_, T>(&mut reader) else { return Err(malformed(&error)) };
@@ -214,6 +219,10 @@ fn must_be_storable(json: &[u8]) -> Result<()> {
         rest = rest.get(place + 2..).unwrap_or_default();
     }
     Ok(())
+}
+
+fn no_object() -> Error {
+    Error::invalid("", "the body must be a JSON object")
 }
 
 fn malformed(error: &serde_json::Error) -> Error {

@@ -1,4 +1,4 @@
-//! `onepoint bench`: a load generator about as cheap as wrk, because it shares its two cores with the server that it measures.
+//! `onepoint bench`: a load generator about as cheap as wrk, because it shares the cores with the server that it measures.
 //!
 //! Read in this order: [`profile`] (what is sent), [`load`] (one run), [`report`] (what is printed), then [`compare`] and [`prepare`].
 

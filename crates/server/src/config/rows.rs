@@ -1,4 +1,4 @@
-//! The settings there are: one row each. The documentation and `onepoint config` are made from these rows.
+//! The settings there are: one row each. `onepoint config` shows these rows.
 
 /// One setting.
 #[derive(Debug, Clone, Copy)]
@@ -23,7 +23,7 @@ const fn secret(key: &'static str, default: &'static str, help: &'static str) ->
 
 /// Every setting, in the order in which they are shown.
 pub const SETTINGS: &[Setting] = &[
-    row("listen", "127.0.0.1:8080", "address and port of the public API and the pages"),
+    row("listen", "127.0.0.1:8080", "address and port of the public API"),
     row("internal.listen", "", "address and port for questions of other processes; empty: none"),
     secret("internal.key", "", "service key with which this process asks others"),
     row("point.url", "", "internal address of the process that runs context point; empty: this process"),

@@ -14,7 +14,7 @@ pub const VARIABLE: &str = "ONEPOINT_TEST_POSTGRES";
 const WATCHDOG: &str = r#"
 set -eu
 bin=$1
-dir=$(mktemp -d /tmp/onepoint-pg.XXXXXX)
+dir=$(mktemp -d "${TMPDIR:-/tmp}/onepoint-pg.XXXXXX")
 trap 'rm -rf "$dir"' EXIT
 "$bin/initdb" -D "$dir/data" -U postgres -A trust -E UTF8 --locale=C --no-sync >"$dir/log" 2>&1 || {
     cat "$dir/log"
