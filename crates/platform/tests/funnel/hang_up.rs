@@ -19,6 +19,9 @@ fn a_sender_that_hangs_up_leaves_a_whole_effect() {
     for place in [Place::sqlite(), Place::postgres()] {
         let shop = place.shop();
         {
+            // A sender waits with a time limit, so it needs a clock to wait by.
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+            let _entered = runtime.enter();
             let mut asking = pin!(shop.funnel.ask(Move::of(PURSE, 100), None));
             assert!(asking.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
         }
