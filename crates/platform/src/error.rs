@@ -126,10 +126,10 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({})", self.message, self.code)?;
         // All levels: what a driver says first is often only that something is wrong.
-        let mut cause = self.source.as_deref().map(|source| source as &dyn std::error::Error);
-        while let Some(source) = cause {
+        let mut deeper = self.source.as_deref().map(|source| source as &dyn std::error::Error);
+        while let Some(source) = deeper {
             write!(f, ": {source}")?;
-            cause = source.source();
+            deeper = source.source();
         }
         Ok(())
     }
