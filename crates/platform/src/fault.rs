@@ -24,8 +24,7 @@ impl Delay {
     /// # Errors
     /// `Invalid` for anything else.
     pub fn parse(text: &str) -> Result<Option<(u64, u64)>> {
-        let millis = |part: &str| part.trim().strip_suffix("ms").and_then(|number| number.trim().parse::<u64>().ok());
-        let text = text.trim();
+        let millis = |part: &str| part.trim().strip_suffix("ms").and_then(|number| number.parse::<u64>().ok());
         if text.is_empty() {
             return Ok(None);
         }

@@ -12,12 +12,11 @@ use std::ops::RangeInclusive;
 use std::path::Path;
 
 use platform::error::{Error, ErrorKind, Result};
+use platform::fault::Delay;
 
 pub use rows::{SETTINGS, Setting};
 pub use sources::variable;
 
-/// The longest delay that `point.delay` may ask for, in milliseconds.
-const LONGEST_DELAY_MS: u64 = 60_000;
 /// What is shown instead of a secret.
 const HIDDEN: &str = "(hidden)";
 
@@ -137,14 +136,8 @@ impl Settings {
     /// # Errors
     /// `config.invalid_value` for anything else, a span that runs backwards, or more than a minute.
     pub fn millis_range(&self, key: &str) -> Result<Option<(u64, u64)>> {
-        let text = self.text(key);
-        if text.is_empty() {
-            return Ok(None);
-        }
-        let (from, to) = text.split_once("..").unwrap_or((text, text));
-        let read = |part: &str| part.trim().strip_suffix("ms").and_then(|number| number.parse::<u64>().ok());
-        let span = read(from).zip(read(to)).filter(|(from, to)| from <= to && *to <= LONGEST_DELAY_MS);
-        span.map(Some).ok_or_else(|| self.wrong(key, "milliseconds like 700ms or 450ms..680ms, up to 60000ms"))
+        let wrong = |_| self.wrong(key, "milliseconds like 700ms or 450ms..680ms, up to 60000ms");
+        Delay::parse(self.text(key)).map_err(wrong)
     }
 
     /// An address with a port, `localhost` meaning 127.0.0.1; nothing when empty.

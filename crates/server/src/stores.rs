@@ -33,14 +33,16 @@ pub fn context_names() -> Vec<&'static str> {
     CONTEXTS.iter().map(|context| context.name).collect()
 }
 
+fn location(settings: &Settings, context: &str) -> Result<Location> {
+    Location::parse(settings.database_url(context), Path::new(settings.text("data")), context)
+}
+
 /// Opens the store of a context without looking at its schema.
 ///
 /// # Errors
 /// A bad database URL, or a store that cannot be reached.
 pub fn open(settings: &Settings, context: &Context) -> Result<Arc<Database>> {
-    let data = Path::new(settings.text("data"));
-    let location = Location::parse(settings.database_url(context.name), data, context.name)?;
-    Database::open(context.name, &location, context.durability)
+    Database::open(context.name, &location(settings, context.name)?, context.durability)
 }
 
 /// Opens the store of a context that is to be there already.
@@ -48,15 +50,13 @@ pub fn open(settings: &Settings, context: &Context) -> Result<Arc<Database>> {
 /// # Errors
 /// As [`open`]; `store.none` when there is no file.
 pub fn open_existing(settings: &Settings, context: &Context) -> Result<Arc<Database>> {
-    let data = Path::new(settings.text("data"));
-    let location = Location::parse(settings.database_url(context.name), data, context.name)?;
-    if let Location::Sqlite(path) = &location
+    if let Location::Sqlite(path) = &location(settings, context.name)?
         && !path.exists()
     {
         let message = format!("there is no {}; is --data right?", path.display());
         return Err(Error::new(ErrorKind::NotFound, "store.none", message));
     }
-    Database::open(context.name, &location, context.durability)
+    open(settings, context)
 }
 
 /// Opens the store of a context with its schema up to date. Without `apply`, a step that is due is an error.
@@ -80,8 +80,6 @@ pub fn open_migrated(settings: &Settings, context: &Context, apply: bool) -> Res
 /// # Errors
 /// A bad database URL, or a store that cannot be reached.
 pub fn open_access(settings: &Settings) -> Result<Arc<access::AccessKeys>> {
-    let data = Path::new(settings.text("data"));
-    let location = Location::parse(settings.database_url("access"), data, "access")?;
-    let database = Database::open("access", &location, Durability::Full)?;
+    let database = Database::open("access", &location(settings, "access")?, Durability::Full)?;
     access::AccessKeys::open(database, app::kit::OWNERS).map(Arc::new)
 }

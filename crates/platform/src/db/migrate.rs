@@ -115,9 +115,7 @@ pub fn pending(session: &mut dyn Session, migrations: &[Migration]) -> Result<Ve
 /// `store.newer`, or what the engine said; a step that fails leaves nothing behind.
 pub fn migrate(session: &mut dyn Session, migrations: &[Migration]) -> Result<usize> {
     transaction(session, |tx| {
-        if tx.dialect() == Dialect::Postgres {
-            tx.query("SELECT pg_advisory_xact_lock(hashtext('onepoint ' || current_schema()))::text", &[])?;
-        }
+        // On a shared store the transaction began with the lock that lets writers of a context take turns.
         let steps = pending(tx, migrations)?;
         for step in &steps {
             let script = render(step.sql, tx.dialect());
