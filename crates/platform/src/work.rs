@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
@@ -13,9 +13,12 @@ use crate::log::{Log, Scope};
 
 const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
-/// How long a thread that follows a log lets events gather after each piece. It keeps pieces large under load and is
-/// not noticed when idle, because the first event after a silence is taken at once.
+/// How long a thread that follows a busy log lets events gather after each piece, which keeps pieces large.
 const GATHER: Duration = Duration::from_millis(15);
+/// A log is busy when more than this comes for a while; below it everything is taken in at once.
+const CALM_PER_MS: u64 = 2;
+/// As much as that may come at once and still be no load.
+const CALM_BURST: u64 = 40;
 /// On a shared store other processes' bells are not heard, and a commit is not visible while an older transaction is
 /// open: after the last sign of life a log is looked at again this soon, then ever less often.
 const SHARED_POLL: Duration = Duration::from_millis(4);
@@ -65,6 +68,7 @@ impl Workers {
             give_way(FOLLOWER_NICENESS);
             let mut pause = SHORTEST_PAUSE;
             let mut silence = SHARED_POLL;
+            let mut pressure = Pressure::new();
             while !stopping.load(Ordering::Acquire) {
                 let heard = wake.count();
                 match guarded(&mut step) {
@@ -72,9 +76,11 @@ impl Workers {
                         silence =
                             if wake.wait(heard, silence) { SHARED_POLL } else { (silence * 2).min(SHARED_POLL_MOST) }
                     }
-                    Ok(_) => {
+                    Ok(count) => {
                         (pause, silence) = (SHORTEST_PAUSE, SHARED_POLL);
-                        wake.gather();
+                        if pressure.is_high_after(count) {
+                            wake.gather();
+                        }
                     }
                     Err(error) => {
                         tracing::warn!(worker = label, %error, "a step failed and will be repeated");
@@ -98,6 +104,29 @@ impl Workers {
         for thread in self.threads.lock().drain(..) {
             let _ = thread.join();
         }
+    }
+}
+
+/// How much came lately: fills with what comes and drains at the calm rate.
+struct Pressure {
+    level: u64,
+    since: Instant,
+}
+
+impl Pressure {
+    fn new() -> Self {
+        Self { level: 0, since: Instant::now() }
+    }
+
+    fn is_high_after(&mut self, count: usize) -> bool {
+        let now = Instant::now();
+        let drained = (now - self.since).as_millis().try_into().unwrap_or(u64::MAX).saturating_mul(CALM_PER_MS);
+        // Time that is too short to drain anything still counts the next time.
+        if drained > 0 {
+            self.since = now;
+        }
+        self.level = (self.level.saturating_sub(drained) + count as u64).min(2 * CALM_BURST);
+        self.level > CALM_BURST
     }
 }
 

@@ -16,7 +16,7 @@ use super::writer::{Answer, Command};
 use super::{Members, PointQuestions, unexpected};
 
 /// A withdrawal answers within this, done or not.
-const ANSWER_TIME: Duration = Duration::from_millis(645);
+const ANSWER_TIME: Duration = Duration::from_millis(650);
 /// How often the sender's task looks whether everything has followed. Looking works the same when another process
 /// does the following.
 const LOOK_EVERY: Duration = Duration::from_millis(3);

@@ -52,10 +52,12 @@ fn a_slow_point_fails_no_join_and_holds_no_withdrawal_up(engine: Engine) {
         withdrawals.len()
     );
     assert!(joins.len() >= USERS && failed == 0, "{failed} of {} joins failed", joins.len());
-    // 202 is right when the time is used up and the decision is taken; an embedded store is quick enough never to be.
+    // 202 is right when the time is used up and the decision is taken, which a database server on a busy machine may
+    // bring about once.
     let early = withdrawals.iter().filter(|(_, answer, _)| answer.status == 202 && answer.took < NEARLY);
     assert_eq!(early.count(), 0, "202 before the time was used up");
-    assert!(engine == Engine::Postgres || late == 0, "{late} decided withdrawals were not complete in time");
+    let tolerated = usize::from(engine == Engine::Postgres);
+    assert!(late <= tolerated, "{late} decided withdrawals were not complete in time");
     assert!(longest <= ANSWER_TIME, "a withdrawal took {longest:?}");
     // Without this the delay was not in the way and the rest shows nothing.
     let slowed = withdrawals.iter().filter(|(_, answer, _)| answer.took >= Duration::from_millis(450)).count();
