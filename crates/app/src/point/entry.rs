@@ -1,7 +1,7 @@
 //! Entries of the ledger: as rows, as events and on the wire.
 
 use domain::kernel::Month;
-use domain::point::{EntryKind, LotChange, Lots, Movement, Reference};
+use domain::point::{DonationDecision, EntryKind, LotChange, Lots, Movement, Reference};
 use platform::db::{Row, Value};
 use platform::zone::Zone;
 use serde::{Deserialize, Serialize};
@@ -89,7 +89,7 @@ pub struct EntryView {
     pub entry_id: i64,
     /// Whose points moved.
     pub member_id: i64,
-    /// `WELCOME`, `EARN`, `USE`, `ADJUST` or `FORFEIT`.
+    /// `WELCOME`, `EARN`, `USE`, `ADJUST`, `DONATE` or `FORFEIT`.
     #[schema(value_type = String)]
     pub kind: EntryKind,
     /// Points, with sign.
@@ -173,8 +173,12 @@ pub enum PointEvent {
     PointsUsed(EntryFacts),
     /// The operator put a balance right.
     PointsAdjusted(EntryFacts),
+    /// Points were given to a cause.
+    PointsDonated(EntryFacts),
     /// Points were lost by withdrawal.
     PointsForfeited(EntryFacts),
+    /// The question of a donation was answered.
+    DonationDecided(DonationDecision),
     /// The operator asked for an adjustment that was refused.
     AdjustmentRejected {
         /// Whose balance stays.
@@ -220,6 +224,7 @@ pub(super) fn event_kind(kind: EntryKind) -> &'static str {
         EntryKind::Earn => "PointsEarned",
         EntryKind::Use => "PointsUsed",
         EntryKind::Adjust => "PointsAdjusted",
+        EntryKind::Donate => "PointsDonated",
         EntryKind::Forfeit => "PointsForfeited",
     }
 }

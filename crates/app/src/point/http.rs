@@ -20,11 +20,11 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::client::{PREPARE, Prepare, Prepared};
+use super::client::{DONATE, PREPARE, Prepare, Prepared};
 use super::entry::EntryView;
 use super::views::{AccountView, Adjusted};
 use super::writer::Transaction;
-use super::{PointApi, Points};
+use super::{DonationQuestion, PointApi, Points};
 use crate::kit::{must_be_operator, must_be_service, must_concern};
 
 const POINTS: Place = Place { collection: "points", name: "point" };
@@ -42,13 +42,18 @@ pub fn routes(points: Arc<Points>) -> OpenApiRouter {
 
 /// The routes on the internal listener.
 pub fn internal_routes(points: Arc<Points>) -> Router {
-    Router::new().route(PREPARE, post(prepare_withdrawal)).with_state(points)
+    Router::new().route(PREPARE, post(prepare_withdrawal)).route(DONATE, post(donate)).with_state(points)
 }
 
 async fn prepare_withdrawal(State(points): State<Arc<Points>>, write: Write<Prepare>) -> Result<Response<Body>> {
     must_be_service(&write.caller)?;
     let answer = points.prepare_withdrawal(write.body.member_id, write.body.attempt).await?;
     json(StatusCode::OK, "application/json", &Prepared::of(answer))
+}
+
+async fn donate(State(points): State<Arc<Points>>, write: Write<DonationQuestion>) -> Result<Response<Body>> {
+    must_be_service(&write.caller)?;
+    json(StatusCode::OK, "application/json", &points.donate(write.body).await?)
 }
 
 /// A member's account.

@@ -7,7 +7,7 @@ use platform::error::Result;
 
 use super::chain::{self, Link};
 use super::entry::{EntryRow, changed_lots, open_lots};
-use super::store::{ACCOUNT, ENTRY, Slot};
+use super::store::{ACCOUNT, ENTRY, Slot, donate_entries};
 use crate::kit::{Finding, Findings};
 
 const PIECE_ROWS: usize = 5_000;
@@ -22,6 +22,27 @@ struct Fold {
 
 /// Sequence and balance of each member's last entry.
 pub type Balances = HashMap<i64, (i64, i64)>;
+
+/// Member and points of each donation that the ledger has an entry for.
+pub type Donated = HashMap<i64, (i64, i64)>;
+
+/// What the ledger says of donations, for comparing donation with: one entry for each that was granted.
+///
+/// # Errors
+/// `Unavailable` when the store cannot be reached.
+pub fn donated(session: &mut dyn Session) -> Result<Donated> {
+    let (mut donated, mut after) = (Donated::new(), 0);
+    loop {
+        let rows = donate_entries(session, after)?;
+        let Some(last) = rows.last() else { return Ok(donated) };
+        after = last.int(0);
+        for row in &rows {
+            let donation_id = row.text(3).parse().unwrap_or(0);
+            let (_, point) = donated.entry(donation_id).or_insert((row.int(1), 0));
+            *point -= row.int(2);
+        }
+    }
+}
 
 /// Replays the ledger and compares it with the accounts: balances, lots, chains (invariants I-01 to I-04). Also gives
 /// what the ledger says of each balance, for comparing views with.

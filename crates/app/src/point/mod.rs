@@ -4,6 +4,7 @@
 
 mod chain;
 mod client;
+mod donate;
 mod entry;
 mod follow;
 pub mod http;
@@ -16,7 +17,8 @@ mod writer;
 
 use std::sync::Arc;
 
-use domain::point::Rejection;
+use domain::point::{DonationDecision, Rejection};
+use futures_util::future::BoxFuture;
 use platform::consumer::Consumer;
 use platform::db::{Database, Value};
 use platform::error::{Error, ErrorKind, Result};
@@ -24,8 +26,9 @@ use platform::funnel::{Funnel, KeyStamp};
 use platform::log::Log;
 
 pub use client::RemotePoints;
+pub use donate::DonationQuestion;
 pub use entry::{EntryFacts, EntryView, PointEvent};
-pub use inspect::{Balances, inspect};
+pub use inspect::{Balances, Donated, donated, inspect};
 pub use store::MIGRATIONS;
 pub use views::{AccountView, Adjusted};
 use writer::{Answer, Command};
@@ -37,6 +40,9 @@ use crate::kit::{Asked, Kit};
 pub trait PointApi: Send + Sync {
     /// Makes the account refuse changes for this withdrawal attempt; how many points would be lost.
     fn prepare_withdrawal(&self, member_id: i64, attempt: i64) -> Asked<'_, i64, Rejection>;
+
+    /// Takes the points of a donation, or says why not. Asked again it gives the same answer, so it may be repeated.
+    fn donate(&self, question: DonationQuestion) -> BoxFuture<'_, Result<DonationDecision>>;
 }
 
 /// The point context.
@@ -65,6 +71,13 @@ impl Points {
     pub fn follow_members(&self, members: Arc<Log>) -> Consumer<PointWriter> {
         let react = Box::new(reactions::on_member_events);
         Consumer::new(Arc::clone(&self.funnel), members, Arc::clone(&self.kit.clock), &self.kit.holder, react)
+    }
+
+    /// The consumer of donation's log.
+    #[must_use]
+    pub fn follow_donations(&self, donations: Arc<Log>) -> Consumer<PointWriter> {
+        let react = Box::new(reactions::on_donation_events);
+        Consumer::new(Arc::clone(&self.funnel), donations, Arc::clone(&self.kit.clock), &self.kit.holder, react)
     }
 
     /// Earns points for a member.
@@ -189,6 +202,15 @@ impl PointApi for Points {
             }
         })
     }
+
+    fn donate(&self, question: DonationQuestion) -> BoxFuture<'_, Result<DonationDecision>> {
+        Box::pin(async move {
+            match self.funnel.ask(Command::Donate(question), None).await? {
+                Answer::Decided(decision) => Ok(decision),
+                _ => Err(unexpected()),
+            }
+        })
+    }
 }
 
 fn account_unknown() -> Error {
@@ -207,6 +229,7 @@ fn refusal(rejection: Rejection, pointer: &'static str) -> Error {
             (ErrorKind::Conflict, "the member is leaving the programme; the account takes no changes")
         }
         Rejection::InsufficientPoints => (ErrorKind::Conflict, "the member does not have that many points available"),
+        Rejection::BalanceTooLow => (ErrorKind::Conflict, "the member has too few points to give any away"),
         Rejection::BalanceTooLarge => {
             (ErrorKind::Conflict, "the balance would become larger than 9,007,199,254,740,991 points")
         }

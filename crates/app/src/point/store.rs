@@ -4,22 +4,32 @@ use std::collections::HashMap;
 
 use domain::member::MemberStatus;
 use domain::point::{self, Account, EntryKind, Event, Movement};
-use platform::db::{Kind, Migration, Row, Table};
+use platform::db::{Kind, Migration, Row, Session, Table};
 use platform::error::Result;
 use platform::funnel::Out;
 use platform::log::{self, LogSource};
 
 use super::account_unknown;
 use super::chain::{self, Link};
+use super::donate::Answers;
 use super::entry::{EntryFacts, EntryRow, PointEvent, event_kind, open_lots, write_lots};
 
 /// The schema of point.
-pub const MIGRATIONS: &[Migration] = &[Migration {
-    number: 4,
-    name: "point_ledger",
-    sql: include_str!("../../../../migrations/0004_point_ledger.sql"),
-    lives_with: 4,
-}];
+pub const MIGRATIONS: &[Migration] = &[
+    Migration {
+        number: 4,
+        name: "point_ledger",
+        sql: include_str!("../../../../migrations/0004_point_ledger.sql"),
+        lives_with: 4,
+    },
+    Migration {
+        number: 8,
+        name: "point_questions",
+        sql: include_str!("../../../../migrations/0008_point_questions.sql"),
+        // An older program does not know entries of donations.
+        lives_with: 8,
+    },
+];
 
 pub(super) static ACCOUNT: Table = Table {
     name: "point_account",
@@ -63,6 +73,12 @@ pub(super) static ENTRY: Table = Table {
     ],
 };
 
+/// Answers by the key of their question; kept for ever.
+pub(super) static QUESTION: Table = Table {
+    name: "point_question",
+    columns: &[("question", Kind::Text), ("member_id", Kind::Int), ("answer", Kind::Text), ("at", Kind::Int)],
+};
+
 /// Entries are events: they are rendered when the log is read.
 pub(super) static ENTRY_SOURCE: LogSource = LogSource { table: &ENTRY_TOLD, render: render_entry };
 
@@ -101,6 +117,13 @@ pub(super) fn list_sql() -> String {
         ACCOUNT.column_list(),
         ACCOUNT.name
     )
+}
+
+/// Entries of donations after a position: position, member, amount and the donation's number as text.
+pub(super) fn donate_entries(session: &mut dyn Session, after: i64) -> Result<Vec<Row>> {
+    let sql = "SELECT position, member_id, amount, reference_id FROM point_entry \
+               WHERE kind = 'DONATE' AND position > $1 ORDER BY position LIMIT 5000";
+    session.query(sql, &[after.into()])
 }
 
 /// An account in a batch.
@@ -171,6 +194,7 @@ impl Slot {
 pub struct Loaded {
     pub(super) slots: HashMap<i64, Slot>,
     pub(super) entries: Vec<Row>,
+    pub(super) answers: Answers,
 }
 
 impl Loaded {
@@ -210,6 +234,7 @@ impl Loaded {
                 member_status,
                 remain_point,
             },
+            Event::DonationDecided(decision) => PointEvent::DonationDecided(decision.clone()),
             Event::WithdrawalPrepared { attempt } => PointEvent::WithdrawalPrepared { member_id, attempt: *attempt },
             Event::WithdrawalReleased { attempt } => PointEvent::WithdrawalReleased { member_id, attempt: *attempt },
             Event::AccountClosed { attempt } => {

@@ -2,13 +2,14 @@
 
 use domain::kernel::Month;
 use domain::member::MemberStatus;
-use domain::point::{self, FollowMember, Reference, Rejection};
+use domain::point::{self, DonationDecision, FollowMember, Reference, Rejection};
 use platform::db::{Session, Value};
 use platform::error::{Error, Result};
 use platform::funnel::{Moment, Out, Writer};
 use platform::log;
 use platform::zone::Zone;
 
+use super::donate::{Answers, DonationQuestion};
 use super::entry::{EntryView, PointEvent};
 use super::store::{ACCOUNT, ENTRY, Loaded, Slot};
 use super::views::Adjusted;
@@ -60,6 +61,8 @@ pub enum Command {
     ReleaseWithdrawal { member_id: i64, attempt: i64 },
     /// It was decided.
     ConfirmWithdrawal { member_id: i64, attempt: i64 },
+    /// A donation is to be decided.
+    Donate(DonationQuestion),
 }
 
 impl Command {
@@ -70,7 +73,8 @@ impl Command {
             | Self::FollowMember { member_id, .. }
             | Self::PrepareWithdrawal { member_id, .. }
             | Self::ReleaseWithdrawal { member_id, .. }
-            | Self::ConfirmWithdrawal { member_id, .. } => *member_id,
+            | Self::ConfirmWithdrawal { member_id, .. }
+            | Self::Donate(DonationQuestion { member_id, .. }) => *member_id,
         }
     }
 }
@@ -84,6 +88,8 @@ pub enum Answer {
     Adjusted(Adjusted),
     /// The answer to a prepare: points that would be lost.
     Prepared(Result<i64, Rejection>),
+    /// The answer to a donation.
+    Decided(DonationDecision),
     /// Nothing to say.
     Taken,
 }
@@ -118,6 +124,7 @@ impl Writer for PointWriter {
         Ok(Loaded {
             slots: rows.iter().map(|row| (row.int(0), Slot::read(row))).collect(),
             entries: Vec::with_capacity(commands.len()),
+            answers: Answers::load(tx, commands)?,
         })
     }
 
@@ -139,6 +146,7 @@ impl Writer for PointWriter {
             Command::ConfirmWithdrawal { member_id, attempt } => {
                 Self::end_withdrawal(loaded, *member_id, *attempt, true, out)
             }
+            Command::Donate(question) => Self::donate(loaded, question, out),
         }
     }
 
@@ -147,6 +155,7 @@ impl Writer for PointWriter {
         let (new, known): (Vec<_>, Vec<_>) = changed.partition(|slot| slot.is_new);
         tx.insert_many(&ACCOUNT, new.into_iter().map(Slot::into_row).collect())?;
         tx.update_many(&ACCOUNT, known.into_iter().map(Slot::into_row).collect())?;
+        loaded.answers.store(tx)?;
         tx.insert_many(&ENTRY, loaded.entries)
     }
 

@@ -3,6 +3,7 @@
 //! A verb looks at an [`Account`] and answers with an [`Event`] or a [`Rejection`]; only [`apply`] changes the account.
 
 mod adjust;
+mod donate;
 mod earn;
 mod lots;
 mod open;
@@ -14,6 +15,7 @@ use alloc::string::String;
 use serde::{Deserialize, Serialize};
 
 pub use adjust::{AdjustPoints, adjust_points};
+pub use donate::{DonatePoints, DonationDecision, donate_points};
 pub use earn::{EarnPoints, earn_points};
 pub use lots::{LotChange, Lots};
 pub use open::{FollowMember, WelcomeMember, follow_member, open_account, welcome_member};
@@ -95,6 +97,8 @@ pub enum EntryKind {
     Use,
     /// Put right by the operator, either way.
     Adjust,
+    /// Given to a cause.
+    Donate,
     /// Lost by withdrawal.
     Forfeit,
 }
@@ -108,6 +112,7 @@ impl EntryKind {
             Self::Earn => "EARN",
             Self::Use => "USE",
             Self::Adjust => "ADJUST",
+            Self::Donate => "DONATE",
             Self::Forfeit => "FORFEIT",
         }
     }
@@ -115,13 +120,18 @@ impl EntryKind {
     /// The kind with this name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Welcome, Self::Earn, Self::Use, Self::Adjust, Self::Forfeit].into_iter().find(|kind| kind.name() == name)
+        let all = [Self::Welcome, Self::Earn, Self::Use, Self::Adjust, Self::Donate, Self::Forfeit];
+        all.into_iter().find(|kind| kind.name() == name)
     }
 
     /// The ledger accounts that a movement of this sign debits and credits.
     #[must_use]
     pub fn postings(self, amount: i64) -> (&'static str, &'static str) {
-        let other = if self == Self::Forfeit { "breakage" } else { "programme" };
+        let other = match self {
+            Self::Forfeit => "breakage",
+            Self::Donate => "cause",
+            Self::Welcome | Self::Earn | Self::Use | Self::Adjust => "programme",
+        };
         if amount < 0 { ("member", other) } else { (other, "member") }
     }
 }
@@ -181,6 +191,8 @@ pub enum Event {
         /// Why it was refused.
         reason: Rejection,
     },
+    /// The question of a donation was answered; the points, if any, moved before.
+    DonationDecided(DonationDecision),
     /// The account refuses changes until the withdrawal is decided.
     WithdrawalPrepared {
         /// The attempt.
@@ -209,6 +221,8 @@ pub enum Rejection {
     AccountClosing,
     /// More than is available.
     InsufficientPoints,
+    /// A donation needs more points than the member has available.
+    BalanceTooLow,
     /// Not a number of points that can be moved: 0, the wrong sign, or beyond the bound.
     InvalidAmount,
     /// The balance would leave the range of exact numbers.
@@ -226,6 +240,7 @@ impl Rejection {
             Self::MemberNotNormal => "member_not_normal",
             Self::AccountClosing => "account_closing",
             Self::InsufficientPoints => "insufficient_points",
+            Self::BalanceTooLow => "balance_too_low",
             Self::InvalidAmount => "invalid_amount",
             Self::BalanceTooLarge => "balance_too_large",
             Self::AttemptOver => "attempt_over",
@@ -240,6 +255,7 @@ impl Rejection {
             Self::MemberNotNormal,
             Self::AccountClosing,
             Self::InsufficientPoints,
+            Self::BalanceTooLow,
             Self::InvalidAmount,
             Self::BalanceTooLarge,
             Self::AttemptOver,
@@ -286,6 +302,8 @@ pub fn apply(account: &mut Account, event: &Event) {
             book(account, movement);
         }
         Event::AdjustmentRejected { require_point, .. } => account.require_point = Some(*require_point),
+        // The points have moved before, in an event of their own.
+        Event::DonationDecided(_) => {}
         Event::WithdrawalPrepared { attempt } => account.closing = Some(*attempt),
         Event::WithdrawalReleased { attempt } => {
             account.ended_attempt = *attempt;

@@ -1,5 +1,6 @@
 //! The ledger's rules: each verb by table here, random histories against a model in `histories`.
 
+mod donate;
 mod histories;
 
 use alloc::vec;
