@@ -45,7 +45,7 @@ pub fn describe(mut routes: OpenApi) -> OpenApi {
 
 /// First path segments that metrics tell apart.
 pub const RESOURCES: &[&str] =
-    &["members", "withdrawals", "messages", "points", "mypages", "bench", "healthz", "readyz", "metrics"];
+    &["members", "withdrawals", "messages", "points", "mypages", "donations", "causes", "bench", "healthz", "readyz", "metrics"];
 
 /// The program's routes; the load test's ones only where settings turn them on.
 pub fn routes(system: Arc<System>, echo: bool, faults: bool) -> Router {
@@ -87,7 +87,7 @@ async fn index(State(system): State<Arc<System>>) -> Result<Response<Body>> {
     let body = serde_json::json!({
         "name": "OnePoint",
         "version": env!("CARGO_PKG_VERSION"),
-        "about": "Members, points and my page of a loyalty programme. POST /members joins one; the whole API is described at /openapi.json.",
+        "about": "Members, points, donations and my page of a loyalty programme. POST /members joins one; the whole API is described at /openapi.json.",
         "_links": links,
     });
     json(StatusCode::OK, "application/hal+json", &body)
