@@ -7,7 +7,7 @@ use std::time::Duration;
 use app::kit::Kit;
 use app::member::{MemberApi, Members, PointQuestions, RemoteMembers, WithdrawalMode};
 use app::mypage::{ContactQuestions, Pages};
-use app::notification::{LogNotifier, MemberQuestions, Notifications};
+use app::notification::{MemberQuestions, Notifications};
 use app::point::{PointApi, Points, RemotePoints};
 use app::{member, mypage, notification, point};
 use axum::Router;
@@ -30,6 +30,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::config::Settings;
 use crate::secret::programme_secret;
+use crate::sender::send_settings;
 use crate::stores::{CONTEXTS, context_names, open_migrated};
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
@@ -253,6 +254,7 @@ impl App {
     pub fn shut_down(&self) {
         let (member, notification, point) = self.logs();
         self.workers.stop(&[member, notification, point]);
+        self.notifications.finish_sending(&self.runtime);
         self.members.funnel.shut_down();
         self.notifications.funnel.shut_down();
         self.points.funnel.shut_down();
@@ -319,6 +321,5 @@ fn open_notifications(
     questions: MemberQuestions,
 ) -> Result<Arc<Notifications>> {
     let policy = notification::Policy { give_up_ms: settings.int_in("notification.give_up_h", 0..=8_760)? * HOUR_MS };
-    settings.choice("notification.sender", &[("log", ())])?;
-    Notifications::open(kit.clone(), database, policy, questions, Box::new(LogNotifier))
+    Notifications::open(kit.clone(), database, policy, questions, send_settings(settings)?)
 }

@@ -48,6 +48,8 @@ pub const SETTINGS: &[Setting] = &[
     row("withdrawal.mode", "strict", "strict (refused while point does not answer) or deferred (done when it does)"),
     row("notification.give_up_h", "24", "hours after which a message that cannot be sent is given up"),
     row("notification.sender", "log", "what sends the messages: log"),
+    row("notification.language", "ko", "language of the messages: ko (Korean) or en (English)"),
+    row("programme.name", "OnePoint", "name of the programme, as messages begin with it"),
     row("questions.point.time_limit_ms", "610", "milliseconds that a question to point may take"),
     row("questions.member.time_limit_ms", "610", "milliseconds that a question to member may take"),
     row("breaker.window_ms", "10000", "milliseconds that a circuit breaker looks back"),
