@@ -8,7 +8,7 @@ use app::donation::Donations;
 use app::kit::Kit;
 use app::member::{MemberApi, Members, PointQuestions, RemoteMembers, WithdrawalMode};
 use app::mypage::{ContactQuestions, Pages};
-use app::notification::{LogNotifier, MemberQuestions, Notifications};
+use app::notification::{MemberQuestions, Notifications};
 use app::point::{PointApi, Points, RemotePoints};
 use app::{donation, member, mypage, notification, point};
 use axum::Router;
@@ -31,6 +31,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::config::Settings;
 use crate::secret::programme_secret;
+use crate::sender::send_settings;
 use crate::stores::{CONTEXTS, context_names, open_migrated};
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
@@ -264,7 +265,8 @@ impl App {
         let donation = &self.donations.log;
         self.follow(self.points.follow_donations(Arc::clone(donation)))?;
         self.follow(self.donations.follow_point(Arc::clone(&self.points.log)))?;
-        self.follow(self.pages.follow_donations(Arc::clone(donation)))
+        self.follow(self.pages.follow_donations(Arc::clone(donation)))?;
+        self.follow(self.notifications.follow_donations(Arc::clone(donation)))
     }
 
     fn follow<W: Writer>(&self, mut consumer: Consumer<W>) -> Result<()> {
@@ -280,6 +282,7 @@ impl App {
     pub fn shut_down(&self) {
         let (member, notification, point) = self.logs();
         self.workers.stop(&[member, notification, point, Arc::clone(&self.donations.log)]);
+        self.notifications.finish_sending(&self.runtime);
         self.donations.funnel.shut_down();
         self.members.funnel.shut_down();
         self.notifications.funnel.shut_down();
@@ -349,8 +352,7 @@ fn open_notifications(
     questions: MemberQuestions,
 ) -> Result<Arc<Notifications>> {
     let policy = notification::Policy { give_up_ms: settings.int_in("notification.give_up_h", 0..=8_760)? * HOUR_MS };
-    settings.choice("notification.sender", &[("log", ())])?;
-    Notifications::open(kit.clone(), database, policy, questions, Box::new(LogNotifier))
+    Notifications::open(kit.clone(), database, policy, questions, send_settings(settings)?)
 }
 
 fn open_donations(

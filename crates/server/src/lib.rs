@@ -5,6 +5,7 @@ pub mod bench;
 pub mod commands;
 pub mod config;
 pub mod secret;
+pub mod sender;
 pub mod serve;
 pub mod stores;
 pub mod system;

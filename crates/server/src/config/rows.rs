@@ -51,6 +51,8 @@ pub const SETTINGS: &[Setting] = &[
     row("donation.capacity", "256", "donations that may be under way at once; further ones are answered 503"),
     row("notification.give_up_h", "24", "hours after which a message that cannot be sent is given up"),
     row("notification.sender", "log", "what sends the messages: log"),
+    row("notification.language", "ko", "language of the messages: ko (Korean) or en (English)"),
+    row("programme.name", "OnePoint", "name of the programme, as messages begin with it"),
     row("questions.point.time_limit_ms", "610", "milliseconds that a question to point may take"),
     row("questions.member.time_limit_ms", "610", "milliseconds that a question to member may take"),
     row("breaker.window_ms", "10000", "milliseconds that a circuit breaker looks back"),

@@ -174,6 +174,12 @@ fn lanes(app: &App) -> Vec<Lane> {
             carrier(app.points.follow_donations(Arc::clone(donation))),
         ),
         lane(
+            donation,
+            all,
+            more(donations, &["event"]),
+            carrier(app.notifications.follow_donations(Arc::clone(donation))),
+        ),
+        lane(
             point,
             Scope::EventTable,
             more(points, &["event"]),

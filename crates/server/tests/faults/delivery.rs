@@ -186,7 +186,7 @@ fn outcome(system: &System) -> String {
     let member = "SELECT member_id, phone_no, status, phone_revision, sequence, gone_at FROM member ORDER BY member_id";
     let withdrawal = "SELECT member_id, attempt, step, forfeited_point FROM withdrawal ORDER BY member_id";
     let message = "SELECT member_id, kind, status, phone_revision, attempts FROM message \
-                   ORDER BY member_id, phone_revision";
+                   ORDER BY member_id, phone_revision, origin";
     let recipient = "SELECT member_id, member_sequence, gone FROM recipient ORDER BY member_id";
     let account = "SELECT member_id, member_status, remain_point, lots, sequence, member_sequence, welcomed, closed \
                    FROM point_account ORDER BY member_id";

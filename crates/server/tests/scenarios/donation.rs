@@ -24,6 +24,7 @@ fn donations_run_as_written(engine: Engine) {
     my_page_shows_every_outcome(&app);
     what_was_received_can_be_looked_up(&app);
     app.settle();
+    every_decision_is_notified(&app);
     app.verify();
 }
 
@@ -94,6 +95,20 @@ fn my_page_shows_every_outcome(app: &TestApp) {
         app.get("/mypages/2").json["lastDonation"]["reason"] == "member_not_normal"
     });
     assert_eq!(app.get("/mypages/99").status, 404, "a donation makes nobody a member");
+}
+
+fn every_decision_is_notified(app: &TestApp) {
+    let messages = app.all_of("messages");
+    let told = |member: i64| -> Vec<(String, String)> {
+        let mine = list(&messages).iter().filter(|message| message["memberId"] == member && message["kind"] != "JOINED");
+        mine.map(|message| (text(&message["kind"]).to_owned(), text(&message["messageStatus"]).to_owned())).collect()
+    };
+    let [done, refused] = ["DONATED", "DONATION_REJECTED"];
+    let sent = |kind: &str| (kind.to_owned(), "SUCCESS".to_owned());
+    assert_eq!(told(1), [sent(done), sent(refused), sent(refused), sent(done), sent(refused)]);
+    // No message can go to a wrong phone number, and that is no news about the number.
+    assert_eq!(told(2), [(refused.to_owned(), "FAIL".to_owned())]);
+    assert_eq!(app.get("/members/1").json["memberStatus"], "NORMAL");
 }
 
 fn what_was_received_can_be_looked_up(app: &TestApp) {

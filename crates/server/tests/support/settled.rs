@@ -48,6 +48,7 @@ impl TestApp {
         Ok(has_read(&point.funnel, &donation.funnel, &donation.log)?
             && has_read_events(&donation.funnel, &point.funnel, &point.log)?
             && has_read(&app.pages.funnel, &donation.funnel, &donation.log)?
+            && has_read(&app.notifications.funnel, &donation.funnel, &donation.log)?
             // What donation recorded last may be news to those who were asked first.
             && has_read(&point.funnel, &donation.funnel, &donation.log)?)
     }
