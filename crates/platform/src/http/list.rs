@@ -63,6 +63,12 @@ fn read_mark(text: &str) -> Option<i64> {
 }
 
 impl PageQuery {
+    /// How many items fit.
+    #[must_use]
+    pub fn limit(&self) -> usize {
+        usize::try_from(self.limit).unwrap_or(usize::MAX)
+    }
+
     /// One more than fits, to learn whether there is a next page.
     #[must_use]
     pub fn fetch(&self) -> i64 {
@@ -79,7 +85,7 @@ impl PageQuery {
         place: Place,
         mut items: Vec<(i64, T)>,
     ) -> Result<Response<Body>> {
-        let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
+        let limit = self.limit();
         let more = items.len() > limit;
         items.truncate(limit);
         let last = items.last().map(|(id, _)| *id);
