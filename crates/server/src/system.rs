@@ -44,8 +44,19 @@ pub fn describe(mut routes: OpenApi) -> OpenApi {
 }
 
 /// First path segments that metrics tell apart.
-pub const RESOURCES: &[&str] =
-    &["members", "withdrawals", "messages", "points", "mypages", "donations", "causes", "bench", "healthz", "readyz", "metrics"];
+pub const RESOURCES: &[&str] = &[
+    "members",
+    "withdrawals",
+    "messages",
+    "points",
+    "mypages",
+    "donations",
+    "causes",
+    "bench",
+    "healthz",
+    "readyz",
+    "metrics",
+];
 
 /// The program's routes; the load test's ones only where settings turn them on.
 pub fn routes(system: Arc<System>, echo: bool, faults: bool) -> Router {

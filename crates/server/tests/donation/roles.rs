@@ -9,12 +9,12 @@ use serde_json::json;
 use crate::support::{Answer, Engine, TestApp, within};
 
 /// A key of this role, known to the server.
-fn key(app: &TestApp, role: Role, owner_id: Option<i64>) -> String {
+pub fn key(app: &TestApp, role: Role, owner_id: Option<i64>) -> String {
     let settings = Settings::from_sources(None, std::iter::empty(), &app.store_settings()).expect("settings");
     let keys = open_access(&settings).expect("the keys");
     let (_, text) = keys.create(role, owner_id, "test", 1).expect("a key");
     within(std::time::Duration::from_secs(5), "the server knows the key", || {
-        app.request("GET", "/causes").header("Authorization", &format!("Bearer {text}")).send().status == 200
+        app.request("GET", "/members/1").header("Authorization", &format!("Bearer {text}")).send().status != 401
     });
     text
 }

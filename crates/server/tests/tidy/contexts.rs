@@ -9,7 +9,8 @@ use super::tree::File;
 const KNOWN: &[(&str, &[&str])] = &[
     ("member", &["MemberApi", "Contacts"]),
     ("notification", &[]),
-    ("point", &["PointApi", "PointEvent", "EntryFacts"]),
+    ("point", &["PointApi", "PointEvent", "EntryFacts", "DonationQuestion"]),
+    ("donation", &[]),
     ("mypage", &[]),
 ];
 
