@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::kills::must_verify;
+use super::kills::{must_verify, rebuild_agrees};
 use super::process::{Serving, Store};
 use crate::support::{Client, Engine, Request, within};
 
@@ -50,7 +50,7 @@ fn kill_and_finish(engine: Engine) {
         }
     }
     let count = given.len();
-    server.kill();
+    rebuild_agrees(&store, server);
     assert_eq!(counted(&store, "donation", "SELECT count(*) FROM donation"), count, "one donation for each key");
     assert_eq!(counted(&store, "point", "SELECT count(*) FROM point_entry WHERE kind = 'DONATE'"), count);
     println!("{engine:?}: {count} donations, {ROUNDS} kills");
