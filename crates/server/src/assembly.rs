@@ -321,5 +321,5 @@ fn open_notifications(
     questions: MemberQuestions,
 ) -> Result<Arc<Notifications>> {
     let policy = notification::Policy { give_up_ms: settings.int_in("notification.give_up_h", 0..=8_760)? * HOUR_MS };
-    Notifications::open(kit.clone(), database, policy, questions, send_settings(settings)?)
+    Notifications::open(kit.clone(), database, policy, questions, send_settings(settings, &kit.clock)?)
 }
