@@ -226,6 +226,7 @@ impl App {
         drop(funnels);
         let (member, notification, point) = self.logs();
         self.follow(self.notifications.follow_members(Arc::clone(&member)))?;
+        self.follow(self.notifications.follow_points(Arc::clone(&point)))?;
         self.follow(self.members.follow_notification(Arc::clone(&notification)))?;
         self.follow(self.points.follow_members(Arc::clone(&member)))?;
         self.follow(self.members.follow_point(Arc::clone(&point)))?;

@@ -1,11 +1,12 @@
-//! What notification does when something happened to a member.
+//! What notification does when something happened to a member or to points.
 
 use domain::member::Event;
 use domain::notification::Content;
-use platform::error::Result;
+use platform::error::{Error, Result};
 use platform::log;
 
-use super::writer::Command;
+use super::writer::{Command, Origin};
+use crate::point::PointEvent;
 
 /// Turns events of member into commands of notification.
 pub(super) fn on_member_events(events: &[log::Event]) -> Result<Vec<Command>> {
@@ -28,4 +29,18 @@ fn on_member_event(event: &Event, member_sequence: i64) -> Option<Command> {
         Event::MemberWithdrawn { member_id, .. } => Some(Command::ForgetRecipient { member_id, member_sequence }),
         _ => None,
     }
+}
+
+/// Turns events of point into commands of notification.
+pub(super) fn on_point_events(events: &[log::Event]) -> Result<Vec<Command>> {
+    let mut commands = Vec::new();
+    // Of point's many events only this one matters here; the others are not even read.
+    for event in events.iter().filter(|event| event.kind == "ExpiryAnnounced") {
+        if let PointEvent::ExpiryAnnounced { member_id, month, point, .. } = event.decode()? {
+            let unread = |_| Error::internal(format!("'{month}' is no month of an expiry"));
+            let content = Content::PointsExpiring { point, month: month.parse().map_err(unread)? };
+            commands.push(Command::RequestMessage { member_id, origin: Origin::of("point", event), content });
+        }
+    }
+    Ok(commands)
 }

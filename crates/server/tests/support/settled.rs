@@ -30,6 +30,7 @@ impl TestApp {
         let queued = member.funnel.depth() + notification.funnel.depth() + point.funnel.depth();
         Ok(queued == 0
             && has_read(&notification.funnel, &member.funnel, &member.log)?
+            && has_read_events(&notification.funnel, &point.funnel, &point.log)?
             && (!self.can_send() || !self.has_due_message()?)
             && has_read(&member.funnel, &notification.funnel, &notification.log)?
             && has_read(&point.funnel, &member.funnel, &member.log)?
