@@ -144,7 +144,13 @@ impl Notifications {
             // What is on its way is still due, so that the lease is kept as long as something is.
             let due = store::due_messages(tx, now_ms, parallel)?;
             // Looking costs nothing; only who has something to send has to be the one who does.
-            let is_ours = !due.is_empty() && lease::hold(tx, WORKER, &self.kit.holder, now_ms)?.is_some();
+            let is_news = due.iter().any(|message| !outgoing.has(message.message_id));
+            let is_ours = if is_news || (!due.is_empty() && outgoing.lease_is_ageing(now_ms)) {
+                outgoing.leased_at_ms = now_ms;
+                lease::hold(tx, WORKER, &self.kit.holder, now_ms)?.is_some()
+            } else {
+                false
+            };
             Ok(if is_ours { due } else { Vec::new() })
         })?;
         let room = self.sender.settings.parallel.saturating_sub(outgoing.count());

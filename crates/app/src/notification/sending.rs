@@ -8,6 +8,7 @@ use std::time::Duration;
 use domain::notification::is_phone_valid;
 use futures_util::FutureExt;
 use platform::funnel::Funnel;
+use platform::lease::LEASE_MS;
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
@@ -86,11 +87,18 @@ impl Sender {
 pub(super) struct Outgoing {
     tasks: JoinSet<i64>,
     ids: HashSet<i64>,
+    /// When the lease for sending was taken or renewed last.
+    pub(super) leased_at_ms: i64,
 }
 
 impl Outgoing {
     pub(super) fn count(&self) -> usize {
         self.ids.len()
+    }
+
+    /// Whether the lease has to be renewed for the sake of those that are on their way.
+    pub(super) fn lease_is_ageing(&self, now_ms: i64) -> bool {
+        (now_ms - self.leased_at_ms).abs() > LEASE_MS / 3
     }
 
     pub(super) fn has(&self, message_id: i64) -> bool {
