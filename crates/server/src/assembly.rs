@@ -65,13 +65,15 @@ pub struct Options {
     pub clock: Option<Arc<dyn Clock>>,
     /// Remember idempotency keys; turned off only by the control run of a test.
     pub remembers_keys: bool,
+    /// Refuse what a job writes under a lease that has passed on; turned off only by the control run of a test.
+    pub checks_fences: bool,
     /// Where the program listens, if it does.
     pub address: Option<SocketAddr>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { migrate: true, clock: None, remembers_keys: true, address: None }
+        Self { migrate: true, clock: None, remembers_keys: true, checks_fences: true, address: None }
     }
 }
 
@@ -150,6 +152,7 @@ impl App {
             zone: Zone::named(settings.text("timezone"))?,
             holder: format!("{}-{:08x}", std::process::id(), getrandom::u32().unwrap_or_default()).into(),
             remembers_keys: options.remembers_keys,
+            checks_fences: options.checks_fences,
         };
         let point_delay = Arc::new(Delay::default());
         point_delay.set(settings.millis_range("point.delay")?);

@@ -15,17 +15,19 @@ use super::shell::Caller;
 use crate::error::{Error, ErrorKind, Result};
 use crate::funnel::KeyStamp;
 
-/// Bytes in a body at most.
+/// Bytes in a body at most, unless the route's handler says otherwise.
 pub const BODY_BYTES: usize = 64 * 1024;
+/// How long a body may take; a slower one is answered 408 and its connection closed.
 const BODY_TIME: Duration = Duration::from_secs(10);
 /// What is still read of a body that is too large, so that its client gets to read the answer.
 const LINGER_BYTES: usize = 16 * 1024 * 1024;
 const LINGER_TIME: Duration = Duration::from_secs(2);
 const KEY_CHARS: usize = 255;
 
-/// A write: its body, who sends it and under which idempotency key.
+/// A write: its body, who sends it and under which idempotency key. A route whose bodies may be larger than usual says
+/// so where its handler takes the body: `Write<Bulk, { 1024 * 1024 }>`.
 #[derive(Debug)]
-pub struct Write<T> {
+pub struct Write<T, const BYTES: usize = BODY_BYTES> {
     /// The body.
     pub body: T,
     /// Who sends it.
@@ -34,14 +36,14 @@ pub struct Write<T> {
     pub stamp: Option<KeyStamp>,
 }
 
-impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Write<T> {
+impl<T: DeserializeOwned, S: Send + Sync, const BYTES: usize> FromRequest<S> for Write<T, BYTES> {
     type Rejection = Error;
 
     async fn from_request(request: Request<Body>, state: &S) -> Result<Self> {
         let (mut parts, body) = request.into_parts();
         let caller = Caller::from_request_parts(&mut parts, state).await?;
         must_be_json(&parts)?;
-        let bytes = read_body(body).await?;
+        let bytes = read_body(body, BYTES).await?;
         let stamp = stamp(&parts, &caller, &bytes)?;
         let body = parse(&bytes)?;
         must_be_storable(&bytes)?;
@@ -65,7 +67,7 @@ impl<S: Send + Sync> FromRequest<S> for Bodiless {
         let (mut parts, body) = request.into_parts();
         let caller = Caller::from_request_parts(&mut parts, state).await?;
         // Some clients send "{}" with a DELETE; whatever it is, it counts for nothing but must not be endless.
-        let bytes = read_body(body).await?;
+        let bytes = read_body(body, BODY_BYTES).await?;
         let stamp = stamp(&parts, &caller, &bytes)?;
         Ok(Self { caller, stamp })
     }
@@ -112,21 +114,19 @@ async fn path_numbers<S: Send + Sync, const N: usize>(parts: &mut Parts, state: 
     Ok(numbers)
 }
 
-async fn read_body(mut body: Body) -> Result<Bytes> {
-    let collected = tokio::time::timeout(BODY_TIME, Limited::new(&mut body, BODY_BYTES).collect()).await;
+async fn read_body(mut body: Body, most_bytes: usize) -> Result<Bytes> {
+    let collected = tokio::time::timeout(BODY_TIME, Limited::new(&mut body, most_bytes).collect()).await;
     let Ok(collected) = collected else {
-        return Err(Error::new(
-            ErrorKind::Malformed,
-            "request.body_timeout",
-            "the body did not arrive within 10 seconds",
-        ));
+        let message = format!("the body did not arrive within {} seconds", BODY_TIME.as_secs());
+        return Err(Error::new(ErrorKind::TooSlow, "request.body_timeout", message));
     };
     match collected {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => {
             // A connection that is closed while its client still sends loses the answer on the way.
             let _ = tokio::time::timeout(LINGER_TIME, skip(body)).await;
-            Err(Error::new(ErrorKind::TooLarge, "request.too_large", "the body is larger than 64 KiB"))
+            let message = format!("the body is larger than {} KiB", most_bytes / 1024);
+            Err(Error::new(ErrorKind::TooLarge, "request.too_large", message))
         }
         Err(_) => Err(Error::new(ErrorKind::Malformed, "request.unreadable", "the body broke off")),
     }

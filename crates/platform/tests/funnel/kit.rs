@@ -166,6 +166,7 @@ impl Place {
             clock: Arc::new(SystemClock::new()),
             zone: Zone::named("Asia/Seoul").expect("a zone"),
             remembers_keys,
+            checks_fences: true,
         };
         let funnel = Funnel::new(surroundings, purses).expect("a funnel");
         Shop { database, log, funnel }
