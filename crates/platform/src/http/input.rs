@@ -77,6 +77,10 @@ impl<S: Send + Sync> FromRequest<S> for Bodiless {
 #[derive(Debug, Clone, Copy)]
 pub struct PathId(pub i64);
 
+/// A name and a number below it in a path (`/things/red/1`), the number read like [`PathId`].
+#[derive(Debug, Clone)]
+pub struct PathNameId(pub String, pub i64);
+
 /// Two numbers in a path, the second below the first (`/points/1/entries/2`), read like [`PathId`].
 #[derive(Debug, Clone, Copy)]
 pub struct PathIds(pub i64, pub i64);
@@ -97,21 +101,41 @@ impl<S: Send + Sync> FromRequestParts<S> for PathIds {
     }
 }
 
-async fn path_numbers<S: Send + Sync, const N: usize>(parts: &mut Parts, state: &S) -> Result<[i64; N]> {
-    let params = RawPathParams::from_request_parts(parts, state).await.map_err(|error| {
+impl<S: Send + Sync> FromRequestParts<S> for PathNameId {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
+        let params = path_params(parts, state).await?;
+        let mut values = params.iter();
+        let name = values.next().map_or(String::new(), |(_, value)| value.to_owned());
+        let number = values.next().map_or(Ok(0), |(name, value)| path_number(name, value))?;
+        Ok(Self(name, number))
+    }
+}
+
+async fn path_params<S: Send + Sync>(parts: &mut Parts, state: &S) -> Result<RawPathParams> {
+    RawPathParams::from_request_parts(parts, state).await.map_err(|error| {
         Error::new(ErrorKind::Malformed, "request.malformed_path", "the path cannot be read").caused_by(error)
-    })?;
+    })
+}
+
+async fn path_numbers<S: Send + Sync, const N: usize>(parts: &mut Parts, state: &S) -> Result<[i64; N]> {
+    let params = path_params(parts, state).await?;
     let mut numbers = [0; N];
     for (number, (name, value)) in numbers.iter_mut().zip(params.iter()) {
-        let digits = value.trim();
-        if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-            let message = "a number in the path must be a whole number, for instance /things/1";
-            return Err(Error::invalid(format!("/path/{name}"), message));
-        }
-        // More digits than any number has: nothing can be there.
-        *number = parse_whole(digits).unwrap_or(0);
+        *number = path_number(name, value)?;
     }
     Ok(numbers)
+}
+
+fn path_number(name: &str, value: &str) -> Result<i64> {
+    let digits = value.trim();
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        let message = "a number in the path must be a whole number, for instance /things/1";
+        return Err(Error::invalid(format!("/path/{name}"), message));
+    }
+    // More digits than any number has: nothing can be there.
+    Ok(parse_whole(digits).unwrap_or(0))
 }
 
 async fn read_body(mut body: Body, most_bytes: usize) -> Result<Bytes> {

@@ -8,6 +8,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 
@@ -56,6 +57,16 @@ pub async fn serve(
     drop(listener);
     if tokio::time::timeout(grace, room.acquire_many(connections)).await.is_err() {
         tracing::warn!("some connections did not end in time");
+    }
+}
+
+/// Lets this process have as many connections and files open as the system allows it.
+pub fn raise_open_files() {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if current != maximum
+        && let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })
+    {
+        tracing::debug!(%error, "the limit on open files stays as it is");
     }
 }
 
