@@ -158,7 +158,8 @@ impl<W: Writer> Consumer<W> {
         Desk::new(&self.name, &self.funnel, &self.react)
     }
 
-    /// Delivers these events and moves the cursor to `end`. Public so that a test can deliver twice and out of order.
+    /// Delivers these events and moves the cursor to `end`. After one that had to be parked it leaves the rest to the
+    /// next step, so that no step takes long. Public so that a test can deliver twice and out of order.
     ///
     /// # Errors
     /// As [`Consumer::step`].
@@ -166,16 +167,17 @@ impl<W: Writer> Consumer<W> {
         let Some(place) = self.place()? else { return Ok(()) };
         // All parts go under the lease of the first: were it taken anew in between, a part could be left out.
         let taken = self.take_part(events, end, place.fence);
-        // After a failure the cursor in the store is the truth.
-        self.place = taken.is_ok().then_some(Place { cursor: end, ..place });
-        taken
+        // After a failure, or half way, the cursor in the store is the truth.
+        self.place = matches!(taken, Ok(true)).then_some(Place { cursor: end, ..place });
+        taken.map(|_| ())
     }
 
-    /// Delivers these events, halving them while they fail for a reason that repeating alone will not mend.
-    fn take_part(&mut self, events: &[Event], end: Cursor, fence: i64) -> Result<()> {
+    /// Delivers these events, halving them while they fail for a reason that repeating alone will not mend; whether it
+    /// came to their end.
+    fn take_part(&mut self, events: &[Event], end: Cursor, fence: i64) -> Result<bool> {
         let error = match self.deliver(events, end, fence) {
             Err(error) if error.kind != ErrorKind::Unavailable => error,
-            taken => return taken,
+            taken => return taken.map(|()| true),
         };
         match events {
             [] => Err(error),
@@ -183,8 +185,7 @@ impl<W: Writer> Consumer<W> {
             _ => {
                 let (first, second) = events.split_at(events.len() / 2);
                 let middle = first.last().map_or(end, |event| event.cursor);
-                self.take_part(first, middle, fence)?;
-                self.take_part(second, end, fence)
+                Ok(self.take_part(first, middle, fence)? && self.take_part(second, end, fence)?)
             }
         }
     }
@@ -215,8 +216,7 @@ impl<W: Writer> Consumer<W> {
         delivery: Delivery<'_>,
     ) -> Result<()> {
         let commands = react_guarded(&*self.react, free)?;
-        let waited_for: HashSet<i64> =
-            parking.iter().filter(|_| aside.tries == 0).map(|event| event.subject).collect();
+        let waited_for: HashSet<i64> = parking.iter().filter(|_| aside.tries == 0).map(|event| event.subject).collect();
         self.funnel.deliver_along(commands, &mut |tx| {
             // Nobody but the holder of the lease may park: whoever holds it next must find all that is parked.
             if !lease::is_held(tx, &self.name, delivery.fence)? {
@@ -234,13 +234,13 @@ impl<W: Writer> Consumer<W> {
         Ok(())
     }
 
-    /// An event that failed alone: tried a few times more, then parked with its cause.
-    fn try_or_park(&mut self, event: &Event, end: Cursor, fence: i64, mut error: Error) -> Result<()> {
+    /// An event that failed alone: tried a few times more, then parked with its cause; whether it was taken in.
+    fn try_or_park(&mut self, event: &Event, end: Cursor, fence: i64, mut error: Error) -> Result<bool> {
         for pause in PAUSES {
             std::thread::sleep(pause);
             error = match self.deliver(std::slice::from_ref(event), end, fence) {
                 Err(error) if error.kind != ErrorKind::Unavailable => error,
-                taken => return taken,
+                taken => return taken.map(|()| true),
             };
         }
         let position = event.cursor.position;
@@ -249,7 +249,7 @@ impl<W: Writer> Consumer<W> {
         let aside = Aside { cause: &cause, tries: 1 + PAUSES.len() as i64, now_ms: self.clock.now_ms() };
         self.deliver_parking(&[], &[event], aside, Delivery { consumer: &self.name, fence, end })?;
         self.parked.insert(event.subject);
-        Ok(())
+        Ok(false)
     }
 
     /// Learns which subjects have parked events.

@@ -190,8 +190,7 @@ pub async fn list(database: &Database, consumer: Option<&str>, after: i64, limit
         }
         Some(consumer) => {
             let name = PARKED.name;
-            let sql =
-                format!("SELECT {columns} FROM {name} WHERE id > $1 AND consumer = $2 ORDER BY id LIMIT $3");
+            let sql = format!("SELECT {columns} FROM {name} WHERE id > $1 AND consumer = $2 ORDER BY id LIMIT $3");
             database.query(&sql, &[after.into(), consumer.into(), limit.into()]).await?
         }
     };

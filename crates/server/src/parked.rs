@@ -171,7 +171,9 @@ impl OfConsumer {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
             _ => format!("%{byte:02X}"),
         };
-        self.0.as_ref().map_or(String::new(), |name| format!("&consumer={}", name.bytes().map(encode).collect::<String>()))
+        self.0
+            .as_ref()
+            .map_or(String::new(), |name| format!("&consumer={}", name.bytes().map(encode).collect::<String>()))
     }
 }
 

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use platform::access::AccessKeys;
-use platform::error::{Error, ErrorKind, Result};
 use platform::clock::SystemClock;
+use platform::error::{Error, ErrorKind, Result};
 use platform::http::limit::{Rate, RateLimits};
 use platform::http::serve::{raise_open_files, serve};
 use platform::http::shell::{Limits, Shell};

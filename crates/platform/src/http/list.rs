@@ -72,12 +72,7 @@ impl PageQuery {
     ///
     /// # Errors
     /// `Internal` if an item cannot be written as JSON.
-    pub fn show<T: serde::Serialize>(
-        &self,
-        base: &str,
-        place: Place,
-        items: Vec<(i64, T)>,
-    ) -> Result<Response<Body>> {
+    pub fn show<T: serde::Serialize>(&self, base: &str, place: Place, items: Vec<(i64, T)>) -> Result<Response<Body>> {
         let items = items.into_iter().map(|(id, item)| (id, Item::new(base, place, id, item))).collect();
         self.show_items(base, place.collection, "", items)
     }

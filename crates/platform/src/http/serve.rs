@@ -74,9 +74,7 @@ async fn connection(stream: TcpStream, shell: Arc<Shell>, is_served: bool, mut c
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         let shell = Arc::clone(&shell);
-        async move {
-            Ok::<_, Infallible>(if is_served { shell.handle(request).await } else { shell.turn_away(&request) })
-        }
+        async move { Ok::<_, Infallible>(if is_served { shell.handle(request).await } else { shell.turn_away(&request) }) }
     });
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(HEADER_TIME).pipeline_flush(true);

@@ -66,7 +66,8 @@ fn read_beside_writers(place: &Place) -> Seen {
     let over = AtomicBool::new(false);
     // Some are quick and some slow, so that a later position is often committed first.
     let lingers = |process: i64| Duration::from_millis(u64::try_from(process * 3).unwrap_or(0));
-    let shops: Vec<Shop> = (0..PROCESSES).map(|p| place.shop_with(Purses { linger: lingers(p), ..Purses::default() }, true)).collect();
+    let shops: Vec<Shop> =
+        (0..PROCESSES).map(|p| place.shop_with(Purses { linger: lingers(p), ..Purses::default() }, true)).collect();
     let watcher = place.shop();
     let mut reader = watcher.log.reader(Scope::Everything).expect("a reader");
     let mut naive = watcher.database.read_session().expect("a session");

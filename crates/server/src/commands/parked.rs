@@ -61,7 +61,9 @@ pub enum ParkedCommand {
 /// A server that does not answer, or what it refused.
 pub fn run(settings: &Settings, command: &ParkedCommand) -> Result<ExitCode> {
     match command {
-        ParkedCommand::List { consumer, server } => list(&Asking::of(settings, server)?, consumer.as_deref(), server.json),
+        ParkedCommand::List { consumer, server } => {
+            list(&Asking::of(settings, server)?, consumer.as_deref(), server.json)
+        }
         ParkedCommand::Retry { event, server } => {
             let answer = Asking::of(settings, server)?.ask("POST", &format!("/parked/{}/retry", checked(event)?))?;
             show_retried(&answer, server.json)
@@ -133,7 +135,9 @@ fn show_retried(answer: &Value, json: bool) -> Result<ExitCode> {
 fn checked(event: &str) -> Result<&str> {
     let parts = event.split_once('/');
     let is_well = parts.is_some_and(|(context, id)| {
-        context.bytes().all(|byte| byte.is_ascii_lowercase()) && !id.is_empty() && id.bytes().all(|b| b.is_ascii_digit())
+        context.bytes().all(|byte| byte.is_ascii_lowercase())
+            && !id.is_empty()
+            && id.bytes().all(|b| b.is_ascii_digit())
     });
     let wrong = || Error::new(ErrorKind::Invalid, "config.parked", "write context and number, for instance point/1");
     if is_well { Ok(event) } else { Err(wrong()) }
@@ -149,7 +153,8 @@ impl Asking {
     fn of(settings: &Settings, server: &ServerArgs) -> Result<Self> {
         let url = server.url.clone().unwrap_or_else(|| format!("http://{}", settings.text("listen")));
         let host = url.strip_prefix("http://").map(|rest| rest.trim_end_matches('/').to_owned());
-        let wrong = || Error::new(ErrorKind::Invalid, "config.url", format!("'{url}' does not look like http://host:port"));
+        let wrong =
+            || Error::new(ErrorKind::Invalid, "config.url", format!("'{url}' does not look like http://host:port"));
         let host = host.filter(|host| host.contains(':') && !host.contains('/')).ok_or_else(wrong)?;
         let key = server.key.clone();
         if key.as_ref().is_some_and(|key| key.chars().any(char::is_control)) {

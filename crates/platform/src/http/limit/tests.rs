@@ -36,7 +36,10 @@ fn a_refusal_says_when_there_is_room_and_there_is_room_then() {
     let (limits, clock) = limits(1, 1);
     limits.admit(&owner(1)).unwrap();
     let refused = limits.admit(&owner(1)).unwrap_err();
-    assert_eq!((refused.kind, refused.code.as_ref(), refused.retry_after_s), (ErrorKind::TooMany, "rate.limited", Some(1)));
+    assert_eq!(
+        (refused.kind, refused.code.as_ref(), refused.retry_after_s),
+        (ErrorKind::TooMany, "rate.limited", Some(1))
+    );
     clock.advance_ms(999);
     assert!(limits.admit(&owner(1)).is_err());
     clock.advance_ms(1);
