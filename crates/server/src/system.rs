@@ -52,6 +52,7 @@ pub const RESOURCES: &[&str] = &[
     "mypages",
     "donations",
     "causes",
+    "parked",
     "bench",
     "healthz",
     "readyz",

@@ -11,6 +11,8 @@ mod mail;
 mod mail_server;
 #[path = "messages/protection.rs"]
 mod protection;
+#[path = "messages/secrecy.rs"]
+mod secrecy;
 #[path = "messages/sms.rs"]
 mod sms;
 #[path = "messages/sources.rs"]

@@ -9,6 +9,8 @@ mod checker;
 mod damage;
 #[path = "recovery/donations.rs"]
 mod donations;
+#[path = "recovery/fences.rs"]
+mod fences;
 #[path = "recovery/kills.rs"]
 mod kills;
 #[path = "recovery/process.rs"]

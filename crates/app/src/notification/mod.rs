@@ -19,13 +19,13 @@ use platform::db::{Database, Value};
 use platform::error::{Error, ErrorKind, Result};
 use platform::funnel::Funnel;
 use platform::guard::Guard;
-use platform::lease;
+use platform::lease::{self, Fence};
 use platform::log::Log;
 use tokio::runtime::Handle;
 
 pub use notifier::{LogNotifier, Message, Notifier, Outcome};
 pub use sending::SendSettings;
-use sending::{Outgoing, Sender};
+use sending::{Outgoing, Sender, Sending};
 pub use sms::SmsNotifier;
 pub use smtp::{Protection, SmtpNotifier, SmtpSettings};
 pub use store::{MIGRATIONS, MessageView};
@@ -147,13 +147,19 @@ impl Notifications {
     fn start_due(&self, outgoing: &mut Outgoing, runtime: &Handle) -> Result<()> {
         let now_ms = self.kit.clock.now_ms();
         let parallel = i64::try_from(self.sender.settings.parallel).unwrap_or(i64::MAX);
-        let due = self.funnel.with_session(|tx| {
+        let taken = self.funnel.with_session(|tx| {
             // What is on its way is still due, so that the lease is kept as long as something is.
             let due = store::due_messages(tx, now_ms, parallel)?;
             // Looking costs nothing; only who has something to send has to be the one who does.
-            let is_ours = !due.is_empty() && lease::hold(tx, WORKER, &self.kit.holder, now_ms)?.is_some();
-            Ok(if is_ours { due } else { Vec::new() })
+            let is_news = due.iter().any(|message| !outgoing.has(message.message_id));
+            if !is_news && (due.is_empty() || !outgoing.lease_is_ageing(now_ms)) {
+                return Ok(None);
+            }
+            outgoing.leased_at_ms = now_ms;
+            Ok(lease::hold(tx, WORKER, &self.kit.holder, now_ms)?.map(|number| (due, number)))
         })?;
+        let Some((due, number)) = taken else { return Ok(()) };
+        let fence = Fence { lease: WORKER, number };
         let room = self.sender.settings.parallel.saturating_sub(outgoing.count());
         let due: Vec<_> = due.into_iter().filter(|message| !outgoing.has(message.message_id)).take(room).collect();
         if due.is_empty() {
@@ -163,7 +169,7 @@ impl Notifications {
         let contacts = runtime.block_on(self.members.guard.ask(|| self.members.api.contacts(member_ids.clone())))?;
         for message in due {
             let contacts = contacts.get(&message.member_id).cloned();
-            outgoing.start(&self.sender, message, contacts, runtime);
+            outgoing.start(Sending { sender: Arc::clone(&self.sender), message, contacts, fence }, runtime);
         }
         Ok(())
     }

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use domain::notification::is_phone_valid;
 use futures_util::FutureExt;
+use platform::error::Error;
 use platform::funnel::Funnel;
+use platform::lease::{self, Fence, LEASE_MS};
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
@@ -67,18 +69,34 @@ impl Sender {
     }
 
     /// An outcome that cannot be recorded is lost: the message is sent again, under the same number.
-    async fn record(&self, message_id: i64, outcome: Outcome) {
+    async fn record(&self, message_id: i64, fence: Fence, outcome: Outcome) {
         let Outcome { attempt, failure } = outcome;
         for _ in 0..RECORD_TRIES {
             let failure = failure.clone().map(std::borrow::Cow::into_owned);
-            let recorded = self.funnel.ask(Command::RecordAttempt { message_id, attempt, failure }, None).await;
-            match recorded {
-                Ok(()) => return,
-                Err(error) => tracing::warn!(message_id, %error, "the outcome of a message is not recorded yet"),
+            let submitted = self.funnel.submit_under(fence, Command::RecordAttempt { message_id, attempt, failure });
+            let recorded = match submitted {
+                Ok(answer) => answer.await.unwrap_or_else(|_| Err(Error::internal("the funnel ended"))),
+                Err(error) => Err(error),
+            };
+            let Err(error) = recorded else { return };
+            tracing::warn!(message_id, %error, "the outcome of a message is not recorded");
+            // Another process sends by now, and judges this message itself.
+            if error.code == lease::lost().code {
+                return;
             }
             sleep(RECORD_PAUSE).await;
         }
     }
+}
+
+/// A message that is let go.
+pub(super) struct Sending {
+    pub(super) sender: Arc<Sender>,
+    pub(super) message: store::Message,
+    /// Of its member, who may be gone.
+    pub(super) contacts: Option<Contacts>,
+    /// What its outcome is recorded under.
+    pub(super) fence: Fence,
 }
 
 /// The messages that are on their way.
@@ -86,6 +104,8 @@ impl Sender {
 pub(super) struct Outgoing {
     tasks: JoinSet<i64>,
     ids: HashSet<i64>,
+    /// When the lease for sending was taken or renewed last.
+    pub(super) leased_at_ms: i64,
 }
 
 impl Outgoing {
@@ -93,24 +113,24 @@ impl Outgoing {
         self.ids.len()
     }
 
+    /// Whether the lease has to be renewed for the sake of those that are on their way.
+    pub(super) fn lease_is_ageing(&self, now_ms: i64) -> bool {
+        (now_ms - self.leased_at_ms).abs() > LEASE_MS / 3
+    }
+
     pub(super) fn has(&self, message_id: i64) -> bool {
         self.ids.contains(&message_id)
     }
 
     /// Lets a message go.
-    pub(super) fn start(
-        &mut self,
-        sender: &Arc<Sender>,
-        message: store::Message,
-        contacts: Option<Contacts>,
-        runtime: &Handle,
-    ) {
-        let (sender, message_id) = (Arc::clone(sender), message.message_id);
+    pub(super) fn start(&mut self, sending: Sending, runtime: &Handle) {
+        let Sending { sender, message, contacts, fence } = sending;
+        let message_id = message.message_id;
         self.ids.insert(message_id);
         let send = async move {
             // A notifier that panics is a defect, but no reason never to try this message again.
             let outcome = AssertUnwindSafe(sender.attempt(&message, contacts)).catch_unwind().await;
-            sender.record(message_id, outcome.unwrap_or_else(|_| Outcome::failed("broken_off", 0))).await;
+            sender.record(message_id, fence, outcome.unwrap_or_else(|_| Outcome::failed("broken_off", 0))).await;
             message_id
         };
         self.tasks.spawn_on(send, runtime);

@@ -193,7 +193,6 @@ impl SmtpNotifier {
         let code = error.status().map(|code| code.to_string());
         let failure = match &code {
             Some(code) => format!("smtp.{code}"),
-            None if error.is_tls() => "smtp.tls".to_owned(),
             None => "smtp.unreachable".to_owned(),
         };
         let is_ours = code.as_deref().is_some_and(|code| ABOUT_US.contains(&code));
@@ -203,7 +202,7 @@ impl SmtpNotifier {
             Outcome::failed(failure, 0)
         };
         let is_final = outcome.attempt == Attempt::Undeliverable;
-        let said = scrubbed(&format!("{error:?}"), message);
+        let said = scrubbed(&error.to_string(), message);
         let failure = outcome.failure.as_deref().unwrap_or_default();
         tracing::warn!(message_id = message.message_id, kind = message.kind, failure, is_final, said, "mail not sent");
         outcome

@@ -37,8 +37,8 @@ pub struct Gateway {
 
 impl Gateway {
     /// One that listens at `/send`. The last three digits of a number say how the first message to it is answered:
-    /// 408, 429 (come back after two seconds), 503, 302 (to `/elsewhere`), 999 (after three seconds) and others by that
-    /// status; whatever comes second is taken, unless the status is final.
+    /// 408, 429 (come back after two seconds), 504 (after five), 503, 302 (to `/elsewhere`), 999 (after three seconds) and
+    /// others by that status; whatever comes second is taken, unless the status is final.
     pub fn start() -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = runtime.expect("a runtime");
@@ -94,6 +94,7 @@ async fn send(State(received): Received, headers: HeaderMap, body: String) -> Re
             StatusCode::OK.into_response()
         }
         (429, 0) => (StatusCode::TOO_MANY_REQUESTS, [(header::RETRY_AFTER, "2")], repeats).into_response(),
+        (504, 0) => (StatusCode::GATEWAY_TIMEOUT, [(header::RETRY_AFTER, "5")], repeats).into_response(),
         (302, 0) => (StatusCode::FOUND, [(header::LOCATION, "/elsewhere")]).into_response(),
         (400 | 403 | 422, _) | (401 | 408 | 500..=599, 0) => {
             (StatusCode::from_u16(code).expect("a status"), repeats).into_response()

@@ -137,6 +137,19 @@ fn a_server_that_hangs_holds_up_nobody_else_and_its_late_reply_is_taken_for_no_o
 }
 
 #[test]
+fn control_when_as_many_hang_as_may_be_on_their_way_the_others_wait() {
+    let server = MailServer::start();
+    let app = app(Engine::Sqlite, &server, &["notification.parallel=2", "notification.time_limit_ms=2500"]);
+    app.join_by_mail(1, "slow1@example.org");
+    app.join_by_mail(2, "slow2@example.org");
+    std::thread::sleep(Duration::from_millis(200));
+    app.join_by_mail(3, "three@example.org");
+    std::thread::sleep(Duration::from_millis(1_000));
+    assert_eq!((app.status(3).as_str(), app.attempts(3)), ("READY", 0));
+    within(RETRIED, "member 3 is NORMAL", || app.status(3) == "NORMAL");
+}
+
+#[test]
 fn many_messages_share_connections() {
     let server = MailServer::start();
     let app = app(Engine::Sqlite, &server, &["notification.parallel=4", "notification.language=en"]);

@@ -12,9 +12,11 @@ import collections
 import email
 import email.policy
 import json
+import logging
 import os
 import re
 import ssl
+import warnings
 
 from aiosmtpd.smtp import SMTP, AuthResult
 
@@ -69,6 +71,8 @@ async def main():
     parser.add_argument("--key")
     parser.add_argument("--login")
     given = parser.parse_args()
+    logging.disable(logging.CRITICAL)
+    warnings.simplefilter("ignore")
     context = None
     if given.tls:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

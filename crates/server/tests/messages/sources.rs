@@ -85,9 +85,17 @@ fn a_message_about_something_else_leaves_the_status_alone_however_it_ends() {
         eventually("member 1 is NORMAL", || app.status(1) == "NORMAL");
         app.join(2, "01000000400");
         eventually("member 2 is ABNORMAL", || app.status(2) == "ABNORMAL");
-        app.join(3, "01000000429");
+        app.join(3, "01000000504");
         eventually("member 3 waits", || app.attempts(3) == 1);
+        // As the first schema left messages: without figures.
+        let old = "UPDATE message SET detail = NULL WHERE member_id = 3";
+        app.app().notifications.funnel.with_session(|tx| tx.execute(old, &[])).expect("it can be changed");
         deliver(&app, &[announced(1, 4), announced(2, 4), announced(3, 4)]);
+        eventually("member 3 was told", || {
+            messages(&app).iter().any(|told| told.starts_with("3 POINTS_EXPIRING SUCC"))
+        });
+        std::thread::sleep(Duration::from_millis(500));
+        assert_eq!((app.status(3).as_str(), app.attempts(3)), ("READY", 1), "that one proves nothing");
         within(Duration::from_secs(12), "all have ended", || {
             messages(&app).iter().all(|message| !message.contains("READY")) && app.status(3) != "READY"
         });
