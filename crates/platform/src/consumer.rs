@@ -17,8 +17,8 @@ use crate::lease::{self, LEASE_MS};
 use crate::log::{Event, Log, LogReader, Scope};
 use crate::work::Wake;
 
-/// Log rows read and delivered at once.
-const PIECE_ROWS: usize = 2_000;
+/// Log rows read and delivered at once; the more there are, the more rows share a page that is written.
+const PIECE_ROWS: usize = 8_000;
 
 /// Turns events of another context into commands of this one. May ask other contexts; keeps nothing.
 pub type React<C> = Box<dyn FnMut(&[Event]) -> Result<Vec<C>> + Send>;

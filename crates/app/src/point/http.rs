@@ -20,10 +20,11 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::bulk::{__path_create_transactions, create_transactions};
 use super::client::{PREPARE, Prepare, Prepared};
 use super::entry::EntryView;
 use super::views::{AccountView, Adjusted};
-use super::writer::Transaction;
+use super::writer::{Transaction, TransactionKind};
 use super::{PointApi, Points};
 use crate::kit::{must_be_operator, must_be_service, must_concern};
 
@@ -36,6 +37,7 @@ pub fn routes(points: Arc<Points>) -> OpenApiRouter {
         .routes(routes!(list_points))
         .routes(routes!(show_points, change_points))
         .routes(routes!(create_transaction))
+        .routes(routes!(create_transactions))
         .routes(routes!(show_entry))
         .with_state(points)
 }
@@ -126,17 +128,19 @@ struct CreateTransaction {
     reason: Option<String>,
 }
 
+/// Which way points go, as clients write it.
 #[derive(Deserialize, Clone, Copy)]
 #[serde(rename_all = "UPPERCASE")]
-enum Direction {
+pub(super) enum Direction {
     Earn,
     Use,
     Adjust,
 }
 
+/// A reference as clients write it.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct ReferenceInput {
+pub(super) struct ReferenceInput {
     #[serde(rename = "type")]
     kind: String,
     id: ReferenceId,
@@ -160,8 +164,8 @@ async fn create_transaction(
     write: Write<CreateTransaction>,
 ) -> Result<Response<Body>> {
     must_be_operator(&write.caller)?;
-    let kind = write.body.kind;
-    let (transaction, stamp) = (write.body.read()?, write.stamp);
+    let CreateTransaction { kind, amount, reference, reason } = write.body;
+    let (transaction, stamp) = (read_transaction(amount, reference, reason)?, write.stamp);
     let entry = match kind {
         Direction::Earn => points.earn_points(member_id, transaction, stamp).await?,
         Direction::Use => points.use_points(member_id, transaction, stamp).await?,
@@ -189,22 +193,35 @@ fn show(points: &Points, entry: EntryView) -> Item<EntryView> {
     Item::at(href, "entry", entry)
 }
 
-impl CreateTransaction {
-    fn read(self) -> Result<Transaction> {
-        must_be_short(self.reason.as_deref())?;
-        let reference = self.reference.map(|reference| {
-            let id = match reference.id {
-                ReferenceId::Text(id) => id,
-                ReferenceId::Number(id) => id.to_string(),
-            };
-            Reference { kind: reference.kind, id }
-        });
-        for text in reference.iter().flat_map(|reference| [&reference.kind, &reference.id]) {
-            if text.is_empty() || text.chars().count() > REASON_CHARS {
-                return Err(Error::invalid("/reference", "a reference has a type and an id of 1 to 200 characters"));
-            }
+/// What a transaction is about; words within their bounds.
+pub(super) fn read_transaction(
+    amount: Whole,
+    reference: Option<ReferenceInput>,
+    reason: Option<String>,
+) -> Result<Transaction> {
+    must_be_short(reason.as_deref())?;
+    let reference = reference.map(|reference| {
+        let id = match reference.id {
+            ReferenceId::Text(id) => id,
+            ReferenceId::Number(id) => id.to_string(),
+        };
+        Reference { kind: reference.kind, id }
+    });
+    for text in reference.iter().flat_map(|reference| [&reference.kind, &reference.id]) {
+        if text.is_empty() || text.chars().count() > REASON_CHARS {
+            return Err(Error::invalid("/reference", "a reference has a type and an id of 1 to 200 characters"));
         }
-        Ok(Transaction { amount: self.amount.0, reference, reason: self.reason })
+    }
+    Ok(Transaction { amount: amount.0, reference, reason })
+}
+
+impl From<Direction> for TransactionKind {
+    fn from(direction: Direction) -> Self {
+        match direction {
+            Direction::Earn => Self::Earn,
+            Direction::Use => Self::Use,
+            Direction::Adjust => Self::Adjust,
+        }
     }
 }
 

@@ -74,7 +74,7 @@ impl Store {
         self.checkpointer.start();
         Ok(Box::new(SqliteSession {
             checkpointer: Some(Arc::clone(&self.checkpointer)),
-            gives_way: self.durability == Durability::Rebuildable,
+            may_give_way: self.durability == Durability::Rebuildable,
             ..SqliteSession::new(connection)
         }))
     }
@@ -166,12 +166,13 @@ pub(super) struct SqliteSession {
     /// By the address of the table's description: a table may be described twice, with different columns.
     tables: HashMap<usize, TableSql>,
     checkpointer: Option<Arc<Checkpointer>>,
+    may_give_way: bool,
     gives_way: bool,
 }
 
 impl SqliteSession {
     fn new(connection: Connection) -> Self {
-        Self { connection, tables: HashMap::new(), checkpointer: None, gives_way: false }
+        Self { connection, tables: HashMap::new(), checkpointer: None, may_give_way: false, gives_way: false }
     }
 
     fn prepared(&mut self, table: &'static Table, pick: impl FnOnce(&TableSql) -> &str) -> Result<CachedStatement<'_>> {
@@ -327,6 +328,10 @@ impl Session for SqliteSession {
 
     fn run_script(&mut self, sql: &str) -> Result<()> {
         self.connection.execute_batch(sql).map_err(failed)
+    }
+
+    fn give_way(&mut self, gives_way: bool) {
+        self.gives_way = gives_way && self.may_give_way;
     }
 
     fn dialect(&self) -> Dialect {
