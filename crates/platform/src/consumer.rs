@@ -17,8 +17,10 @@ use crate::lease::{self, LEASE_MS};
 use crate::log::{Event, Log, LogReader, Scope};
 use crate::work::Wake;
 
-/// Log rows read and delivered at once; the more there are, the more rows share a page that is written.
-const PIECE_ROWS: usize = 8_000;
+/// Log rows read and delivered at once; whoever asks the same context meanwhile waits for them.
+const PIECE_ROWS: usize = 2_000;
+/// As many for a read model, where no one waits: the more rows, the more of them share a page that is written.
+const LARGE_PIECE_ROWS: usize = 16_000;
 
 /// Turns events of another context into commands of this one. May ask other contexts; keeps nothing.
 pub type React<C> = Box<dyn FnMut(&[Event]) -> Result<Vec<C>> + Send>;
@@ -29,6 +31,7 @@ pub struct Consumer<W: Writer> {
     funnel: Arc<Funnel<W>>,
     log: Arc<Log>,
     scope: Scope,
+    piece_rows: usize,
     react: React<W::Command>,
     clock: Arc<dyn Clock>,
     holder: String,
@@ -62,6 +65,7 @@ impl<W: Writer> Consumer<W> {
             funnel,
             log,
             scope: Scope::Everything,
+            piece_rows: PIECE_ROWS,
             react,
             clock,
             holder: holder.to_owned(),
@@ -75,6 +79,13 @@ impl<W: Writer> Consumer<W> {
     #[must_use]
     pub fn of_event_table(mut self) -> Self {
         self.scope = Scope::EventTable;
+        self
+    }
+
+    /// The same consumer for a read model, which takes more in at once when there is more.
+    #[must_use]
+    pub fn in_large_pieces(mut self) -> Self {
+        self.piece_rows = LARGE_PIECE_ROWS;
         self
     }
 
@@ -112,7 +123,7 @@ impl<W: Writer> Consumer<W> {
             Some(reader) => reader,
             none => none.insert(self.log.reader(self.scope)?),
         };
-        let page = reader.read(place.cursor, PIECE_ROWS).inspect_err(|_| self.reader = None)?;
+        let page = reader.read(place.cursor, self.piece_rows).inspect_err(|_| self.reader = None)?;
         if page.end == place.cursor {
             self.lag.set(0.0);
             return Ok(0);
