@@ -236,6 +236,8 @@ impl App {
             Wake::Bell(notification, Scope::Everything, IDLE),
             move || notifications.send_due(&runtime),
         )?;
+        let mut expiry = self.points.expiry_walk();
+        self.workers.spawn(point::EXPIRY_JOB.to_owned(), Wake::Pause(IDLE), move || expiry.step())?;
         let members = Arc::clone(&self.members);
         self.workers.spawn("member-sweep".to_owned(), Wake::Pause(IDLE), move || members.sweep().map(|_| 0))
     }

@@ -35,6 +35,12 @@ fn writes() -> Vec<Write> {
             json!({"kind": "EARN", "amount": " 0200", "reference": {"type": "deal", "id": 4}, "reason": "x"}),
             201,
         ),
+        write(
+            "POST",
+            "/points/1/clawbacks",
+            json!({"amount": "0030", "lot": "203111", "reference": {"type": "deal", "id": 4}, "reason": "x"}),
+            201,
+        ),
     ]
 }
 

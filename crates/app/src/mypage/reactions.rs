@@ -60,6 +60,9 @@ pub(super) fn on_point_events(events: &[log::Event]) -> Result<Vec<Command>> {
             PointEvent::PointsUsed(facts) => ("USE", facts),
             PointEvent::PointsAdjusted(facts) => ("ADJUST", facts),
             PointEvent::PointsForfeited(facts) => ("FORFEIT", facts),
+            PointEvent::PointsExpired(facts) => ("EXPIRE", facts),
+            PointEvent::EarnCancelled(facts) => ("EARN_CANCEL", facts),
+            PointEvent::OwedRepaid(facts) => ("OWED_REPAY", facts),
             _ => continue,
         };
         let change = Change::Entry { kind, facts, at_ms: event.at_ms };

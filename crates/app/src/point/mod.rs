@@ -6,10 +6,13 @@ mod bulk;
 mod chain;
 mod client;
 mod entry;
+mod expire;
+mod expiry_walk;
 mod follow;
 pub mod http;
 mod inspect;
 mod reactions;
+mod statement;
 mod store;
 mod transact;
 mod views;
@@ -17,7 +20,8 @@ mod writer;
 
 use std::sync::Arc;
 
-use domain::point::Rejection;
+use domain::kernel::Day;
+use domain::point::{ClawBack, Rejection};
 use platform::consumer::Consumer;
 use platform::db::{Database, Value};
 use platform::error::{Error, ErrorKind, Result};
@@ -26,13 +30,14 @@ use platform::log::Log;
 
 pub use client::RemotePoints;
 pub use entry::{EntryFacts, EntryView, PointEvent};
+pub use expiry_walk::{EXPIRY_JOB, ExpiryWalk};
 pub use inspect::{Balances, inspect};
 pub use store::MIGRATIONS;
-pub use views::{AccountView, Adjusted};
+pub use views::{AccountView, Adjusted, ClawedBack, LotView};
 use writer::{Answer, Command};
 pub use writer::{PointWriter, Policy, Transaction, TransactionKind};
 
-use crate::kit::{Asked, Kit};
+use crate::kit::{Asked, Kit, day_of};
 
 /// What other contexts may ask point.
 pub trait PointApi: Send + Sync {
@@ -66,6 +71,12 @@ impl Points {
     pub fn follow_members(&self, members: Arc<Log>) -> Consumer<PointWriter> {
         let react = Box::new(reactions::on_member_events);
         Consumer::new(Arc::clone(&self.funnel), members, Arc::clone(&self.kit.clock), &self.kit.holder, react)
+    }
+
+    /// The daily walk that expires and announces; to be stepped by one thread.
+    #[must_use]
+    pub fn expiry_walk(self: &Arc<Self>) -> ExpiryWalk {
+        ExpiryWalk::new(Arc::clone(self))
     }
 
     /// Earns points for a member.
@@ -137,6 +148,27 @@ impl Points {
         }
     }
 
+    /// Takes back points that were given by mistake; what was spent already is owed.
+    ///
+    /// # Errors
+    /// 404 without an account, 409 while the member is leaving, 422 for an amount that cannot be moved.
+    pub async fn claw_back(&self, member_id: i64, claw_back: ClawBack, stamp: Option<KeyStamp>) -> Result<ClawedBack> {
+        match self.funnel.ask(Command::ClawBack { member_id, claw_back }, stamp).await? {
+            Answer::ClawedBack(clawed_back) => Ok(clawed_back),
+            _ => Err(unexpected()),
+        }
+    }
+
+    /// A member's lots, the earliest end first.
+    ///
+    /// # Errors
+    /// 404 when there is no account, or it is closed.
+    pub async fn lots(&self, member_id: i64) -> Result<Vec<LotView>> {
+        self.must_run()?;
+        let row = self.database.get(&store::ACCOUNT, member_id).await?;
+        row.and_then(|row| LotView::read_all(&row, &self.kit.zone)).ok_or_else(account_unknown)
+    }
+
     /// A member's account.
     ///
     /// # Errors
@@ -176,8 +208,8 @@ impl Points {
         self.funnel.must_be_open()
     }
 
-    fn today(&self) -> platform::zone::CivilDay {
-        self.kit.zone.day(self.kit.clock.now_ms())
+    fn today(&self) -> Day {
+        day_of(self.kit.zone.day(self.kit.clock.now_ms()))
     }
 }
 
@@ -211,6 +243,7 @@ fn refusal(rejection: Rejection, pointer: &'static str) -> Error {
         Rejection::BalanceTooLarge => {
             (ErrorKind::Conflict, "the balance would become larger than 9,007,199,254,740,991 points")
         }
+        Rejection::OwedTooLarge => (ErrorKind::Conflict, "the member would owe more than 9,007,199,254,740,991 points"),
         Rejection::AttemptOver => (ErrorKind::Conflict, "this withdrawal attempt is over"),
     };
     let error = Error::new(kind, format!("point.{}", rejection.reason()), message);

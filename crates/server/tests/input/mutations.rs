@@ -61,7 +61,8 @@ fn judge(write: &Write, body: &[u8], answer: &Answer, seed: u64, tally: &mut Tal
             assert!(serde_json::from_slice::<Value>(body).is_ok(), "accepted no JSON: {}", shown());
             tally.accepted += 1;
             tally.joined += usize::from(write.path == "/members");
-            let moves = write.path.ends_with("/transactions") || answer.json["result"] == "APPLIED";
+            let takes = answer.json["takenPoint"].as_i64() > Some(0);
+            let moves = write.path.ends_with("/transactions") || answer.json["result"] == "APPLIED" || takes;
             tally.moved += i64::from(moves);
         }
         400 | 409 | 413 | 422 => {
