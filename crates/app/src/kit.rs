@@ -30,6 +30,8 @@ pub struct Kit {
     pub holder: Arc<str>,
     /// Turned off only by the control run of a test.
     pub remembers_keys: bool,
+    /// Turned off only by the control run of a test.
+    pub checks_fences: bool,
 }
 
 impl Kit {
@@ -42,6 +44,7 @@ impl Kit {
             clock: Arc::clone(&self.clock),
             zone: self.zone.clone(),
             remembers_keys: self.remembers_keys,
+            checks_fences: self.checks_fences,
         }
     }
 }

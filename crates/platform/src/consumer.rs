@@ -3,7 +3,12 @@
 //! A consumer reads a piece of the log, turns it into commands of its own context and delivers them through that
 //! context's funnel, which moves the cursor in the same transaction. A piece that was delivered and not acknowledged
 //! is delivered again; the rules take nothing in twice.
+//!
+//! A piece that fails because something cannot be reached is repeated as it is. One that fails for another reason is
+//! halved until the event is found that cannot be taken in; that one is parked (see `parked`), and the others go on.
 
+use std::collections::HashSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,19 +16,36 @@ use metrics::{Gauge, gauge};
 
 use crate::clock::Clock;
 use crate::db::{Cursor, Session};
-use crate::error::Result;
-use crate::funnel::{Delivery, Funnel, Writer};
+use crate::desk::Desk;
+use crate::error::{Error, ErrorKind, Result};
+use crate::funnel::{Delivery, Funnel, Writer, move_cursor};
 use crate::lease::{self, LEASE_MS};
 use crate::log::{Event, Log, LogReader, Scope};
+use crate::parked::{self, Aside};
 use crate::work::Wake;
 
 /// Log rows read and delivered at once; whoever asks the same context meanwhile waits for them.
 const PIECE_ROWS: usize = 2_000;
 /// As many for a read model, where no one waits: the more rows, the more of them share a page that is written.
 const LARGE_PIECE_ROWS: usize = 16_000;
+/// An event that fails alone is tried again after each of these pauses, then parked.
+const PAUSES: [Duration; 2] = [Duration::from_millis(20), Duration::from_millis(80)];
+/// The cause that is noted for an event that was not even tried.
+const WAITS: &str = "waits behind an earlier parked event of the same subject";
 
 /// Turns events of another context into commands of this one. May ask other contexts; keeps nothing.
-pub type React<C> = Box<dyn FnMut(&[Event]) -> Result<Vec<C>> + Send>;
+pub type React<C> = Box<dyn Fn(&[Event]) -> Result<Vec<C>> + Send + Sync>;
+/// A reaction that a consumer and its desk share.
+pub(crate) type SharedReact<C> = Arc<dyn Fn(&[Event]) -> Result<Vec<C>> + Send + Sync>;
+
+/// Asks a reaction; one that panics is a defect, but not a reason to stop those that follow.
+pub(crate) fn react_guarded<C>(
+    react: &(dyn Fn(&[Event]) -> Result<Vec<C>> + Send + Sync),
+    events: &[Event],
+) -> Result<Vec<C>> {
+    catch_unwind(AssertUnwindSafe(|| react(events)))
+        .unwrap_or_else(|_| Err(Error::internal("a reaction broke off; its panic is in the log")))
+}
 
 /// One context following one log.
 pub struct Consumer<W: Writer> {
@@ -32,12 +54,15 @@ pub struct Consumer<W: Writer> {
     log: Arc<Log>,
     scope: Scope,
     piece_rows: usize,
-    react: React<W::Command>,
+    react: SharedReact<W::Command>,
     clock: Arc<dyn Clock>,
     holder: String,
     reader: Option<LogReader>,
     place: Option<Place>,
+    /// Subjects with parked events: all of them, and perhaps some that another process has dealt with meanwhile.
+    parked: HashSet<i64>,
     lag: Gauge,
+    parked_events: Gauge,
 }
 
 /// Where it stands and under which lease.
@@ -60,18 +85,21 @@ impl<W: Writer> Consumer<W> {
     ) -> Self {
         let name = format!("{}<{}", funnel.context(), log.context);
         let lag = gauge!("event_lag_seconds", "consumer" => name.clone());
+        let parked_events = gauge!("parked_events", "consumer" => name.clone());
         Self {
             name,
             funnel,
             log,
             scope: Scope::Everything,
             piece_rows: PIECE_ROWS,
-            react,
+            react: Arc::from(react),
             clock,
             holder: holder.to_owned(),
             reader: None,
             place: None,
+            parked: HashSet::new(),
             lag,
+            parked_events,
         }
     }
 
@@ -135,18 +163,112 @@ impl<W: Writer> Consumer<W> {
         Ok(page.events.len().max(1))
     }
 
-    /// Delivers these events and moves the cursor to `end`. Public so that a test can deliver twice and out of order.
+    /// Where an operator deals with its parked events.
+    #[must_use]
+    pub fn desk(&self) -> Desk {
+        Desk::new(&self.name, &self.funnel, &self.react)
+    }
+
+    /// Delivers these events and moves the cursor to `end`. After one that had to be parked it leaves the rest to the
+    /// next step, so that no step takes long. Public so that a test can deliver twice and out of order.
     ///
     /// # Errors
     /// As [`Consumer::step`].
     pub fn take_in(&mut self, events: &[Event], end: Cursor) -> Result<()> {
         let Some(place) = self.place()? else { return Ok(()) };
-        let commands = (self.react)(events)?;
-        let delivery = Delivery { consumer: &self.name, fence: place.fence, end };
-        let delivered = self.funnel.deliver(delivery, commands);
-        // After a failure the cursor in the store is the truth.
-        self.place = delivered.is_ok().then_some(Place { cursor: end, ..place });
-        delivered
+        // All parts go under the lease of the first: were it taken anew in between, a part could be left out.
+        let taken = self.take_part(events, end, place.fence);
+        // After a failure, or half way, the cursor in the store is the truth.
+        self.place = matches!(taken, Ok(true)).then_some(Place { cursor: end, ..place });
+        taken.map(|_| ())
+    }
+
+    /// Delivers these events, halving them while they fail for a reason that repeating alone will not mend; whether it
+    /// came to their end.
+    fn take_part(&mut self, events: &[Event], end: Cursor, fence: i64) -> Result<bool> {
+        let error = match self.deliver(events, end, fence) {
+            Err(error) if error.kind != ErrorKind::Unavailable => error,
+            taken => return taken.map(|()| true),
+        };
+        match events {
+            [] => Err(error),
+            [event] => self.try_or_park(event, end, fence, error),
+            _ => {
+                let (first, second) = events.split_at(events.len() / 2);
+                let middle = first.last().map_or(end, |event| event.cursor);
+                Ok(self.take_part(first, middle, fence)? && self.take_part(second, end, fence)?)
+            }
+        }
+    }
+
+    /// Delivers in one transaction; of subjects that have parked events, parks behind those instead.
+    fn deliver(&mut self, events: &[Event], end: Cursor, fence: i64) -> Result<()> {
+        let touches = !self.parked.is_empty() && events.iter().any(|event| self.parked.contains(&event.subject));
+        if touches {
+            self.load_parked()?;
+            let (behind, free): (Vec<&Event>, Vec<&Event>) =
+                events.iter().partition(|event| self.parked.contains(&event.subject));
+            if !behind.is_empty() {
+                let free: Vec<Event> = free.into_iter().cloned().collect();
+                let aside = Aside { cause: WAITS, tries: 0, now_ms: self.clock.now_ms() };
+                return self.deliver_parking(&free, &behind, aside, Delivery { consumer: &self.name, fence, end });
+            }
+        }
+        let commands = react_guarded(&*self.react, events)?;
+        self.funnel.deliver(Delivery { consumer: &self.name, fence, end }, commands)
+    }
+
+    /// Takes `free` in and parks `aside`, in one transaction.
+    fn deliver_parking(
+        &self,
+        free: &[Event],
+        parking: &[&Event],
+        aside: Aside<'_>,
+        delivery: Delivery<'_>,
+    ) -> Result<()> {
+        let commands = react_guarded(&*self.react, free)?;
+        let waited_for: HashSet<i64> = parking.iter().filter(|_| aside.tries == 0).map(|event| event.subject).collect();
+        self.funnel.deliver_along(commands, &mut |tx| {
+            // Nobody but the holder of the lease may park: whoever holds it next must find all that is parked.
+            if !lease::is_held(tx, &self.name, delivery.fence)? {
+                return Err(lease::lost());
+            }
+            for subject in &waited_for {
+                if parked::first_of(tx, &self.name, *subject)?.is_none() {
+                    return Err(parked::changed());
+                }
+            }
+            parked::park(tx, &self.name, parking, aside)?;
+            move_cursor(tx, delivery)
+        })?;
+        self.parked_events.increment(parking.len() as f64);
+        Ok(())
+    }
+
+    /// An event that failed alone: tried a few times more, then parked with its cause; whether it was taken in.
+    fn try_or_park(&mut self, event: &Event, end: Cursor, fence: i64, mut error: Error) -> Result<bool> {
+        for pause in PAUSES {
+            std::thread::sleep(pause);
+            error = match self.deliver(std::slice::from_ref(event), end, fence) {
+                Err(error) if error.kind != ErrorKind::Unavailable => error,
+                taken => return taken.map(|()| true),
+            };
+        }
+        let position = event.cursor.position;
+        tracing::error!(consumer = self.name, position, kind = event.kind, subject = event.subject, %error, "an event cannot be taken in and is parked; later ones of its subject wait behind it");
+        let cause = parked::cause_of(&error);
+        let aside = Aside { cause: &cause, tries: 1 + PAUSES.len() as i64, now_ms: self.clock.now_ms() };
+        self.deliver_parking(&[], &[event], aside, Delivery { consumer: &self.name, fence, end })?;
+        self.parked.insert(event.subject);
+        Ok(false)
+    }
+
+    /// Learns which subjects have parked events.
+    fn load_parked(&mut self) -> Result<()> {
+        let (subjects, count) = self.funnel.with_session(|tx| parked::subjects(tx, &self.name))?;
+        self.parked = subjects;
+        self.parked_events.set(count as f64);
+        Ok(())
     }
 
     /// Where it stands; in a shared store only while this process holds the lease.
@@ -162,15 +284,22 @@ impl<W: Writer> Consumer<W> {
                 Some(fence) => fence,
                 None => {
                     self.place = None;
+                    // Whoever holds it counts them.
+                    self.parked.clear();
+                    self.parked_events.set(0.0);
                     return Ok(None);
                 }
             }
         } else {
             1
         };
-        let cursor = match self.place {
-            Some(place) if place.fence == fence => place.cursor,
-            _ => self.funnel.cursor(&self.name)?,
+        let known = self.place.filter(|place| place.fence == fence);
+        if known.is_none() || !self.parked.is_empty() {
+            self.load_parked()?;
+        }
+        let cursor = match known {
+            Some(place) => place.cursor,
+            None => self.funnel.cursor(&self.name)?,
         };
         self.place = Some(Place { cursor, fence, renew_at_ms: now_ms + LEASE_MS / 3 });
         Ok(self.place)
@@ -182,6 +311,8 @@ impl<W: Writer> Consumer<W> {
 /// # Errors
 /// `Unavailable` when the store cannot be reached.
 pub fn forget_cursors(tx: &mut dyn Session) -> Result<()> {
+    // What was parked comes again.
+    parked::forget_all(tx)?;
     // The fences stay, so that a holder that slept through the rebuild cannot put its old cursor back.
     tx.execute("UPDATE cursor_position SET xid = 0, position = 0", &[]).map(|_| ())
 }

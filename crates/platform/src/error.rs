@@ -18,6 +18,8 @@ pub enum ErrorKind {
     NotFound,
     /// 405: the route is there, the method is not.
     MethodNotAllowed,
+    /// 408: the request did not arrive in time.
+    TooSlow,
     /// 409: it cannot be done in the present state.
     Conflict,
     /// 409: the same idempotency key is still being worked on.
@@ -46,6 +48,7 @@ impl ErrorKind {
             Self::Forbidden => 403,
             Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
+            Self::TooSlow => 408,
             Self::Conflict | Self::InProgress => 409,
             Self::TooLarge => 413,
             Self::UnsupportedMediaType => 415,

@@ -1,11 +1,12 @@
 //! Leases: of several processes on one database, one at a time does a job.
 //!
 //! A lease has a fencing number that rises whenever it passes to another holder. What is written under a lease is
-//! written with its number, and a store that has seen a higher one refuses (see `Funnel::deliver`), so a holder that
-//! slept past its time cannot do harm when it wakes.
+//! written with its number and refused once the lease has passed on: a consumer's cursor remembers the number (see
+//! `Funnel::deliver`), a job's commands are checked against it (see `Funnel::submit_under`). So a holder that slept past
+//! its time cannot do harm when it wakes.
 
 use crate::db::{Dialect, Kind, Row, Session, Table, Value};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// How long a lease lasts without being renewed.
 pub const LEASE_MS: i64 = 10_000;
@@ -14,6 +15,15 @@ static LEASES: Table = Table {
     name: "lease",
     columns: &[("name", Kind::Text), ("holder", Kind::Text), ("fence", Kind::Int), ("until_ms", Kind::Int)],
 };
+
+/// What the holder of a lease works under: the lease, and its number when it was taken or renewed last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Fence {
+    /// Name of the lease.
+    pub lease: &'static str,
+    /// Its fencing number, as [`hold`] gave it.
+    pub number: i64,
+}
 
 /// Takes or renews a lease inside the caller's transaction; its fencing number, or nothing if another one holds it.
 /// An embedded store belongs to one process, which shares its jobs with nobody.
@@ -34,6 +44,24 @@ pub fn hold(tx: &mut dyn Session, name: &str, holder: &str, now_ms: i64) -> Resu
     let row: [Value; 4] = [name.into(), holder.into(), fence.into(), (now_ms + LEASE_MS).into()];
     tx.upsert_many(&LEASES, vec![Row(row.into())])?;
     Ok(Some(fence))
+}
+
+/// Whether a lease has not passed on since it had this number. It cannot pass on before the caller's transaction ends.
+///
+/// # Errors
+/// `Unavailable` when the store cannot be reached.
+pub fn is_held(tx: &mut dyn Session, name: &str, number: i64) -> Result<bool> {
+    if tx.dialect() == Dialect::Sqlite {
+        return Ok(true);
+    }
+    let rows = tx.lock_many(&LEASES, &[name.into()])?;
+    Ok(rows.first().is_some_and(|row| row.int(2) == number))
+}
+
+/// The answer to what is done under a lease that has passed on.
+#[must_use]
+pub fn lost() -> Error {
+    Error::unavailable("lease.lost", "another process has taken this job over; nothing was changed")
 }
 
 /// Gives back every lease of this holder, so that whoever comes next need not wait for their end.

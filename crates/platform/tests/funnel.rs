@@ -4,6 +4,8 @@
 #[allow(dead_code, reason = "made for the whole program; only fresh databases are needed here")]
 mod postgres;
 
+#[path = "funnel/fences.rs"]
+mod fences;
 #[path = "funnel/fencing.rs"]
 mod fencing;
 #[path = "funnel/hang_up.rs"]
@@ -14,6 +16,8 @@ mod kit;
 mod log_order;
 #[path = "funnel/old_keys.rs"]
 mod old_keys;
+#[path = "funnel/parked.rs"]
+mod parked;
 #[path = "funnel/poison.rs"]
 mod poison;
 #[path = "funnel/shedding.rs"]

@@ -29,6 +29,7 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::config::Settings;
+use crate::parked::{self, Parking};
 use crate::secret::programme_secret;
 use crate::stores::{CONTEXTS, context_names, open_migrated};
 
@@ -52,6 +53,8 @@ pub struct App {
     /// Fault injection in front of point.
     pub point_delay: Arc<Delay>,
     holder: Arc<str>,
+    /// Parked events of all contexts.
+    pub parking: Arc<Parking>,
     runtime: Handle,
     workers: Workers,
     funnels: Mutex<Vec<std::thread::JoinHandle<()>>>,
@@ -65,13 +68,15 @@ pub struct Options {
     pub clock: Option<Arc<dyn Clock>>,
     /// Remember idempotency keys; turned off only by the control run of a test.
     pub remembers_keys: bool,
+    /// Refuse what a job writes under a lease that has passed on; turned off only by the control run of a test.
+    pub checks_fences: bool,
     /// Where the program listens, if it does.
     pub address: Option<SocketAddr>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { migrate: true, clock: None, remembers_keys: true, address: None }
+        Self { migrate: true, clock: None, remembers_keys: true, checks_fences: true, address: None }
     }
 }
 
@@ -150,14 +155,16 @@ impl App {
             zone: Zone::named(settings.text("timezone"))?,
             holder: format!("{}-{:08x}", std::process::id(), getrandom::u32().unwrap_or_default()).into(),
             remembers_keys: options.remembers_keys,
+            checks_fences: options.checks_fences,
         };
         let point_delay = Arc::new(Delay::default());
         point_delay.set(settings.millis_range("point.delay")?);
-        let mut databases = CONTEXTS
+        let stores = CONTEXTS
             .iter()
             .map(|context| open_migrated(settings, context, options.migrate))
-            .collect::<Result<Vec<_>>>()?
-            .into_iter();
+            .collect::<Result<Vec<_>>>()?;
+        let parking = Arc::new(Parking::new(stores.clone(), kit.base_url.as_ref(), kit.zone.clone()));
+        let mut databases = stores.into_iter();
         let mut next = || databases.next().ok_or_else(|| Error::internal("a context without a store"));
         let points = open_points(settings, &kit, next()?)?;
         let (api, guarded) = (point_api(settings, &points)?, guard(settings, "point", &clock)?);
@@ -176,6 +183,7 @@ impl App {
             points,
             pages,
             point_delay,
+            parking,
             runtime: runtime.clone(),
             workers: Workers::default(),
             funnels: Mutex::default(),
@@ -243,6 +251,7 @@ impl App {
     }
 
     fn follow<W: Writer>(&self, mut consumer: Consumer<W>) -> Result<()> {
+        self.parking.add(consumer.desk());
         let wake = consumer.wake(IDLE);
         self.workers.spawn(consumer.name().to_owned(), wake, move || consumer.step())
     }
@@ -287,6 +296,7 @@ impl App {
             .merge(notification::http::routes(Arc::clone(&self.notifications)))
             .merge(point::http::routes(Arc::clone(&self.points)))
             .merge(mypage::http::routes(Arc::clone(&self.pages)))
+            .merge(parked::routes(Arc::clone(&self.parking)))
             .split_for_parts()
     }
 }

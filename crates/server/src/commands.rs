@@ -1,6 +1,7 @@
 //! The command line. Exit codes: 0 done, 1 failed, 2 wrong use (3 is for work that was partly done).
 
 mod keys;
+mod parked;
 mod rebuild;
 mod verify;
 
@@ -66,6 +67,9 @@ enum Command {
     /// Make, list and revoke API keys
     #[command(subcommand)]
     Keys(keys::KeysCommand),
+    /// List, retry and drop events that could not be taken in; asks the running server
+    #[command(subcommand)]
+    Parked(parked::ParkedCommand),
     /// Print the API's description (OpenAPI 3.1)
     Openapi,
     /// List all settings, with where each value comes from
@@ -119,6 +123,7 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
         Command::Migrate => migrate(&settings),
         Command::Rebuild { .. } => rebuild::mypage(&settings),
         Command::Keys(command) => keys::run(&settings, command),
+        Command::Parked(command) => parked::run(&settings, command),
         Command::Openapi => openapi(),
         Command::Config { json } => show_config(&settings, *json),
         Command::Bench(_) | Command::Completions { .. } => Ok(ExitCode::SUCCESS),

@@ -4,6 +4,7 @@ pub mod assembly;
 pub mod bench;
 pub mod commands;
 pub mod config;
+pub mod parked;
 pub mod secret;
 pub mod serve;
 pub mod stores;

@@ -6,9 +6,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use platform::access::AccessKeys;
+use platform::clock::SystemClock;
 use platform::error::{Error, ErrorKind, Result};
-use platform::http::serve::serve;
-use platform::http::shell::Shell;
+use platform::http::limit::{Rate, RateLimits};
+use platform::http::serve::{raise_open_files, serve};
+use platform::http::shell::{Limits, Shell};
 use platform::telemetry::install_metrics;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::{Builder, Runtime};
@@ -88,14 +90,18 @@ impl Running {
         let router = routes.merge(system::routes(Arc::new(system), echo, faults));
         let (closing, closed) = watch::channel(false);
         let mut served = Vec::new();
+        let most = u32::try_from(settings.int_in("http.connections", 1..=1_000_000)?).unwrap_or(u32::MAX);
+        let limits = limits(settings)?;
         let mut open = |socket, shell| -> Result<()> {
-            served.push(runtime.spawn(serve(listen_on(socket, runtime)?, Arc::new(shell), closed.clone(), GRACE)));
+            let listener = listen_on(socket, runtime)?;
+            served.push(runtime.spawn(serve(listener, Arc::new(shell), most, closed.clone(), GRACE)));
             Ok(())
         };
         if let Some((socket, _)) = internal {
-            open(socket, Shell::new(app.internal_routes(), Arc::clone(&keys), false, vec!["internal"]))?;
+            let (keys, limits) = (Arc::clone(&keys), limits.clone());
+            open(socket, Shell::new(app.internal_routes(), keys, false, vec!["internal"], limits))?;
         }
-        open(socket, Shell::new(router, Arc::clone(&keys), is_open, RESOURCES.to_vec()))?;
+        open(socket, Shell::new(router, Arc::clone(&keys), is_open, RESOURCES.to_vec(), limits))?;
         runtime.spawn(refresh_keys(keys));
         Ok(Self { app, address, closing, draining, served })
     }
@@ -110,6 +116,20 @@ impl Running {
         }
         self.app.shut_down();
     }
+}
+
+/// What a request may take, on every listener.
+fn limits(settings: &Settings) -> Result<Limits> {
+    let rate = |group: &str| -> Result<Rate> {
+        Ok(Rate {
+            per_s: settings.int_in(&format!("limits.{group}requests_per_s"), 0..=1_000_000)?,
+            burst: settings.int_in(&format!("limits.{group}burst"), 1..=1_000_000)?,
+        })
+    };
+    let request_time_ms = settings.int_in("http.request_time_ms", 1..=600_000)?;
+    // Time limits run on however the clock of the programme is set.
+    let rates = RateLimits::new(rate("")?, rate("operator_")?, Arc::new(SystemClock::new()));
+    Ok(Limits { request_time: Duration::from_millis(request_time_ms.unsigned_abs()), rates: Arc::new(rates) })
 }
 
 async fn refresh_keys(keys: Arc<AccessKeys>) {
@@ -149,6 +169,7 @@ fn occupied(listen: SocketAddr, error: std::io::Error) -> Error {
 /// # Errors
 /// As [`Running::start`].
 pub fn run(settings: &Settings, migrate: bool) -> Result<()> {
+    raise_open_files();
     let runtime = runtime(settings)?;
     let running = Running::start(settings, Options { migrate, ..Options::default() }, &runtime)?;
     let grace = Duration::from_millis(settings.int_in("drain.grace_ms", 0..=600_000)?.unsigned_abs());

@@ -45,7 +45,7 @@ pub fn describe(mut routes: OpenApi) -> OpenApi {
 
 /// First path segments that metrics tell apart.
 pub const RESOURCES: &[&str] =
-    &["members", "withdrawals", "messages", "points", "mypages", "bench", "healthz", "readyz", "metrics"];
+    &["members", "withdrawals", "messages", "points", "mypages", "parked", "bench", "healthz", "readyz", "metrics"];
 
 /// The program's routes; the load test's ones only where settings turn them on.
 pub fn routes(system: Arc<System>, echo: bool, faults: bool) -> Router {

@@ -11,8 +11,14 @@ mod delivery;
 mod hang_up;
 #[path = "faults/keys.rs"]
 mod keys;
+#[path = "faults/limits.rs"]
+mod limits;
+#[path = "faults/parked.rs"]
+mod parked;
 #[path = "faults/senders.rs"]
 mod senders;
+#[path = "faults/slow_clients.rs"]
+mod slow_clients;
 #[path = "faults/spends.rs"]
 mod spends;
 #[path = "faults/two_processes.rs"]

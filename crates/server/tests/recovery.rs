@@ -7,6 +7,8 @@ mod support;
 mod checker;
 #[path = "recovery/damage.rs"]
 mod damage;
+#[path = "recovery/fences.rs"]
+mod fences;
 #[path = "recovery/kills.rs"]
 mod kills;
 #[path = "recovery/process.rs"]

@@ -13,7 +13,7 @@ use platform::db::{Database, Value};
 use platform::error::{Error, ErrorKind, Result};
 use platform::funnel::Funnel;
 use platform::guard::Guard;
-use platform::lease;
+use platform::lease::{self, Fence};
 use platform::log::Log;
 use tokio::runtime::Handle;
 
@@ -102,22 +102,24 @@ impl Notifications {
             return Ok(0);
         }
         let now_ms = self.kit.clock.now_ms();
-        let due = self.funnel.with_session(|tx| {
+        let taken = self.funnel.with_session(|tx| {
             let due = store::due_messages(tx, now_ms, JOBS)?;
+            if due.is_empty() {
+                return Ok(None);
+            }
             // Looking costs nothing; only who has something to send has to be the one who does.
-            let is_ours = !due.is_empty() && lease::hold(tx, WORKER, &self.kit.holder, now_ms)?.is_some();
-            Ok(if is_ours { due } else { Vec::new() })
+            Ok(lease::hold(tx, WORKER, &self.kit.holder, now_ms)?.map(|number| (due, number)))
         })?;
-        if due.is_empty() {
-            return Ok(0);
-        }
+        let Some((due, number)) = taken else { return Ok(0) };
+        let fence = Fence { lease: WORKER, number };
         let member_ids: Vec<i64> = due.iter().map(|job| job.member_id).collect();
         let contacts = runtime.block_on(self.members.guard.ask(|| self.members.api.contacts(member_ids.clone())))?;
         let count = due.len();
         let mut answers = Vec::with_capacity(count);
         for job in due {
             let attempt = self.send(&job, contacts.get(&job.member_id));
-            answers.push(self.funnel.submit(Command::RecordAttempt { message_id: job.message_id, attempt }, None)?);
+            let command = Command::RecordAttempt { message_id: job.message_id, attempt };
+            answers.push(self.funnel.submit_under(fence, command)?);
         }
         for answer in answers {
             answer.blocking_recv().map_err(|_| Error::internal("the funnel ended"))??;

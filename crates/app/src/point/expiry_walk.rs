@@ -10,7 +10,7 @@ use domain::kernel::Day;
 use domain::point::is_expiry_due;
 use platform::db::{Row, Session};
 use platform::error::{Error, ErrorKind, Result};
-use platform::lease;
+use platform::lease::{self, Fence};
 
 use super::Points;
 use super::entry::{open_lots, read_notices};
@@ -40,6 +40,7 @@ struct Place {
     after: i64,
     saved_at_ms: i64,
     due: usize,
+    fence: Fence,
 }
 
 impl ExpiryWalk {
@@ -66,10 +67,15 @@ impl ExpiryWalk {
                 None => return Ok(0),
             },
         };
-        // Until the page is done, the place before it is the truth.
-        self.place = Some(place);
         let rows = self.page(place.after)?;
-        let due = self.look_at(&rows, today)?;
+        let due = match self.look_at(&rows, today, place.fence) {
+            Ok(due) => due,
+            Err(error) => {
+                // Another process may have taken the job over; what is stored says where it goes on.
+                self.place = None;
+                return Err(error);
+            }
+        };
         let place = Place { after: rows.last().map_or(place.after, |row| row.int(0)), due: place.due + due, ..place };
         let is_over = i64::try_from(rows.len()).unwrap_or(i64::MAX) < PAGE_ACCOUNTS;
         let now_ms = self.points.kit.clock.monotonic_ms();
@@ -84,16 +90,16 @@ impl ExpiryWalk {
     fn begin(&mut self, day: i64) -> Result<Option<Place>> {
         let kit = &self.points.kit;
         let (now_ms, saved_at_ms) = (kit.clock.now_ms(), kit.clock.monotonic_ms());
-        let (is_over, after) = self.points.funnel.with_session(|tx| {
+        let (is_over, ours) = self.points.funnel.with_session(|tx| {
             let stored = store::expiry_progress(tx, EXPIRY_JOB)?.filter(|(of, ..)| *of == day);
             let (_, after, done) = stored.unwrap_or((day, 0, false));
-            let is_ours = !done && lease::hold(tx, EXPIRY_JOB, &kit.holder, now_ms)?.is_some();
-            Ok((done, is_ours.then_some(after)))
+            let number = if done { None } else { lease::hold(tx, EXPIRY_JOB, &kit.holder, now_ms)? };
+            Ok((done, number.map(|number| (after, Fence { lease: EXPIRY_JOB, number }))))
         })?;
         if is_over {
             self.done_day = Some(day);
         }
-        Ok(after.map(|after| Place { day, after, saved_at_ms, due: 0 }))
+        Ok(ours.map(|(after, fence)| Place { day, after, saved_at_ms, due: 0, fence }))
     }
 
     fn page(&mut self, after: i64) -> Result<Vec<Row>> {
@@ -105,11 +111,11 @@ impl ExpiryWalk {
     }
 
     /// Has the ledger look at those of these accounts where something is due; how many there were.
-    fn look_at(&self, rows: &[Row], today: Day) -> Result<usize> {
+    fn look_at(&self, rows: &[Row], today: Day, fence: Fence) -> Result<usize> {
         let is_due = |row: &&Row| is_expiry_due(&open_lots(row.text(1)), &read_notices(row.text(2)), today);
         let mut answers = Vec::new();
         for member_id in rows.iter().filter(is_due).map(|row| row.int(0)) {
-            answers.push((member_id, self.points.funnel.submit(Command::ExpireLots { member_id }, None)?));
+            answers.push((member_id, self.points.funnel.submit_under(fence, Command::ExpireLots { member_id })?));
         }
         let due = answers.len();
         for (member_id, answer) in answers {
@@ -128,7 +134,7 @@ impl ExpiryWalk {
         let kit = &self.points.kit;
         let now_ms = kit.clock.now_ms();
         let is_ours = self.points.funnel.with_session(|tx| {
-            let is_ours = lease::hold(tx, EXPIRY_JOB, &kit.holder, now_ms)?.is_some();
+            let is_ours = lease::hold(tx, EXPIRY_JOB, &kit.holder, now_ms)? == Some(place.fence.number);
             if is_ours {
                 store::save_expiry_progress(tx, EXPIRY_JOB, (place.day, place.after, is_over))?;
             }

@@ -17,13 +17,22 @@ pub struct Migration {
     pub lives_with: i64,
 }
 
-/// What every context's store has: its event log, the cursors of its consumers, leases and counters.
-const PLATFORM: Migration = Migration {
-    number: 0,
-    name: "platform",
-    sql: include_str!("../../../../migrations/0000_platform.sql"),
-    lives_with: 0,
-};
+/// What every context's store has: its event log, the cursors of its consumers, leases, counters and parked events.
+const PLATFORM: [Migration; 2] = [
+    Migration {
+        number: 0,
+        name: "platform",
+        sql: include_str!("../../../../migrations/0000_platform.sql"),
+        lives_with: 0,
+    },
+    // An older program does not look into the new table: it stops at an event that it cannot take in, as it did.
+    Migration {
+        number: 10,
+        name: "platform_parked",
+        sql: include_str!("../../../../migrations/0010_platform_parked.sql"),
+        lives_with: 0,
+    },
+];
 
 /// Replaces the tokens of a migration.
 fn render(sql: &str, dialect: Dialect) -> String {
@@ -105,7 +114,7 @@ pub fn pending(session: &mut dyn Session, migrations: &[Migration]) -> Result<Ve
         );
         return Err(Error::new(ErrorKind::Conflict, "store.newer", message));
     }
-    let all = std::iter::once(PLATFORM).chain(migrations.iter().copied());
+    let all = PLATFORM.into_iter().chain(migrations.iter().copied());
     Ok(all.filter(|step| !done.iter().any(|row| row.int(0) == step.number)).collect())
 }
 

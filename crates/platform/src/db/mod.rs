@@ -20,7 +20,7 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// A place in an event log: on PostgreSQL the writing transaction's number and the position in it, because a
 /// sequence alone is not commit order; on SQLite the first figure is always 0.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Cursor {
     /// Number of the transaction that wrote the row; 0 on SQLite.
     pub xid: i64,

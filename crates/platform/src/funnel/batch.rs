@@ -6,10 +6,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use metrics::{Histogram, histogram};
 use serde::Serialize;
 
+use super::cursor::read_cursor;
 use super::keys::{KeyMemory, KeyStamp, Known};
-use super::{Delivery, Moment, Surroundings, Waiting, Writer};
-use crate::db::{Cursor, Kind, Row, Session, Table, Value, transaction};
+use super::{Moment, Surroundings, Waiting, Writer};
+use crate::db::{Cursor, Row, Session, Value, transaction};
 use crate::error::{Error, ErrorKind, Result};
+use crate::lease::{self, Fence};
 use crate::log::{EVENTS, encode};
 
 /// Log rows that one command may write at most; [`Writer::more_rows`] adds to it.
@@ -19,11 +21,6 @@ const CONTENTION_TRIES: usize = 8;
 /// A consumer that delivers so many at once has fallen behind, and gives way to no one until it has caught up.
 const HURRIED_COMMANDS: usize = 1_000;
 const LOG_POSITION: &str = "log_position";
-
-static CURSORS: Table = Table {
-    name: "cursor_position",
-    columns: &[("consumer", Kind::Text), ("xid", Kind::Int), ("position", Kind::Int), ("fence", Kind::Int)],
-};
 
 /// Places in the log: those that are free, and the last one that was given out.
 #[derive(Default)]
@@ -103,6 +100,12 @@ impl Out<'_> {
     }
 }
 
+/// A command as a batch sees it: with the stamp of its key, and the lease under which its sender works.
+type Asked<'a, C> = (&'a C, Option<KeyStamp>, Option<Fence>);
+
+/// What is written in the transaction of a batch, after its effects: a consumer's cursor.
+pub(super) type Along<'a> = &'a mut dyn FnMut(&mut dyn Session) -> Result<()>;
+
 /// What a funnel works with, used by one thread at a time.
 pub(super) struct Core<W: Writer> {
     writer: W,
@@ -147,8 +150,8 @@ impl<W: Writer> Core<W> {
     pub(super) fn run(&mut self, waiting: Vec<Waiting<W>>) {
         let started_ms = self.around.clock.monotonic_ms();
         self.batch_size.record(waiting.len() as f64);
-        let requests: Vec<(&W::Command, Option<KeyStamp>)> =
-            waiting.iter().map(|one| (&one.request.command, one.request.stamp)).collect();
+        let requests: Vec<Asked<'_, W::Command>> =
+            waiting.iter().map(|one| (&one.request.command, one.request.stamp, one.request.fence)).collect();
         let answers = match self.commit_batch(&requests, None) {
             Ok(answers) => answers,
             Err(error) if requests.len() == 1 && !is_contended(&error) => vec![Err(error)],
@@ -166,7 +169,7 @@ impl<W: Writer> Core<W> {
         self.commit_seconds.record((self.around.clock.monotonic_ms() - started_ms) as f64 / 1_000.0);
     }
 
-    fn commit_alone(&mut self, request: (&W::Command, Option<KeyStamp>)) -> Result<W::Answer> {
+    fn commit_alone(&mut self, request: Asked<'_, W::Command>) -> Result<W::Answer> {
         let mut outcome = Err(Error::internal("a batch without commands"));
         for _ in 0..CONTENTION_TRIES {
             outcome = self.commit_batch(&[request], None).and_then(|mut answers| answers.remove(0));
@@ -178,28 +181,32 @@ impl<W: Writer> Core<W> {
         outcome
     }
 
-    pub(super) fn deliver(&mut self, delivery: Delivery<'_>, commands: Vec<W::Command>) -> Result<()> {
+    pub(super) fn deliver(&mut self, commands: Vec<W::Command>, along: Along<'_>) -> Result<()> {
         self.session.give_way(commands.len() < HURRIED_COMMANDS);
-        let requests: Vec<_> = commands.iter().map(|command| (command, None)).collect();
-        let answers = self.commit_batch(&requests, Some(delivery))?;
+        let requests: Vec<_> = commands.iter().map(|command| (command, None, None)).collect();
+        let answers = self.commit_batch(&requests, Some(along))?;
         answers.into_iter().find_map(Result::err).map_or(Ok(()), Err)
     }
 
     pub(super) fn cursor(&mut self, consumer: &str) -> Result<Cursor> {
-        let rows = self.session.load_many(&CURSORS, &[consumer.into()])?;
-        Ok(rows.first().map_or_else(Cursor::default, |row| Cursor { xid: row.int(1), position: row.int(2) }))
+        read_cursor(&mut *self.session, consumer)
     }
 
     fn commit_batch(
         &mut self,
-        requests: &[(&W::Command, Option<KeyStamp>)],
-        delivery: Option<Delivery<'_>>,
+        requests: &[Asked<'_, W::Command>],
+        along: Option<Along<'_>>,
     ) -> Result<Vec<Result<W::Answer>>> {
         let day = self.around.zone.day(self.around.clock.now_ms());
         let moment = Moment { now_ms: self.around.clock.now_ms(), day };
         let last_position = self.positions.last;
-        let Self { writer, session, keys, positions, .. } = self;
-        let work = || transaction(&mut **session, |tx| batch(writer, keys, positions, tx, requests, moment, delivery));
+        let Self { writer, session, keys, positions, around, .. } = self;
+        let work = || {
+            transaction(&mut **session, |tx| {
+                let lost = if around.checks_fences { lost_fences(tx, requests)? } else { Vec::new() };
+                batch(writer, keys, positions, tx, Batch { requests, lost, moment }, along)
+            })
+        };
         // A rule that panics is a defect, but not a reason to stop the shop: the batch is rolled back and reported.
         let decided = catch_unwind(AssertUnwindSafe(work))
             .unwrap_or_else(|_| Err(Error::internal("a rule failed; nothing was changed")));
@@ -224,20 +231,42 @@ fn is_out_of_reach(error: &Error) -> bool {
     matches!(&*error.code, "store.outcome_unknown" | "store.cannot_open" | "store.gone")
 }
 
+/// The leases in this batch that have passed on. Nothing is looked up for commands that stand under none.
+fn lost_fences<C>(tx: &mut dyn Session, requests: &[Asked<'_, C>]) -> Result<Vec<Fence>> {
+    let mut fences: Vec<Fence> = requests.iter().filter_map(|(_, _, fence)| *fence).collect();
+    fences.sort_unstable();
+    fences.dedup();
+    let mut lost = Vec::new();
+    for fence in fences {
+        if !lease::is_held(tx, fence.lease, fence.number)? {
+            lost.push(fence);
+        }
+    }
+    Ok(lost)
+}
+
+/// What a batch is made of.
+struct Batch<'a, C> {
+    requests: &'a [Asked<'a, C>],
+    /// Leases that have passed on to others.
+    lost: Vec<Fence>,
+    moment: Moment,
+}
+
 /// What stands between begin and commit.
 fn batch<W: Writer>(
     writer: &mut W,
     keys: &mut KeyMemory,
     positions: &mut Positions,
     tx: &mut dyn Session,
-    requests: &[(&W::Command, Option<KeyStamp>)],
-    moment: Moment,
-    delivery: Option<Delivery<'_>>,
+    asked: Batch<'_, W::Command>,
+    along: Option<Along<'_>>,
 ) -> Result<Decided<W::Answer>> {
-    let commands: Vec<&W::Command> = requests.iter().map(|(command, _)| *command).collect();
+    let Batch { requests, lost, moment } = asked;
+    let commands: Vec<&W::Command> = requests.iter().map(|(command, ..)| *command).collect();
     let mut loaded = writer.load(tx, &commands, &moment)?;
     // Keys are read after the locks: whoever held them before us has committed by now.
-    let known = keys.find(tx, requests.iter().filter_map(|(_, stamp)| *stamp))?;
+    let known = keys.find(tx, requests.iter().filter_map(|(_, stamp, _)| *stamp))?;
     let wanted = requests.len() * ROWS_PER_COMMAND + writer.more_rows(&loaded);
     if positions.free.len() < wanted {
         let missing = 2 * wanted - positions.free.len();
@@ -252,9 +281,10 @@ fn batch<W: Writer>(
     let last_before = positions.last;
     let mut first_of: HashMap<[u8; 16], usize> = HashMap::new();
     let mut events = Vec::new();
-    for (place, (command, stamp)) in requests.iter().enumerate() {
+    for (place, (command, stamp, fence)) in requests.iter().enumerate() {
         let answer = match repeated(writer, command, *stamp, &known, &first_of, requests, &decided.answers) {
             Some(answer) => answer,
+            None if fence.is_some_and(|fence| lost.contains(&fence)) => Err(lease::lost()),
             None => {
                 let mut out =
                     Out { moment, positions, events: std::mem::take(&mut events), stamp: *stamp, stamped_at: None };
@@ -270,19 +300,30 @@ fn batch<W: Writer>(
         };
         decided.answers.push(answer);
     }
-    if delivery.is_some()
-        && let Some(error) = decided.answers.iter().find_map(|answer| answer.as_ref().err())
+    decided.wrote_log = positions.last != last_before;
+    decided.wrote_events = !events.is_empty();
+    store(writer, tx, loaded, events, &decided.answers, along)?;
+    Ok(decided)
+}
+
+/// Stores what was decided, and what goes along with it. What follows from others' events is stored whole or not at
+/// all.
+fn store<W: Writer>(
+    writer: &mut W,
+    tx: &mut dyn Session,
+    loaded: W::Loaded,
+    events: Vec<Row>,
+    answers: &[Result<W::Answer>],
+    along: Option<Along<'_>>,
+) -> Result<()> {
+    if along.is_some()
+        && let Some(error) = answers.iter().find_map(|answer| answer.as_ref().err())
     {
         return Err(error.clone());
     }
-    decided.wrote_log = positions.last != last_before;
-    decided.wrote_events = !events.is_empty();
     writer.store(tx, loaded)?;
     tx.insert_many(&EVENTS, events)?;
-    if let Some(delivery) = delivery {
-        move_cursor(tx, delivery)?;
-    }
-    Ok(decided)
+    along.map_or(Ok(()), |along| along(tx))
 }
 
 /// The answer to a command whose key was seen before, in an earlier batch or in this one.
@@ -292,7 +333,7 @@ fn repeated<W: Writer>(
     stamp: Option<KeyStamp>,
     known: &HashMap<[u8; 16], Known>,
     first_of: &HashMap<[u8; 16], usize>,
-    requests: &[(&W::Command, Option<KeyStamp>)],
+    requests: &[Asked<'_, W::Command>],
     answers: &[Result<W::Answer>],
 ) -> Option<Result<W::Answer>> {
     let stamp = stamp?;
@@ -355,14 +396,4 @@ fn recorded_refusal(known: &Known) -> Option<Error> {
     let mut error = Error::new(ErrorKind::from_recorded(refusal.status), refusal.code, refusal.message);
     error.pointer = refusal.pointer.map(Into::into);
     Some(error)
-}
-
-/// Moves a consumer's cursor, unless its lease has passed to someone else.
-fn move_cursor(tx: &mut dyn Session, delivery: Delivery<'_>) -> Result<()> {
-    let rows = tx.lock_many(&CURSORS, &[delivery.consumer.into()])?;
-    if rows.first().is_some_and(|row| row.int(3) > delivery.fence) {
-        return Err(Error::unavailable("store.fenced", "another process has taken this consumer over"));
-    }
-    let row = [delivery.consumer.into(), delivery.end.xid.into(), delivery.end.position.into(), delivery.fence.into()];
-    tx.upsert_many(&CURSORS, vec![Row(row.into())])
 }

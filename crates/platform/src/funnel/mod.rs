@@ -8,6 +8,7 @@
 //! come in through `deliver`, which moves the consumer's cursor in the same transaction as their effect.
 
 mod batch;
+mod cursor;
 mod keys;
 mod queue;
 mod runs;
@@ -20,6 +21,7 @@ use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 pub use batch::Out;
+pub use cursor::move_cursor;
 pub use keys::KeyStamp;
 
 use self::batch::Core;
@@ -27,6 +29,7 @@ use self::queue::Queue;
 use crate::clock::Clock;
 use crate::db::{Cursor, Database, Session, transaction};
 use crate::error::{Error, ErrorKind, Result};
+use crate::lease::Fence;
 use crate::log::{Event, Log};
 use crate::zone::{CivilDay, Zone};
 
@@ -92,6 +95,8 @@ pub struct Request<C> {
     pub command: C,
     /// The key under which its answer is remembered.
     pub stamp: Option<KeyStamp>,
+    /// The lease under which its sender works.
+    pub fence: Option<Fence>,
 }
 
 pub(crate) struct Waiting<W: Writer> {
@@ -100,9 +105,9 @@ pub(crate) struct Waiting<W: Writer> {
 }
 
 impl<W: Writer> Waiting<W> {
-    fn new(command: W::Command, stamp: Option<KeyStamp>) -> (Self, oneshot::Receiver<Result<W::Answer>>) {
+    fn new(request: Request<W::Command>) -> (Self, oneshot::Receiver<Result<W::Answer>>) {
         let (answer, answered) = oneshot::channel();
-        (Self { request: Request { command, stamp }, answer }, answered)
+        (Self { request, answer }, answered)
     }
 }
 
@@ -118,6 +123,8 @@ pub struct Surroundings {
     pub zone: Zone,
     /// Remembers idempotency keys. Turned off only by the control run of a test that shows why it is on.
     pub remembers_keys: bool,
+    /// Refuses commands of a job whose lease has passed on. Turned off only by the control run of a test.
+    pub checks_fences: bool,
 }
 
 /// The one way in which a context's state changes.
@@ -187,7 +194,7 @@ impl<W: Writer> Funnel<W> {
         }
         let keyed: Vec<bool> = commands.iter().map(|(_, stamp)| stamp.is_some()).collect();
         let (waiting, waiters): (Vec<_>, Vec<_>) =
-            commands.into_iter().map(|(command, stamp)| Waiting::new(command, stamp)).unzip();
+            commands.into_iter().map(|(command, stamp)| Waiting::new(Request { command, stamp, fence: None })).unzip();
         self.queue.push_all(waiting).map_err(|_| self.overloaded())?;
         let deadline = tokio::time::Instant::now() + ANSWER_TIME;
         let mut answers = Vec::with_capacity(waiters.len());
@@ -205,10 +212,24 @@ impl<W: Writer> Funnel<W> {
     /// # Errors
     /// `Unavailable` when the context is stopped or its queue is full.
     pub fn submit(&self, command: W::Command, stamp: Option<KeyStamp>) -> Result<oneshot::Receiver<Result<W::Answer>>> {
+        self.enqueue(Request { command, stamp, fence: None })
+    }
+
+    /// As [`Funnel::submit`], for a job of which there may be only one worker: carried out only while its lease has
+    /// not passed on, which is looked up in the same transaction. Otherwise the answer is `lease.lost`, and nothing
+    /// has changed.
+    ///
+    /// # Errors
+    /// As [`Funnel::submit`].
+    pub fn submit_under(&self, fence: Fence, command: W::Command) -> Result<oneshot::Receiver<Result<W::Answer>>> {
+        self.enqueue(Request { command, stamp: None, fence: Some(fence) })
+    }
+
+    fn enqueue(&self, request: Request<W::Command>) -> Result<oneshot::Receiver<Result<W::Answer>>> {
         if !self.open.load(Ordering::Acquire) {
             return Err(self.stopped());
         }
-        let (waiting, answered) = Waiting::new(command, stamp);
+        let (waiting, answered) = Waiting::new(request);
         self.queue.push(waiting).map_err(|_| self.overloaded())?;
         Ok(answered)
     }
@@ -228,10 +249,22 @@ impl<W: Writer> Funnel<W> {
     /// # Errors
     /// `Unavailable` when the store cannot be reached or the lease has passed to another; nothing was changed.
     pub fn deliver(&self, delivery: Delivery<'_>, commands: Vec<W::Command>) -> Result<()> {
+        self.deliver_along(commands, &mut |tx| move_cursor(tx, delivery))
+    }
+
+    /// As [`Funnel::deliver`]; what `along` writes is committed together with the effect, and nothing if it fails.
+    ///
+    /// # Errors
+    /// As [`Funnel::deliver`], the first refusal of a command, or whatever `along` said; nothing was changed.
+    pub fn deliver_along(
+        &self,
+        commands: Vec<W::Command>,
+        along: &mut dyn FnMut(&mut dyn Session) -> Result<()>,
+    ) -> Result<()> {
         if !self.open.load(Ordering::Acquire) {
             return Err(self.stopped());
         }
-        self.core.lock().deliver(delivery, commands)
+        self.core.lock().deliver(commands, along)
     }
 
     /// Where a consumer's cursor stands.

@@ -15,17 +15,19 @@ use super::shell::Caller;
 use crate::error::{Error, ErrorKind, Result};
 use crate::funnel::KeyStamp;
 
-/// Bytes in a body at most.
+/// Bytes in a body at most, unless the route's handler says otherwise.
 pub const BODY_BYTES: usize = 64 * 1024;
+/// How long a body may take; a slower one is answered 408 and its connection closed.
 const BODY_TIME: Duration = Duration::from_secs(10);
 /// What is still read of a body that is too large, so that its client gets to read the answer.
 const LINGER_BYTES: usize = 16 * 1024 * 1024;
 const LINGER_TIME: Duration = Duration::from_secs(2);
 const KEY_CHARS: usize = 255;
 
-/// A write: its body, who sends it and under which idempotency key.
+/// A write: its body, who sends it and under which idempotency key. A route whose bodies may be larger than usual says
+/// so where its handler takes the body: `Write<Bulk, { 1024 * 1024 }>`.
 #[derive(Debug)]
-pub struct Write<T> {
+pub struct Write<T, const BYTES: usize = BODY_BYTES> {
     /// The body.
     pub body: T,
     /// Who sends it.
@@ -34,14 +36,14 @@ pub struct Write<T> {
     pub stamp: Option<KeyStamp>,
 }
 
-impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Write<T> {
+impl<T: DeserializeOwned, S: Send + Sync, const BYTES: usize> FromRequest<S> for Write<T, BYTES> {
     type Rejection = Error;
 
     async fn from_request(request: Request<Body>, state: &S) -> Result<Self> {
         let (mut parts, body) = request.into_parts();
         let caller = Caller::from_request_parts(&mut parts, state).await?;
         must_be_json(&parts)?;
-        let bytes = read_body(body).await?;
+        let bytes = read_body(body, BYTES).await?;
         let stamp = stamp(&parts, &caller, &bytes)?;
         let body = parse(&bytes)?;
         must_be_storable(&bytes)?;
@@ -65,7 +67,7 @@ impl<S: Send + Sync> FromRequest<S> for Bodiless {
         let (mut parts, body) = request.into_parts();
         let caller = Caller::from_request_parts(&mut parts, state).await?;
         // Some clients send "{}" with a DELETE; whatever it is, it counts for nothing but must not be endless.
-        let bytes = read_body(body).await?;
+        let bytes = read_body(body, BODY_BYTES).await?;
         let stamp = stamp(&parts, &caller, &bytes)?;
         Ok(Self { caller, stamp })
     }
@@ -74,6 +76,10 @@ impl<S: Send + Sync> FromRequest<S> for Bodiless {
 /// The number in a path, leading zeros allowed; 0 for one that no resource can have, which leads to 404.
 #[derive(Debug, Clone, Copy)]
 pub struct PathId(pub i64);
+
+/// A name and a number below it in a path (`/things/red/1`), the number read like [`PathId`].
+#[derive(Debug, Clone)]
+pub struct PathNameId(pub String, pub i64);
 
 /// Two numbers in a path, the second below the first (`/points/1/entries/2`), read like [`PathId`].
 #[derive(Debug, Clone, Copy)]
@@ -95,38 +101,56 @@ impl<S: Send + Sync> FromRequestParts<S> for PathIds {
     }
 }
 
-async fn path_numbers<S: Send + Sync, const N: usize>(parts: &mut Parts, state: &S) -> Result<[i64; N]> {
-    let params = RawPathParams::from_request_parts(parts, state).await.map_err(|error| {
+impl<S: Send + Sync> FromRequestParts<S> for PathNameId {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
+        let params = path_params(parts, state).await?;
+        let mut values = params.iter();
+        let name = values.next().map_or(String::new(), |(_, value)| value.to_owned());
+        let number = values.next().map_or(Ok(0), |(name, value)| path_number(name, value))?;
+        Ok(Self(name, number))
+    }
+}
+
+async fn path_params<S: Send + Sync>(parts: &mut Parts, state: &S) -> Result<RawPathParams> {
+    RawPathParams::from_request_parts(parts, state).await.map_err(|error| {
         Error::new(ErrorKind::Malformed, "request.malformed_path", "the path cannot be read").caused_by(error)
-    })?;
+    })
+}
+
+async fn path_numbers<S: Send + Sync, const N: usize>(parts: &mut Parts, state: &S) -> Result<[i64; N]> {
+    let params = path_params(parts, state).await?;
     let mut numbers = [0; N];
     for (number, (name, value)) in numbers.iter_mut().zip(params.iter()) {
-        let digits = value.trim();
-        if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-            let message = "a number in the path must be a whole number, for instance /things/1";
-            return Err(Error::invalid(format!("/path/{name}"), message));
-        }
-        // More digits than any number has: nothing can be there.
-        *number = parse_whole(digits).unwrap_or(0);
+        *number = path_number(name, value)?;
     }
     Ok(numbers)
 }
 
-async fn read_body(mut body: Body) -> Result<Bytes> {
-    let collected = tokio::time::timeout(BODY_TIME, Limited::new(&mut body, BODY_BYTES).collect()).await;
+fn path_number(name: &str, value: &str) -> Result<i64> {
+    let digits = value.trim();
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        let message = "a number in the path must be a whole number, for instance /things/1";
+        return Err(Error::invalid(format!("/path/{name}"), message));
+    }
+    // More digits than any number has: nothing can be there.
+    Ok(parse_whole(digits).unwrap_or(0))
+}
+
+async fn read_body(mut body: Body, most_bytes: usize) -> Result<Bytes> {
+    let collected = tokio::time::timeout(BODY_TIME, Limited::new(&mut body, most_bytes).collect()).await;
     let Ok(collected) = collected else {
-        return Err(Error::new(
-            ErrorKind::Malformed,
-            "request.body_timeout",
-            "the body did not arrive within 10 seconds",
-        ));
+        let message = format!("the body did not arrive within {} seconds", BODY_TIME.as_secs());
+        return Err(Error::new(ErrorKind::TooSlow, "request.body_timeout", message));
     };
     match collected {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => {
             // A connection that is closed while its client still sends loses the answer on the way.
             let _ = tokio::time::timeout(LINGER_TIME, skip(body)).await;
-            Err(Error::new(ErrorKind::TooLarge, "request.too_large", "the body is larger than 64 KiB"))
+            let message = format!("the body is larger than {} KiB", most_bytes / 1024);
+            Err(Error::new(ErrorKind::TooLarge, "request.too_large", message))
         }
         Err(_) => Err(Error::new(ErrorKind::Malformed, "request.unreadable", "the body broke off")),
     }

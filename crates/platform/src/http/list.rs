@@ -79,30 +79,40 @@ impl PageQuery {
     ///
     /// # Errors
     /// `Internal` if an item cannot be written as JSON.
-    pub fn show<T: serde::Serialize>(
+    pub fn show<T: serde::Serialize>(&self, base: &str, place: Place, items: Vec<(i64, T)>) -> Result<Response<Body>> {
+        let items = items.into_iter().map(|(id, item)| (id, Item::new(base, place, id, item))).collect();
+        self.show_items(base, place.collection, "", items)
+    }
+
+    /// As [`PageQuery::show`], for items that know their own links. `filter` is what else the list was asked for, as
+    /// it stands in a query: `&colour=red`.
+    ///
+    /// # Errors
+    /// `Internal` if an item cannot be written as JSON.
+    pub fn show_items<T: serde::Serialize>(
         &self,
         base: &str,
-        place: Place,
-        mut items: Vec<(i64, T)>,
+        collection: &str,
+        filter: &str,
+        mut items: Vec<(i64, Item<T>)>,
     ) -> Result<Response<Body>> {
         let limit = self.limit();
         let more = items.len() > limit;
         items.truncate(limit);
         let last = items.last().map(|(id, _)| *id);
-        let path = format!("{base}/{}", place.collection);
+        let path = format!("{base}/{collection}");
         let mut links = Map::new();
-        links.insert("self".to_owned(), json!({"href": format!("{path}?limit={}{}", self.limit, if self.after > 0 { format!("&after={}", write_mark(self.after)) } else { String::new() })}));
+        links.insert("self".to_owned(), json!({"href": format!("{path}?limit={}{}{filter}", self.limit, if self.after > 0 { format!("&after={}", write_mark(self.after)) } else { String::new() })}));
         if let (true, Some(last)) = (more, last) {
             links.insert(
                 "next".to_owned(),
-                json!({"href": format!("{path}?limit={}&after={}", self.limit, write_mark(last))}),
+                json!({"href": format!("{path}?limit={}&after={}{filter}", self.limit, write_mark(last))}),
             );
         }
-        let shown: Result<Vec<Value>, _> =
-            items.into_iter().map(|(id, item)| serde_json::to_value(Item::new(base, place, id, item))).collect();
+        let shown: Result<Vec<Value>, _> = items.into_iter().map(|(_, item)| serde_json::to_value(item)).collect();
         let shown = shown.map_err(|error| Error::internal("a list cannot be written").caused_by(error))?;
         let size = shown.len();
-        let body = json!({"_embedded": {place.collection: shown}, "_links": links, "page": {"size": size}});
+        let body = json!({"_embedded": {collection: shown}, "_links": links, "page": {"size": size}});
         hal::json(StatusCode::OK, "application/hal+json", &body)
     }
 }

@@ -1,11 +1,13 @@
 //! The HTTP kit: what every route of every context shares.
 //!
 //! `serve` accepts connections, `shell` surrounds every request (id, key, metrics, problems), `input` reads bodies, `peer` asks other processes,
+//! `limit` counts requests,
 //! `hal` writes resources, `list` pages, `number` reads the numbers that clients send as text.
 
 pub mod csv;
 pub mod hal;
 pub mod input;
+pub mod limit;
 pub mod list;
 pub mod number;
 pub mod peer;

@@ -63,7 +63,9 @@ impl Peer {
             return serde_json::from_slice(&body).map_err(|error| self.broken().caused_by(error));
         }
         tracing::warn!(callee = self.callee, %status, "a question was refused");
-        Err(if status.is_server_error() { self.unreachable() } else { self.broken() })
+        // A key that is not known there, or a route that another version has: about the processes, not the question.
+        let does_not_answer = status.is_server_error() || matches!(status.as_u16(), 401 | 403 | 404 | 408 | 429);
+        Err(if does_not_answer { self.unreachable() } else { self.broken() })
     }
 
     fn unreachable(&self) -> Error {

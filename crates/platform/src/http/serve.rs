@@ -8,29 +8,42 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 
 use super::shell::Shell;
 
-/// Connections at once; more wait in the kernel's queue.
-const CONNECTIONS: usize = 8_192;
 const HEADER_TIME: Duration = Duration::from_secs(5);
+/// Connections beyond those that are served, which are answered 503 at once; more wait in the kernel's queue.
+const TURNED_AWAY: usize = 256;
 
-/// Serves until `closing` says true, then finishes what is under way, at most for `grace`.
-pub async fn serve(listener: TcpListener, shell: Arc<Shell>, mut closing: watch::Receiver<bool>, grace: Duration) {
-    let room = Arc::new(Semaphore::new(CONNECTIONS));
+/// Serves until `closing` says true, then finishes what is under way, at most for `grace`. At most `connections` are
+/// served at once; a few more are answered 503 with `Retry-After` and closed.
+pub async fn serve(
+    listener: TcpListener,
+    shell: Arc<Shell>,
+    connections: u32,
+    mut closing: watch::Receiver<bool>,
+    grace: Duration,
+) {
+    let room = Arc::new(Semaphore::new(usize::try_from(connections).unwrap_or(Semaphore::MAX_PERMITS)));
+    let beyond = Arc::new(Semaphore::new(TURNED_AWAY));
     loop {
-        let Ok(permit) = Arc::clone(&room).acquire_owned().await else { return };
+        let Ok(spare) = Arc::clone(&beyond).acquire_owned().await else { return };
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             _ = closing.wait_for(|closing| *closing) => break,
         };
         match accepted {
             Ok((stream, _)) => {
+                let (permit, is_served) = match Arc::clone(&room).try_acquire_owned() {
+                    Ok(permit) => (permit, true),
+                    Err(_) => (spare, false),
+                };
                 let (shell, closing) = (Arc::clone(&shell), closing.clone());
                 tokio::spawn(async move {
-                    connection(stream, shell, closing).await;
+                    connection(stream, shell, is_served, closing).await;
                     drop(permit);
                 });
             }
@@ -42,17 +55,26 @@ pub async fn serve(listener: TcpListener, shell: Arc<Shell>, mut closing: watch:
         }
     }
     drop(listener);
-    let everyone = u32::try_from(CONNECTIONS).unwrap_or(u32::MAX);
-    if tokio::time::timeout(grace, room.acquire_many(everyone)).await.is_err() {
+    if tokio::time::timeout(grace, room.acquire_many(connections)).await.is_err() {
         tracing::warn!("some connections did not end in time");
     }
 }
 
-async fn connection(stream: TcpStream, shell: Arc<Shell>, mut closing: watch::Receiver<bool>) {
+/// Lets this process have as many connections and files open as the system allows it.
+pub fn raise_open_files() {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if current != maximum
+        && let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })
+    {
+        tracing::debug!(%error, "the limit on open files stays as it is");
+    }
+}
+
+async fn connection(stream: TcpStream, shell: Arc<Shell>, is_served: bool, mut closing: watch::Receiver<bool>) {
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         let shell = Arc::clone(&shell);
-        async move { Ok::<_, Infallible>(shell.handle(request).await) }
+        async move { Ok::<_, Infallible>(if is_served { shell.handle(request).await } else { shell.turn_away(&request) }) }
     });
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(HEADER_TIME).pipeline_flush(true);

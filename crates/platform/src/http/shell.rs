@@ -5,18 +5,19 @@ use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::FromRequestParts;
-use axum::http::header::{ACCEPT, AUTHORIZATION, HeaderName};
+use axum::http::header::{ACCEPT, AUTHORIZATION, CONNECTION, HeaderName};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use futures_util::FutureExt;
 use metrics::{Counter, Histogram, counter, histogram};
 use tower::Service;
 
+use super::limit::RateLimits;
 use super::problem;
 use crate::access::{AccessKeys, Principal};
 use crate::error::{Error, ErrorKind, Result};
@@ -58,10 +59,20 @@ impl<S: Send + Sync> FromRequestParts<S> for RequestId {
     }
 }
 
+/// What a request may take.
+#[derive(Clone)]
+pub struct Limits {
+    /// A request that takes longer is answered 503; what it has set going goes on.
+    pub request_time: Duration,
+    /// Requests a second for each principal.
+    pub rates: Arc<RateLimits>,
+}
+
 /// The shell of one listener.
 pub struct Shell {
     router: Router,
     keys: Arc<AccessKeys>,
+    limits: Limits,
     /// Whether a request without a key counts as the operator's; only on a loopback listener.
     open: bool,
     resources: Vec<&'static str>,
@@ -73,11 +84,18 @@ pub struct Shell {
 impl Shell {
     /// A shell around `router`. `resources` are the first path segments that metrics tell apart.
     #[must_use]
-    pub fn new(router: Router, keys: Arc<AccessKeys>, open: bool, resources: Vec<&'static str>) -> Self {
+    pub fn new(
+        router: Router,
+        keys: Arc<AccessKeys>,
+        open: bool,
+        resources: Vec<&'static str>,
+        limits: Limits,
+    ) -> Self {
         let id_prefix = getrandom::u32().unwrap_or_default();
         Self {
             router,
             keys,
+            limits,
             open,
             resources,
             local: Arc::new(Principal::local_operator()),
@@ -113,14 +131,30 @@ impl Shell {
         response
     }
 
+    /// Answers one request without looking at it, because there are more connections than the program takes.
+    pub fn turn_away<B>(&self, request: &Request<B>) -> Response<Body> {
+        let id = self.request_id(request.headers());
+        let full = Error::unavailable("server.full", "there are too many connections at present; repeat in a moment");
+        let mut response = axum::response::IntoResponse::into_response(full);
+        self.finish(&mut response, &id, false, "other", request.method());
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        observe("other", request.method(), response.status(), Instant::now());
+        response
+    }
+
     async fn route(&self, request: Request<Body>) -> Response<Body> {
         let mut router = self.router.clone();
-        let answered = AssertUnwindSafe(router.call(request)).catch_unwind().await;
-        match answered {
-            Ok(Ok(response)) => response,
-            Err(_) => axum::response::IntoResponse::into_response(Error::internal(
+        let mut answering = Box::pin(AssertUnwindSafe(router.call(request)).catch_unwind());
+        match tokio::time::timeout(self.limits.request_time, &mut answering).await {
+            Ok(Ok(Ok(response))) => response,
+            Ok(Err(_)) => axum::response::IntoResponse::into_response(Error::internal(
                 "a defect stopped this request; it is in the log under its id",
             )),
+            Err(_) => {
+                // The client has its answer; what was begun is not broken off in the middle.
+                tokio::spawn(answering);
+                axum::response::IntoResponse::into_response(late())
+            }
         }
     }
 
@@ -147,10 +181,11 @@ impl Shell {
         let presented = bearer.or_else(|| headers.get("x-api-key").and_then(|value| value.to_str().ok()));
         match presented {
             Some(key) => {
-                let found = self.keys.find(key.trim());
-                found.map(|principal| Some(Caller(Arc::new(principal)))).ok_or_else(|| {
+                let principal = self.keys.find(key.trim()).ok_or_else(|| {
                     Error::new(ErrorKind::Unauthorized, "auth.unknown_key", "this API key is not known, or was revoked")
-                })
+                })?;
+                self.limits.rates.admit(&principal)?;
+                Ok(Some(Caller(Arc::new(principal))))
             }
             None if self.open && is_local(headers) => Ok(Some(Caller(Arc::clone(&self.local)))),
             None => Ok(None),
@@ -183,16 +218,25 @@ impl Shell {
             if error.kind == ErrorKind::Internal {
                 tracing::error!(request_id = text, resource, %method, %error, "request failed");
             }
+            let is_too_slow = error.kind == ErrorKind::TooSlow;
             let allow = response.headers_mut().remove(axum::http::header::ALLOW);
             *response = problem::respond(&error, text, is_bare);
             if let Some(allow) = allow {
                 response.headers_mut().insert(axum::http::header::ALLOW, allow);
+            }
+            if is_too_slow {
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
         }
         let headers = response.headers_mut();
         headers.insert(REQUEST_ID.clone(), id.clone());
         headers.insert(axum::http::header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     }
+}
+
+fn late() -> Error {
+    let message = "this takes longer than a request may; whether it was done is not known yet, so repeat it with the same Idempotency-Key";
+    Error::unavailable("request.timeout", message)
 }
 
 /// Whether a request without a key comes from someone at this machine: addressed to it, sent on by no proxy, and not

@@ -59,10 +59,17 @@ impl Move {
 }
 
 /// The purses' side of the funnel.
-#[derive(Default)]
 pub struct Purses {
     /// How long a batch lingers between its decision and its commit.
     pub linger: Duration,
+    /// Refuses commands under a lease that has passed on.
+    pub checks_fences: bool,
+}
+
+impl Default for Purses {
+    fn default() -> Self {
+        Self { linger: Duration::ZERO, checks_fences: true }
+    }
 }
 
 /// Purses by number: balance and sequence; and what is to be added.
@@ -166,6 +173,7 @@ impl Place {
             clock: Arc::new(SystemClock::new()),
             zone: Zone::named("Asia/Seoul").expect("a zone"),
             remembers_keys,
+            checks_fences: purses.checks_fences,
         };
         let funnel = Funnel::new(surroundings, purses).expect("a funnel");
         Shop { database, log, funnel }

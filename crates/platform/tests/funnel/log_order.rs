@@ -42,7 +42,7 @@ fn a_reader_beside_slow_writers_loses_nothing_and_reading_by_position_alone_does
 #[test]
 fn a_process_that_waited_for_a_row_stands_in_the_log_behind_the_one_that_held_it() {
     let place = Place::postgres();
-    let slow = |ms| place.shop_with(Purses { linger: Duration::from_millis(ms) }, true);
+    let slow = |ms| place.shop_with(Purses { linger: Duration::from_millis(ms), ..Purses::default() }, true);
     let (first, waits, last) = (slow(450), place.shop(), slow(450));
     first.batch([1, 2, 3].map(|purse| (Move::of(purse, 1), None)));
     // The one that waits locks purse 1, then has to wait for the first one's purse 2. Meanwhile the last one comes and
@@ -66,7 +66,8 @@ fn read_beside_writers(place: &Place) -> Seen {
     let over = AtomicBool::new(false);
     // Some are quick and some slow, so that a later position is often committed first.
     let lingers = |process: i64| Duration::from_millis(u64::try_from(process * 3).unwrap_or(0));
-    let shops: Vec<Shop> = (0..PROCESSES).map(|p| place.shop_with(Purses { linger: lingers(p) }, true)).collect();
+    let shops: Vec<Shop> =
+        (0..PROCESSES).map(|p| place.shop_with(Purses { linger: lingers(p), ..Purses::default() }, true)).collect();
     let watcher = place.shop();
     let mut reader = watcher.log.reader(Scope::Everything).expect("a reader");
     let mut naive = watcher.database.read_session().expect("a session");

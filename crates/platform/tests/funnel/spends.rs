@@ -55,7 +55,7 @@ fn control_a_decision_on_a_stale_read_spends_them_many_times() {
 fn several_processes_spend_the_last_coins_once() {
     let place = Place::postgres();
     place.shop().run(Move::of(1, 100)).expect("coins");
-    let purses = || Purses { linger: Duration::from_millis(20) };
+    let purses = || Purses { linger: Duration::from_millis(20), ..Purses::default() };
     let shops: Vec<Shop> = (0..4).map(|_| place.shop_with(purses(), true)).collect();
     let spent = spend_together(shops.len(), |spender| shops[spender].run(Move::of(1, -100)).is_ok());
     assert_eq!((spent, shops[0].balances(1)), (1, (0, 0)));

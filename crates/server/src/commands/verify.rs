@@ -8,6 +8,7 @@ use app::point::Balances;
 use indicatif::{ProgressBar, ProgressStyle};
 use platform::db::Session;
 use platform::error::{Error, Result};
+use platform::parked;
 
 use crate::assembly::clock;
 use crate::config::Settings;
@@ -33,19 +34,20 @@ pub(super) fn progress(what: &'static str) -> ProgressBar {
 /// A store that cannot be reached.
 pub fn run(settings: &Settings, json: bool) -> Result<ExitCode> {
     let now_ms = clock(settings)?.now_ms();
-    let (mut all, mut balances) = (Vec::new(), Balances::new());
+    let (mut all, mut parked, mut balances) = (Vec::new(), Vec::new(), Balances::new());
     for context in CONTEXTS {
         let mut session = open_existing(settings, context)?.read_session()?;
         let bar = progress(context.name);
         let findings = inspect(context.name, &mut *session, now_ms, &mut balances, &bar)?;
+        parked.extend(parked::counts(&mut *session)?);
         bar.finish_and_clear();
         all.push((context.name, findings));
     }
     let clean = all.iter().all(|(_, findings)| findings.is_clean());
     if json {
-        print_json(&all, clean)?
+        print_json(&all, &parked, clean)?
     } else {
-        print_lines(&all, clean)
+        print_lines(&all, &parked, clean)
     }
     Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -72,7 +74,7 @@ fn inspect(
     findings
 }
 
-fn print_lines(all: &[(&str, Findings)], clean: bool) {
+fn print_lines(all: &[(&str, Findings)], parked: &[(String, i64)], clean: bool) {
     for (context, findings) in all {
         for (check, found) in &findings.checks {
             let verdict = if found.is_empty() { "ok" } else { "WRONG" };
@@ -85,6 +87,10 @@ fn print_lines(all: &[(&str, Findings)], clean: bool) {
             }
         }
     }
+    // What is stored is sound; it is the operator who has something to do.
+    for (consumer, count) in parked {
+        println!("{:<6} {consumer}: {count} parked events wait; see 'onepoint parked list'", "note");
+    }
     println!(
         "{}",
         if clean {
@@ -95,7 +101,7 @@ fn print_lines(all: &[(&str, Findings)], clean: bool) {
     );
 }
 
-fn print_json(all: &[(&str, Findings)], clean: bool) -> Result<()> {
+fn print_json(all: &[(&str, Findings)], parked: &[(String, i64)], clean: bool) -> Result<()> {
     let checks: Vec<_> = all
         .iter()
         .flat_map(|(context, findings)| findings.checks.iter().map(move |check| (context, check)))
@@ -105,7 +111,10 @@ fn print_json(all: &[(&str, Findings)], clean: bool) -> Result<()> {
             serde_json::json!({"context": context, "check": check, "findings": found})
         })
         .collect();
-    let text = serde_json::to_string_pretty(&serde_json::json!({"clean": clean, "checks": checks}));
+    let parked: serde_json::Map<String, serde_json::Value> =
+        parked.iter().map(|(consumer, count)| (consumer.clone(), (*count).into())).collect();
+    let text =
+        serde_json::to_string_pretty(&serde_json::json!({"clean": clean, "checks": checks, "parkedEvents": parked}));
     println!("{}", text.map_err(|error| Error::internal("the findings cannot be written").caused_by(error))?);
     Ok(())
 }

@@ -4,7 +4,7 @@ use crate::support::{Engine, TestApp};
 use crate::{changes_nothing, with_member};
 
 const METHODS: [&str; 8] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PURGE"];
-const COLLECTIONS: [&str; 5] = ["members", "withdrawals", "messages", "points", "mypages"];
+const COLLECTIONS: [&str; 6] = ["members", "withdrawals", "messages", "points", "mypages", "parked"];
 
 #[test]
 fn bad_paths_queries_and_methods_are_refused_on_sqlite() {
@@ -33,7 +33,8 @@ pub fn described(app: &TestApp) -> Vec<(String, Vec<String>)> {
     let paths = openapi["paths"].as_object().expect("paths").clone();
     let described = paths.into_iter().map(|(path, item)| {
         let methods = item.as_object().expect("an item").keys().map(|method| method.to_uppercase());
-        (path.replace("{id}", "1").replace("{entryId}", "1"), methods.collect())
+        let path = path.replace("{id}", "1").replace("{entryId}", "1");
+        (path.replace("{context}", "point"), methods.collect())
     });
     described.collect()
 }

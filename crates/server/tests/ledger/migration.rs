@@ -7,7 +7,7 @@ use crate::support::{Engine, TestApp, postgres};
 /// Takes back what the step added.
 const BEFORE: &str = "ALTER TABLE point_entry DROP COLUMN previous; ALTER TABLE point_account DROP COLUMN last_entry; \
                       ALTER TABLE point_account DROP COLUMN notices; DROP TABLE point_expiry; \
-                      DELETE FROM migration WHERE number >= 6";
+                      DELETE FROM migration WHERE number = 6";
 
 #[test]
 fn a_store_from_before_gets_its_statements_on_sqlite() {

@@ -50,7 +50,8 @@ impl Store {
         copy
     }
 
-    fn sets(&self) -> Vec<String> {
+    /// The settings that lead to it.
+    pub fn sets(&self) -> Vec<String> {
         let url = self.database.as_ref().map_or("sqlite:", |database| &database.url);
         let data = self.data.path().display();
         vec![format!("data={data}"), format!("database.url={url}"), format!("programme.secret={SECRET}")]
@@ -88,7 +89,11 @@ impl Store {
 
     /// Starts a server and waits until it is ready.
     pub fn serve(&self) -> Serving {
-        let mut command = self.command(&["serve", "--listen", "127.0.0.1:0"]);
+        Self::start(self.command(&["serve", "--listen", "127.0.0.1:0"]))
+    }
+
+    /// Starts a server by this command and waits until it is ready.
+    pub fn start(mut command: Command) -> Serving {
         let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the program starts");
         let mut serving = Serving { child, address: SocketAddr::from(([0; 4], 0)), started_in: Duration::ZERO };
         let lines = BufReader::new(serving.child.stderr.take().expect("it is piped")).lines();
@@ -122,6 +127,12 @@ pub struct Serving {
 }
 
 impl Serving {
+    /// Stops it where it is, as a machine that is suspended does, or lets it go on.
+    pub fn signal(&self, signal: rustix::process::Signal) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, signal).expect("it runs");
+    }
+
     /// Ends it as a crash would: at once, and without a word.
     pub fn kill(mut self) {
         self.child.kill().expect("it runs");

@@ -155,7 +155,8 @@ impl Answer {
         assert_eq!(Some(field("requestId")), self.header("x-request-id"), "{}", self.text);
         assert!(!field("title").is_empty() && !field("detail").is_empty(), "a problem has words: {}", self.text);
         assert_eq!(field("type"), format!("/problems/{}", field("code")), "{}", self.text);
-        assert_eq!(status == 503, self.header("retry-after").is_some(), "503 says when to come back: {}", self.text);
+        let says_when = matches!(status, 429 | 503);
+        assert_eq!(says_when, self.header("retry-after").is_some(), "it says when to come back: {}", self.text);
     }
 }
 

