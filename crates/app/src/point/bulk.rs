@@ -25,6 +25,8 @@ use crate::kit::must_be_operator;
 const MOST: usize = 1_000;
 /// Characters in a key at most, as in the header of a single one.
 const KEY_CHARS: usize = 255;
+/// Bytes in a body at most: a thousand with long references and reasons.
+const BODY_BYTES: usize = 1024 * 1024;
 /// Keys of items belong to this path, whatever address the request came by.
 const PATH: &str = "/points/transactions";
 
@@ -83,7 +85,7 @@ struct TransactionResult<'a> {
 pub(super) async fn create_transactions(
     State(points): State<Arc<Points>>,
     request_id: RequestId,
-    write: Write<CreateTransactions>,
+    write: Write<CreateTransactions, BODY_BYTES>,
 ) -> Result<Response<Body>> {
     must_be_operator(&write.caller)?;
     let items = write.body.transactions;
