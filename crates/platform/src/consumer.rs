@@ -24,8 +24,10 @@ use crate::log::{Event, Log, LogReader, Scope};
 use crate::parked::{self, Aside};
 use crate::work::Wake;
 
-/// Log rows read and delivered at once.
+/// Log rows read and delivered at once; whoever asks the same context meanwhile waits for them.
 const PIECE_ROWS: usize = 2_000;
+/// As many for a read model, where no one waits: the more rows, the more of them share a page that is written.
+const LARGE_PIECE_ROWS: usize = 16_000;
 /// An event that fails alone is tried again after each of these pauses, then parked.
 const PAUSES: [Duration; 2] = [Duration::from_millis(20), Duration::from_millis(80)];
 /// The cause that is noted for an event that was not even tried.
@@ -51,6 +53,7 @@ pub struct Consumer<W: Writer> {
     funnel: Arc<Funnel<W>>,
     log: Arc<Log>,
     scope: Scope,
+    piece_rows: usize,
     react: SharedReact<W::Command>,
     clock: Arc<dyn Clock>,
     holder: String,
@@ -88,6 +91,7 @@ impl<W: Writer> Consumer<W> {
             funnel,
             log,
             scope: Scope::Everything,
+            piece_rows: PIECE_ROWS,
             react: Arc::from(react),
             clock,
             holder: holder.to_owned(),
@@ -103,6 +107,13 @@ impl<W: Writer> Consumer<W> {
     #[must_use]
     pub fn of_event_table(mut self) -> Self {
         self.scope = Scope::EventTable;
+        self
+    }
+
+    /// The same consumer for a read model, which takes more in at once when there is more.
+    #[must_use]
+    pub fn in_large_pieces(mut self) -> Self {
+        self.piece_rows = LARGE_PIECE_ROWS;
         self
     }
 
@@ -140,7 +151,7 @@ impl<W: Writer> Consumer<W> {
             Some(reader) => reader,
             none => none.insert(self.log.reader(self.scope)?),
         };
-        let page = reader.read(place.cursor, PIECE_ROWS).inspect_err(|_| self.reader = None)?;
+        let page = reader.read(place.cursor, self.piece_rows).inspect_err(|_| self.reader = None)?;
         if page.end == place.cursor {
             self.lag.set(0.0);
             return Ok(0);

@@ -24,9 +24,6 @@ const CALM_BURST: u64 = 40;
 const SHARED_POLL: Duration = Duration::from_millis(4);
 const SHARED_POLL_MOST: Duration = Duration::from_millis(128);
 
-/// Followers give way to those who answer someone, a little: under full load they have to keep up all the same.
-const FOLLOWER_NICENESS: i32 = 4;
-
 /// Lets the scheduler prefer other threads to this one; 0 to 19. A machine that refuses goes on as before.
 pub fn give_way(niceness: i32) {
     let thread = rustix::thread::gettid();
@@ -65,7 +62,6 @@ impl Workers {
         let stopping = Arc::clone(&self.stopping);
         let label = name.clone();
         let run = move || {
-            give_way(FOLLOWER_NICENESS);
             let mut pause = SHORTEST_PAUSE;
             let mut silence = SHARED_POLL;
             let mut pressure = Pressure::new();

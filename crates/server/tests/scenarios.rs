@@ -2,6 +2,8 @@
 
 mod support;
 
+#[path = "scenarios/bulk.rs"]
+mod bulk;
 #[path = "scenarios/donation.rs"]
 mod donation;
 #[path = "scenarios/fresh_page.rs"]

@@ -69,6 +69,7 @@ impl Pages {
     pub fn follow_point(&self, log: Arc<Log>) -> Consumer<PageWriter> {
         let react = Box::new(reactions::on_point_events);
         Consumer::new(Arc::clone(&self.funnel), log, Arc::clone(&self.kit.clock), &self.kit.holder, react)
+            .in_large_pieces()
     }
 
     /// The consumer of donation's log.

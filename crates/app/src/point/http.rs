@@ -23,11 +23,12 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::bulk::{__path_create_transactions, create_transactions};
 use super::client::{DONATE, PREPARE, Prepare, Prepared};
 use super::entry::EntryView;
 use super::statement::{Filter, Statement, StatementQuery, csv_head, write_csv};
 use super::views::{AccountView, Adjusted, ClawedBack, LotView};
-use super::writer::Transaction;
+use super::writer::{Transaction, TransactionKind};
 use super::{DonationQuestion, PointApi, Points};
 use crate::kit::{must_be_operator, must_be_service, must_concern};
 
@@ -42,6 +43,7 @@ pub fn routes(points: Arc<Points>) -> OpenApiRouter {
         .routes(routes!(list_points))
         .routes(routes!(show_points, change_points))
         .routes(routes!(create_transaction))
+        .routes(routes!(create_transactions))
         .routes(routes!(claw_back))
         .routes(routes!(list_lots))
         .routes(routes!(list_entries))
@@ -140,17 +142,19 @@ struct CreateTransaction {
     reason: Option<String>,
 }
 
+/// Which way points go, as clients write it.
 #[derive(Deserialize, Clone, Copy)]
 #[serde(rename_all = "UPPERCASE")]
-enum Direction {
+pub(super) enum Direction {
     Earn,
     Use,
     Adjust,
 }
 
+/// A reference as clients write it.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct ReferenceInput {
+pub(super) struct ReferenceInput {
     #[serde(rename = "type")]
     kind: String,
     id: ReferenceId,
@@ -174,8 +178,8 @@ async fn create_transaction(
     write: Write<CreateTransaction>,
 ) -> Result<Response<Body>> {
     must_be_operator(&write.caller)?;
-    let kind = write.body.kind;
-    let (transaction, stamp) = (write.body.read()?, write.stamp);
+    let CreateTransaction { kind, amount, reference, reason } = write.body;
+    let (transaction, stamp) = (read_transaction(amount, reference, reason)?, write.stamp);
     let entry = match kind {
         Direction::Earn => points.earn_points(member_id, transaction, stamp).await?,
         Direction::Use => points.use_points(member_id, transaction, stamp).await?,
@@ -340,11 +344,24 @@ fn show(points: &Points, entry: EntryView) -> Item<EntryView> {
     Item::at(href, "entry", entry)
 }
 
-impl CreateTransaction {
-    fn read(self) -> Result<Transaction> {
-        must_be_short(self.reason.as_deref())?;
-        let reference = self.reference.map(ReferenceInput::read).transpose()?;
-        Ok(Transaction { amount: self.amount.0, reference, reason: self.reason })
+/// What a transaction is about; words within their bounds.
+pub(super) fn read_transaction(
+    amount: Whole,
+    reference: Option<ReferenceInput>,
+    reason: Option<String>,
+) -> Result<Transaction> {
+    must_be_short(reason.as_deref())?;
+    let reference = reference.map(ReferenceInput::read).transpose()?;
+    Ok(Transaction { amount: amount.0, reference, reason })
+}
+
+impl From<Direction> for TransactionKind {
+    fn from(direction: Direction) -> Self {
+        match direction {
+            Direction::Earn => Self::Earn,
+            Direction::Use => Self::Use,
+            Direction::Adjust => Self::Adjust,
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Use cases are the methods of [`Points`]; each is one command through the funnel or one read.
 
+mod bulk;
 mod chain;
 mod client;
 mod donate;

@@ -68,6 +68,9 @@ pub trait Session: Send {
     fn execute(&mut self, sql: &str, params: &[Value]) -> Result<u64>;
     /// Several statements without parameters (migrations).
     fn run_script(&mut self, sql: &str) -> Result<()>;
+    /// Whether others may have the core between rows from now on. Heeded by an embedded store that can be rebuilt:
+    /// nobody waits for what is written there.
+    fn give_way(&mut self, _gives_way: bool) {}
     /// Which engine this is, for the tokens of a migration.
     fn dialect(&self) -> Dialect;
 }

@@ -11,10 +11,12 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, Connection, ErrorCode, ToSql};
 
 use self::checkpoint::Checkpointer;
+use self::statements::TableSql;
 use super::{Cursor, Dialect, Durability, Row, Session, Table, Value};
 use crate::error::{Error, Result};
 
 mod checkpoint;
+mod statements;
 
 /// Older libraries have the WAL-reset bug, which can corrupt a file that is checkpointed under load.
 const OLDEST_SAFE_LIBRARY: i32 = 3_051_003;
@@ -25,6 +27,9 @@ const WRITER_CACHE_KIB: i32 = 32_768;
 /// How long a statement waits for another connection's lock.
 const BUSY_PATIENCE: Duration = Duration::from_secs(5);
 const READER_CACHE_KIB: i32 = 32_768;
+/// Who writes a store that can be rebuilt answers no one: after so many rows others may have the core. A scheduler that
+/// looks only every few milliseconds would let them wait for the whole piece.
+const ROWS_PER_TURN: usize = 8;
 /// A log is read at its end, where everything is new each time.
 const LOG_CACHE_KIB: i32 = 256;
 
@@ -67,7 +72,11 @@ impl Store {
         self.take_lock()?;
         let connection = connect(&self.path, self.durability, WRITER_CACHE_KIB)?;
         self.checkpointer.start();
-        Ok(Box::new(SqliteSession::new(connection, Some(Arc::clone(&self.checkpointer)))))
+        Ok(Box::new(SqliteSession {
+            checkpointer: Some(Arc::clone(&self.checkpointer)),
+            may_give_way: self.durability == Durability::Rebuildable,
+            ..SqliteSession::new(connection)
+        }))
     }
 
     /// Reads on the caller's thread with a connection of the pool; reads are short.
@@ -87,7 +96,7 @@ impl Store {
         let connection = connect(&self.path, self.durability, READER_CACHE_KIB)?;
         // No background thread looks after a connection that is used once in a while.
         connection.pragma_update(None, "wal_autocheckpoint", 1_000).map_err(failed)?;
-        Ok(Box::new(SqliteSession::new(connection, None)))
+        Ok(Box::new(SqliteSession::new(connection)))
     }
 
     /// A connection that may not write, for reading through a log.
@@ -98,7 +107,7 @@ impl Store {
     fn reader(&self, cache_kib: i32) -> Result<SqliteSession> {
         let connection = connect(&self.path, self.durability, cache_kib)?;
         connection.pragma_update(None, "query_only", true).map_err(failed)?;
-        Ok(SqliteSession::new(connection, None))
+        Ok(SqliteSession::new(connection))
     }
 
     fn take_lock(&self) -> Result<()> {
@@ -151,48 +160,19 @@ fn cannot_open(path: &Path) -> Error {
     )
 }
 
-/// The statements of one table, composed once.
-struct TableSql {
-    select: String,
-    insert: String,
-    upsert: String,
-    update: String,
-    read_log: String,
-}
-
-impl TableSql {
-    fn new(table: &'static Table) -> Self {
-        let (name, key, columns) = (table.name, table.key(), table.column_list());
-        let places = (1..=table.columns.len()).map(|n| format!("?{n}")).collect::<Vec<_>>().join(", ");
-        let insert = format!("INSERT INTO {name} ({columns}) VALUES ({places})");
-        let changes = table.columns[1..]
-            .iter()
-            .map(|(column, _)| format!("{column} = excluded.{column}"))
-            .collect::<Vec<_>>()
-            .join(", ");
-        let settings = table.columns[1..].iter().zip(2..).map(|((column, _), n)| format!("{column} = ?{n}"));
-        let settings = settings.collect::<Vec<_>>().join(", ");
-        Self {
-            select: format!("SELECT {columns} FROM {name} WHERE {key} = ?1"),
-            upsert: format!("{insert} ON CONFLICT ({key}) DO UPDATE SET {changes}"),
-            update: format!("UPDATE {name} SET {settings} WHERE {key} = ?1"),
-            read_log: format!("SELECT {columns} FROM {name} WHERE {key} > ?1 ORDER BY {key} LIMIT ?2"),
-            insert,
-        }
-    }
-}
-
 /// One connection.
 pub(super) struct SqliteSession {
     connection: Connection,
     /// By the address of the table's description: a table may be described twice, with different columns.
     tables: HashMap<usize, TableSql>,
     checkpointer: Option<Arc<Checkpointer>>,
+    may_give_way: bool,
+    gives_way: bool,
 }
 
 impl SqliteSession {
-    fn new(connection: Connection, checkpointer: Option<Arc<Checkpointer>>) -> Self {
-        Self { connection, tables: HashMap::new(), checkpointer }
+    fn new(connection: Connection) -> Self {
+        Self { connection, tables: HashMap::new(), checkpointer: None, may_give_way: false, gives_way: false }
     }
 
     fn prepared(&mut self, table: &'static Table, pick: impl FnOnce(&TableSql) -> &str) -> Result<CachedStatement<'_>> {
@@ -206,12 +186,20 @@ impl SqliteSession {
         rows: Vec<Row>,
         pick: impl FnOnce(&TableSql) -> &str,
     ) -> Result<()> {
+        let gives_way = self.gives_way;
         let mut statement = self.prepared(table, pick)?;
-        for row in rows {
+        for (count, row) in rows.into_iter().enumerate() {
+            take_turns(gives_way, count);
             debug_assert_eq!(row.0.len(), table.columns.len(), "a row of {} has another number of values", table.name);
             statement.execute(rusqlite::params_from_iter(row.0.iter())).map_err(failed)?;
         }
         Ok(())
+    }
+}
+
+fn take_turns(gives_way: bool, rows_done: usize) {
+    if gives_way && rows_done % ROWS_PER_TURN == ROWS_PER_TURN - 1 {
+        std::thread::yield_now();
     }
 }
 
@@ -251,9 +239,11 @@ impl Session for SqliteSession {
     }
 
     fn load_many(&mut self, table: &'static Table, keys: &[Value]) -> Result<Vec<Row>> {
+        let gives_way = self.gives_way;
         let mut statement = self.prepared(table, |sql| &sql.select)?;
         let mut found = Vec::with_capacity(keys.len());
-        for key in keys {
+        for (count, key) in keys.iter().enumerate() {
+            take_turns(gives_way, count);
             let mut rows = statement.query([key]).map_err(failed)?;
             if let Some(row) = rows.next().map_err(failed)? {
                 found.push(read_row(row, table.columns.len())?);
@@ -338,6 +328,10 @@ impl Session for SqliteSession {
 
     fn run_script(&mut self, sql: &str) -> Result<()> {
         self.connection.execute_batch(sql).map_err(failed)
+    }
+
+    fn give_way(&mut self, gives_way: bool) {
+        self.gives_way = gives_way && self.may_give_way;
     }
 
     fn dialect(&self) -> Dialect {

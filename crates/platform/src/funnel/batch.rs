@@ -18,6 +18,8 @@ use crate::log::{EVENTS, encode};
 const ROWS_PER_COMMAND: usize = 4;
 /// How often a command that met another writer is tried.
 const CONTENTION_TRIES: usize = 8;
+/// A consumer that delivers so many at once has fallen behind, and gives way to no one until it has caught up.
+const HURRIED_COMMANDS: usize = 1_000;
 const LOG_POSITION: &str = "log_position";
 
 /// Places in the log: those that are free, and the last one that was given out.
@@ -180,6 +182,7 @@ impl<W: Writer> Core<W> {
     }
 
     pub(super) fn deliver(&mut self, commands: Vec<W::Command>, along: Along<'_>) -> Result<()> {
+        self.session.give_way(commands.len() < HURRIED_COMMANDS);
         let requests: Vec<_> = commands.iter().map(|command| (command, None, None)).collect();
         let answers = self.commit_batch(&requests, Some(along))?;
         answers.into_iter().find_map(Result::err).map_or(Ok(()), Err)

@@ -104,6 +104,13 @@ pub(crate) struct Waiting<W: Writer> {
     answer: oneshot::Sender<Result<W::Answer>>,
 }
 
+impl<W: Writer> Waiting<W> {
+    fn new(request: Request<W::Command>) -> (Self, oneshot::Receiver<Result<W::Answer>>) {
+        let (answer, answered) = oneshot::channel();
+        (Self { request, answer }, answered)
+    }
+}
+
 /// What surrounds a funnel.
 pub struct Surroundings {
     /// The context's store.
@@ -176,6 +183,30 @@ impl<W: Writer> Funnel<W> {
         }
     }
 
+    /// Hands many commands over at once, all or none, and waits for the answer of each. They are carried out in this
+    /// order, each on its own.
+    ///
+    /// # Errors
+    /// `Unavailable` when the context is stopped or has no room for all of them; nothing was done.
+    pub async fn ask_all(&self, commands: Vec<(W::Command, Option<KeyStamp>)>) -> Result<Vec<Result<W::Answer>>> {
+        if !self.is_open() {
+            return Err(self.stopped());
+        }
+        let keyed: Vec<bool> = commands.iter().map(|(_, stamp)| stamp.is_some()).collect();
+        let (waiting, waiters): (Vec<_>, Vec<_>) =
+            commands.into_iter().map(|(command, stamp)| Waiting::new(Request { command, stamp, fence: None })).unzip();
+        self.queue.push_all(waiting).map_err(|_| self.overloaded())?;
+        let deadline = tokio::time::Instant::now() + ANSWER_TIME;
+        let mut answers = Vec::with_capacity(waiters.len());
+        for (waiter, is_keyed) in waiters.into_iter().zip(keyed) {
+            answers.push(match tokio::time::timeout_at(deadline, waiter).await {
+                Ok(answered) => answered.unwrap_or_else(|_| Err(self.stopped())),
+                Err(_) => Err(self.still_at_it(is_keyed)),
+            });
+        }
+        Ok(answers)
+    }
+
     /// As [`Funnel::ask`], without waiting.
     ///
     /// # Errors
@@ -198,11 +229,8 @@ impl<W: Writer> Funnel<W> {
         if !self.open.load(Ordering::Acquire) {
             return Err(self.stopped());
         }
-        let (answer, answered) = oneshot::channel();
-        self.queue.push(Waiting { request, answer }).map_err(|_| {
-            let message = format!("{} has more to do than it can take; repeat in a moment", self.context);
-            Error::unavailable(format!("{}.overloaded", self.context), message)
-        })?;
+        let (waiting, answered) = Waiting::new(request);
+        self.queue.push(waiting).map_err(|_| self.overloaded())?;
         Ok(answered)
     }
 
@@ -312,6 +340,11 @@ impl<W: Writer> Funnel<W> {
         }
         let message = format!("{} is slow at present; whether this was done is not known yet", self.context);
         Error::unavailable(format!("{}.slow", self.context), message)
+    }
+
+    fn overloaded(&self) -> Error {
+        let message = format!("{} has more to do than it can take; repeat in a moment", self.context);
+        Error::unavailable(format!("{}.overloaded", self.context), message)
     }
 
     fn stopped(&self) -> Error {

@@ -32,6 +32,20 @@ impl<T> Queue<T> {
         Ok(())
     }
 
+    /// Adds all of them, in this order, or gives them back if there is no room for all.
+    pub(super) fn push_all(&self, items: Vec<T>) -> Result<(), Vec<T>> {
+        let mut waiting = self.waiting.lock();
+        if waiting.len() + items.len() > self.bound {
+            return Err(items);
+        }
+        let was_empty = waiting.is_empty();
+        waiting.extend(items);
+        if was_empty {
+            self.arrived.notify_one();
+        }
+        Ok(())
+    }
+
     /// Takes up to `most`, oldest first.
     pub(super) fn take(&self, most: usize) -> Vec<T> {
         let mut waiting = self.waiting.lock();

@@ -31,6 +31,23 @@ pub struct Problem<'a> {
     pub request_id: &'a str,
 }
 
+impl<'a> Problem<'a> {
+    /// What an error says to the client of this request.
+    #[must_use]
+    pub fn of(error: &'a Error, request_id: &'a str) -> Self {
+        let status = error.kind.status();
+        Self {
+            kind: format!("/problems/{}", error.code),
+            title: StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason()).unwrap_or("Error"),
+            status,
+            detail: &error.message,
+            code: &error.code,
+            pointer: error.pointer.as_deref(),
+            request_id,
+        }
+    }
+}
+
 impl IntoResponse for Error {
     fn into_response(self) -> Response<Body> {
         let mut response = Response::new(Body::empty());
@@ -54,15 +71,7 @@ pub fn respond(error: &Error, request_id: &str, is_bare: bool) -> Response<Body>
     if is_bare && error.kind == ErrorKind::NotFound && error.code != "request.no_such_route" {
         return response;
     }
-    let problem = Problem {
-        kind: format!("/problems/{}", error.code),
-        title: status.canonical_reason().unwrap_or("Error"),
-        status: status.as_u16(),
-        detail: &error.message,
-        code: &error.code,
-        pointer: error.pointer.as_deref(),
-        request_id,
-    };
+    let problem = Problem::of(error, request_id);
     let body = serde_json::to_vec(&problem).unwrap_or_default();
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     *response.body_mut() = Body::from(body);

@@ -39,6 +39,26 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
     }
 }
 
+/// The id of the request, as in the answer's `X-Request-Id`: for problems that stand inside an answer.
+#[derive(Debug, Clone)]
+pub struct RequestId(HeaderValue);
+
+impl RequestId {
+    /// The id; printable ASCII.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        self.0.to_str().unwrap_or_default()
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for RequestId {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self> {
+        parts.extensions.get::<Self>().cloned().ok_or_else(|| Error::internal("a request came without an id"))
+    }
+}
+
 /// What a request may take.
 #[derive(Clone)]
 pub struct Limits {
@@ -95,6 +115,7 @@ impl Shell {
         let id = self.request_id(request.headers());
         let resource = self.resource(request.uri().path());
         let method = request.method().clone();
+        request.extensions_mut().insert(RequestId(id.clone()));
         let is_bare = matches!(method, Method::GET | Method::HEAD) && accepts_anything(request.headers());
         let mut response = match self.admit(request.headers()) {
             Ok(caller) => {

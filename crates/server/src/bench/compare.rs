@@ -16,7 +16,7 @@ const WARM_UP_S: u64 = 1;
 struct Round {
     echo: Report,
     profile: Report,
-    /// Requests/s of the profile ÷ requests/s of echo.
+    /// Requests/s of the profile, or items/s where a request carries many, ÷ requests/s of echo.
     ratio: f64,
 }
 
@@ -62,7 +62,8 @@ pub(super) async fn compare(target: &Target, plan: Plan, rounds: u32, keys: &Key
 async fn one_round(target: &Target, echo: Plan, plan: Plan, keys: &Keys) -> Result<Round, String> {
     let echo = Report::new(&measure(target, echo, keys).await?);
     let profile = Report::new(&measure(target, plan, keys).await?);
-    let ratio = rounded(profile.requests_per_s / echo.requests_per_s.max(0.1), 4);
+    let per_s = if plan.profile.is_bulk() { profile.items_per_s } else { profile.requests_per_s };
+    let ratio = rounded(per_s / echo.requests_per_s.max(0.1), 4);
     Ok(Round { echo, profile, ratio })
 }
 
@@ -83,6 +84,9 @@ fn print_round(number: u32, round: &Round) {
         println!("round    echo req/s {:>15} req/s     ratio    p99 ms", round.profile.profile);
     }
     let Round { echo, profile, ratio } = round;
+    if profile.items_per_s > profile.requests_per_s {
+        println!("{:>14} {:>21.0} items/s", "", profile.items_per_s);
+    }
     println!(
         "{number:>5} {:>13.0} {:>21.0} {ratio:>9.3} {:>9.3}",
         echo.requests_per_s, profile.requests_per_s, profile.p99_ms

@@ -120,9 +120,10 @@ impl Run {
     fn record(&self, request: Request, since: Instant, status: u16, body: &[u8]) {
         let now = Instant::now();
         let verdict = self.plan.profile.judge(request.spends, status, body);
+        let items = if verdict == Verdict::Done { self.plan.profile.items_done(body) } else { 0 };
         let mut state = self.state();
         state.waiting -= 1;
-        state.tally.answered(verdict, now, now - since);
+        state.tally.answered(verdict, items, now, now - since);
         match (verdict, request.key_number) {
             (Verdict::Unexpected, _) => state.tally.keep_answer(status, body),
             (Verdict::Done, Some(number)) if state.acked.is_some() => state.note_acked(number, body),

@@ -8,6 +8,8 @@ use super::request::{Random, RequestWriter, push_number, push_padded};
 const EARN_PERCENT: u64 = 70;
 const EARN_POINTS: u64 = 10;
 const USE_POINTS: u64 = 5;
+/// Transactions in one request of `points-bulk`.
+const BULK: u64 = 100;
 /// Phone numbers are `010` and so many digits.
 const PHONE_DIGITS: usize = 8;
 /// There are so many different phone numbers.
@@ -22,6 +24,8 @@ pub(super) enum Profile {
     Points,
     /// The same on member 1 only
     PointsHot,
+    /// POST /points/transactions: 100 of them in a request, over random members
+    PointsBulk,
     /// GET /mypages/{random member}
     Mypage,
     /// POST /members with a random phone number
@@ -35,15 +39,29 @@ impl Profile {
             Self::Echo => "echo",
             Self::Points => "points",
             Self::PointsHot => "points-hot",
+            Self::PointsBulk => "points-bulk",
             Self::Mypage => "mypage",
             Self::Join => "join",
         }
     }
 
+    /// Whether a request carries many items, so that the items are what is compared.
+    pub(super) fn is_bulk(self) -> bool {
+        self == Self::PointsBulk
+    }
+
+    /// How many items an answer that is as expected says were carried out.
+    pub(super) fn items_done(self, body: &[u8]) -> u64 {
+        if self.is_bulk() { count(body, b"{\"status\":201") } else { 1 }
+    }
+
     /// Decides whether the answer is what a correct server says. `spends`: the request was a USE, which may be refused.
     pub(super) fn judge(self, spends: bool, status: u16, body: &[u8]) -> Verdict {
+        if self.is_bulk() {
+            return judge_bulk(status, body);
+        }
         let expected = match self {
-            Self::Echo | Self::Mypage => 200,
+            Self::Echo | Self::Mypage | Self::PointsBulk => 200,
             Self::Points | Self::PointsHot | Self::Join => 201,
         };
         if status == expected {
@@ -55,6 +73,20 @@ impl Profile {
             Verdict::Unexpected
         }
     }
+}
+
+/// Every item must have been carried out or refused for want of points.
+fn judge_bulk(status: u16, body: &[u8]) -> Verdict {
+    let (all, done) = (count(body, b"{\"status\":"), count(body, b"{\"status\":201"));
+    let refused = count(body, b"\"code\":\"point.insufficient_points\"");
+    if status == 200 && all == BULK && done + refused == BULK { Verdict::Done } else { Verdict::Unexpected }
+}
+
+/// How often `part` stands in `text`; it begins with a byte that is seldom.
+fn count(text: &[u8], part: &[u8]) -> u64 {
+    let Some(first) = part.first() else { return 0 };
+    let starts = text.iter().enumerate().filter(|(_, byte)| *byte == first);
+    starts.filter(|(place, _)| text[*place..].starts_with(part)).count() as u64
 }
 
 fn contains(text: &[u8], part: &[u8]) -> bool {
@@ -115,6 +147,11 @@ impl RequestSource {
                 self.transaction(out, member)
             }
             Profile::PointsHot => self.transaction(out, 1),
+            Profile::PointsBulk => {
+                self.transactions_body();
+                self.writer.post(out, b"/points/transactions", None, &self.body);
+                Request { key_number: None, spends: false }
+            }
             Profile::Mypage => {
                 let member = 1 + self.random.below(self.members);
                 self.path.clear();
@@ -144,6 +181,22 @@ impl RequestSource {
         Request { key_number: Some(number), spends }
     }
 
+    fn transactions_body(&mut self) {
+        self.body.clear();
+        self.body.extend_from_slice(b"{\"transactions\":[");
+        for item in 0..BULK {
+            let member = 1 + self.random.below(self.members);
+            let number = self.writer.keys().take();
+            self.body.extend_from_slice(if item == 0 { b"{\"memberId\":".as_slice() } else { b",{\"memberId\":" });
+            push_number(&mut self.body, member);
+            self.body.extend_from_slice(b",\"key\":\"");
+            self.writer.keys().push(&mut self.body, number);
+            self.body.extend_from_slice(b"\",");
+            self.movement(number);
+        }
+        self.body.extend_from_slice(b"]}");
+    }
+
     fn transaction_body(&mut self) -> bool {
         let number = self.writer.keys().take();
         self.transaction_body_with(number)
@@ -151,11 +204,17 @@ impl RequestSource {
 
     /// Writes the body and says whether it takes points.
     fn transaction_body_with(&mut self, number: u64) -> bool {
+        self.body.clear();
+        self.body.push(b'{');
+        self.movement(number)
+    }
+
+    /// Appends the fields of a movement and the end of their object; says whether it takes points.
+    fn movement(&mut self, number: u64) -> bool {
         let spends = self.random.below(100) >= EARN_PERCENT;
         let (kind, amount): (&[u8], u64) = if spends { (b"USE", USE_POINTS) } else { (b"EARN", EARN_POINTS) };
         let body = &mut self.body;
-        body.clear();
-        body.extend_from_slice(b"{\"kind\":\"");
+        body.extend_from_slice(b"\"kind\":\"");
         body.extend_from_slice(kind);
         body.extend_from_slice(b"\",\"amount\":");
         push_number(body, amount);
@@ -236,6 +295,32 @@ mod tests {
         assert!(
             requests(Profile::PointsHot, 100).iter().all(|(text, _)| text.starts_with("POST /points/1/transactions "))
         );
+    }
+
+    #[test]
+    fn a_bulk_has_a_hundred_items_with_keys_of_their_own() {
+        let (text, request) = &requests(Profile::PointsBulk, 1)[0];
+        assert!(text.starts_with("POST /points/transactions ") && request.key_number.is_none());
+        let body = body(text);
+        let items = body["transactions"].as_array().expect("a list");
+        let keys: std::collections::HashSet<_> = items.iter().filter_map(|item| item["key"].as_str()).collect();
+        assert_eq!((items.len(), keys.len()), (100, 100));
+        assert!(items.iter().all(|item| (1..=3).contains(&item["memberId"].as_i64().unwrap_or_default())));
+    }
+
+    #[test]
+    fn a_bulk_answer_counts_what_was_done_and_may_refuse_spending() {
+        let done = r#"{"status":201,"entry":{}}"#;
+        let refused = r#"{"status":409,"problem":{"type":"t","status":409,"code":"point.insufficient_points"}}"#;
+        let other = r#"{"status":409,"problem":{"type":"t","status":409,"code":"point.member_not_normal"}}"#;
+        let answer = |last: &str| format!("{{\"results\":[{}{last}]}}", format!("{done},").repeat(99));
+        let judge = |text: String| {
+            (Profile::PointsBulk.judge(false, 200, text.as_bytes()), Profile::PointsBulk.items_done(text.as_bytes()))
+        };
+        assert_eq!(judge(answer(done)), (Verdict::Done, 100));
+        assert_eq!(judge(answer(refused)), (Verdict::Done, 99));
+        assert_eq!(judge(answer(other)).0, Verdict::Unexpected);
+        assert_eq!(judge(format!("{{\"results\":[{done}]}}")).0, Verdict::Unexpected);
     }
 
     #[test]

@@ -44,14 +44,14 @@ impl Tally {
         })
     }
 
-    /// Counts one answer that came at `now`.
-    pub(super) fn answered(&mut self, verdict: Verdict, now: Instant, latency: Duration) {
+    /// Counts one answer that came at `now` and says that so many items were carried out.
+    pub(super) fn answered(&mut self, verdict: Verdict, items: u64, now: Instant, latency: Duration) {
         self.answered += 1;
         self.delayed(latency);
         let in_window = u64::from(now <= self.window_end);
         self.in_window += in_window;
         match verdict {
-            Verdict::Done => self.done_in_window += in_window,
+            Verdict::Done => self.done_in_window += in_window * items,
             Verdict::Refused => self.refused += 1,
             Verdict::Unexpected => self.errors += 1,
         }
@@ -98,9 +98,9 @@ mod tests {
     fn answers_after_the_end_count_for_latency_but_not_for_throughput() {
         let end = Instant::now();
         let mut tally = Tally::new(end).expect("the bounds are valid");
-        tally.answered(Verdict::Done, end, Duration::from_millis(2));
-        tally.answered(Verdict::Refused, end, Duration::from_millis(2));
-        tally.answered(Verdict::Done, end + Duration::from_millis(1), Duration::from_millis(50));
+        tally.answered(Verdict::Done, 1, end, Duration::from_millis(2));
+        tally.answered(Verdict::Refused, 1, end, Duration::from_millis(2));
+        tally.answered(Verdict::Done, 1, end + Duration::from_millis(1), Duration::from_millis(50));
         assert_eq!(
             (tally.answered, tally.in_window, tally.done_in_window, tally.refused, tally.errors),
             (3, 2, 1, 1, 0)

@@ -249,3 +249,21 @@ fn a_stopped_context_does_not_walk() {
     app.start("point");
     eventually("it carries on", || app.points_of(1) == Some(0));
 }
+
+#[test]
+fn an_account_that_cannot_be_written_keeps_no_other_waiting() {
+    let app = TestApp::open_with(Engine::Sqlite, &[SHORT]);
+    (1..=3).for_each(|member_id| app.join_normal(member_id));
+    app.settle();
+    let run = |sql: &str| app.app().points.funnel.with_session(|tx| tx.run_script(sql)).expect("it can be run");
+    run("CREATE TRIGGER broken BEFORE UPDATE ON point_account WHEN OLD.member_id = 2 \
+         BEGIN SELECT RAISE(ABORT, 'broken'); END");
+    past_the_end(&app);
+    eventually("the others have expired", || app.points_of(1) == Some(0) && app.points_of(3) == Some(0));
+    eventually("the walk is over", || app.rows("SELECT done FROM point_expiry")[0].int(0) == 1);
+    assert_eq!(app.points_of(2), Some(1_000));
+    run("DROP TRIGGER broken");
+    assert_eq!(app.transact(2, "USE", 1).must_be(409).code(), "point.insufficient_points", "nor can they be spent");
+    app.settle();
+    app.verify();
+}

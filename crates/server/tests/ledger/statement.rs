@@ -267,3 +267,17 @@ fn a_member_sees_the_own_statement_and_no_other(engine: Engine) {
         app.with_key("op_no_such_key", &format!("/points/1/{part}")).must_be_problem(401);
     }
 }
+
+#[test]
+fn a_clock_that_was_put_back_hides_no_entry() {
+    let app = TestApp::open(Engine::Sqlite);
+    app.join_normal(1);
+    app.clock.advance_days(5);
+    let (year, month, day) = app.today();
+    app.transact(1, "EARN", 7).must_be(201);
+    app.clock.advance_days(-1);
+    app.transact(1, "USE", 8).must_be(201);
+    let chosen = app.statement(1, &format!("from={year:04}-{month:02}-{day:02}"));
+    assert_eq!(moves(&chosen), [("EARN", 7)], "though a later entry has an earlier time");
+    app.verify();
+}
