@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-pub use domain::kernel::MAX_AMOUNT;
+pub use domain::kernel::{MAX_AMOUNT, MAX_SAFE};
 use domain::kernel::Month;
 use futures_util::future::BoxFuture;
 use platform::access::{Principal, Role};

@@ -2,8 +2,12 @@
 
 pub mod assembly;
 pub mod bench;
+pub mod client;
 pub mod commands;
 pub mod config;
+pub mod description;
+pub mod docs;
+pub mod limits;
 pub mod secret;
 pub mod serve;
 pub mod stores;
