@@ -156,7 +156,11 @@ mod tests {
             assert!(Client::new(good, Some("op_a_b")).is_ok(), "{good}");
         }
         for bad in ["", "127.0.0.1:8080", "https://127.0.0.1", "http://", "http://a/b", "http://a b"] {
-            assert_eq!(Client::new(bad, None).err().map(|error| error.code.into_owned()).as_deref(), Some("config.url"), "{bad}");
+            assert_eq!(
+                Client::new(bad, None).err().map(|error| error.code.into_owned()).as_deref(),
+                Some("config.url"),
+                "{bad}"
+            );
         }
         assert!(Client::new("http://127.0.0.1", Some("a\r\nX: y")).is_err(), "a line break would smuggle headers in");
     }

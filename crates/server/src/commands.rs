@@ -131,7 +131,9 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
         Command::Keys(command) => keys::run(&settings, command),
         Command::Openapi => openapi(),
         Command::Config { json } => show_config(&settings, *json),
-        Command::Bench(_) | Command::Demo(_) | Command::Doctor(_) | Command::Completions { .. } => Ok(ExitCode::SUCCESS),
+        Command::Bench(_) | Command::Demo(_) | Command::Doctor(_) | Command::Completions { .. } => {
+            Ok(ExitCode::SUCCESS)
+        }
     }
 }
 

@@ -7,7 +7,6 @@ pub mod commands;
 pub mod config;
 pub mod description;
 pub mod docs;
-pub mod limits;
 pub mod secret;
 pub mod serve;
 pub mod stores;

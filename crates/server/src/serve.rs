@@ -18,7 +18,6 @@ use tokio::sync::watch;
 use crate::assembly::{App, Options, base_url};
 use crate::config::Settings;
 use crate::description::Description;
-use crate::limits::raise_open_files;
 use crate::stores::open_access;
 use crate::system::{self, RESOURCES, System};
 
@@ -152,7 +151,6 @@ fn occupied(listen: SocketAddr, error: std::io::Error) -> Error {
 /// # Errors
 /// As [`Running::start`].
 pub fn run(settings: &Settings, migrate: bool) -> Result<()> {
-    raise_open_files();
     let runtime = runtime(settings)?;
     let running = Running::start(settings, Options { migrate, ..Options::default() }, &runtime)?;
     let grace = Duration::from_millis(settings.int_in("drain.grace_ms", 0..=600_000)?.unsigned_abs());

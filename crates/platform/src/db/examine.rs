@@ -69,7 +69,8 @@ pub fn examine(context: &str, location: &Location, migrations: &[Migration]) -> 
         Location::Postgres(url) => {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             let runtime = runtime.map_err(|error| Error::internal("no runtime for a connection").caused_by(error))?;
-            let examined = runtime.block_on(async { tokio::time::timeout(PATIENCE, examine_server(context, url, migrations)).await });
+            let examined = runtime
+                .block_on(async { tokio::time::timeout(PATIENCE, examine_server(context, url, migrations)).await });
             examined.map_err(|_| Error::unavailable("store.cannot_open", "PostgreSQL did not answer in time"))?
         }
     }
@@ -99,7 +100,8 @@ fn examine_file(path: &Path, migrations: &[Migration]) -> Result<Examined> {
     let steps_due = due(&done, migrations)?.len();
     let mut faults = Vec::new();
     if !done.is_empty() && mode != "wal" {
-        let what = format!("{} is not in write-ahead mode ({mode}); start the server once, which sets it", path.display());
+        let what =
+            format!("{} is not in write-ahead mode ({mode}); start the server once, which sets it", path.display());
         faults.push(Fault { is_vital: false, what });
     }
     Ok(Examined { engine, faults, is_made: !done.is_empty(), steps_due, ..Examined::default() })
@@ -127,7 +129,8 @@ async fn examine_server(context: &str, url: &str, migrations: &[Migration]) -> R
     };
     let (has_schema, may_create): (bool, bool) = (row.get(3), row.get(5));
     if !has_schema && !may_create {
-        let what = format!("there is no schema '{context}' yet, and this user may not make one; GRANT CREATE ON DATABASE");
+        let what =
+            format!("there is no schema '{context}' yet, and this user may not make one; GRANT CREATE ON DATABASE");
         examined.faults.push(Fault { is_vital: true, what });
     }
     let mut done = Vec::new();

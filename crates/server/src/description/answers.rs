@@ -26,18 +26,72 @@ const fn common(
 }
 
 const COMMON: &[Common] = &[
-    common("400", "It cannot be read", "Bad Request", "request.malformed_json", "the body is not JSON: line 1, column 2"),
-    common("401", "No API key, or one that is not known", "Unauthorized", "auth.no_key", "send your API key as Authorization: Bearer …"),
+    common(
+        "400",
+        "It cannot be read",
+        "Bad Request",
+        "request.malformed_json",
+        "the body is not JSON: line 1, column 2",
+    ),
+    common(
+        "401",
+        "No API key, or one that is not known",
+        "Unauthorized",
+        "auth.no_key",
+        "send your API key as Authorization: Bearer …",
+    ),
     common("403", "This key may not do that", "Forbidden", "auth.not_allowed", "this API key may not do that"),
     common("404", "There is no such thing", "Not Found", "request.not_found", "there is nothing with this number"),
-    common("408", "The body did not arrive in time", "Request Timeout", "request.body_timeout", "the body did not arrive within 10 seconds"),
-    common("409", "It cannot be done in the present state, or the same `Idempotency-Key` is still being worked on", "Conflict", "idempotency.in_progress", "the first request with this key is still being worked on"),
+    common(
+        "408",
+        "The body did not arrive in time",
+        "Request Timeout",
+        "request.body_timeout",
+        "the body did not arrive within 10 seconds",
+    ),
+    common(
+        "409",
+        "It cannot be done in the present state, or the same `Idempotency-Key` is still being worked on",
+        "Conflict",
+        "idempotency.in_progress",
+        "the first request with this key is still being worked on",
+    ),
     common("413", "The body is too large", "Payload Too Large", "request.too_large", "the body is larger than 64 KiB"),
-    common("415", "The body is not JSON", "Unsupported Media Type", "request.not_json", "send the body as JSON, with Content-Type: application/json"),
-    common("422", "A wrong value, or an `Idempotency-Key` that was used with another body", "Unprocessable Entity", "request.invalid_value", "a whole number of at most 64 bits is expected"),
-    common("429", "Too many requests by this key; see `Retry-After`", "Too Many Requests", "request.too_many", "this key sends too many requests; repeat later"),
-    common("500", "A defect or a broken machine; nothing was changed", "Internal Server Error", "internal", "a defect stopped this request; it is in the log under its id"),
-    common("503", "Not now; see `Retry-After`", "Service Unavailable", "server.overloaded", "more requests wait than can be carried out soon; repeat later"),
+    common(
+        "415",
+        "The body is not JSON",
+        "Unsupported Media Type",
+        "request.not_json",
+        "send the body as JSON, with Content-Type: application/json",
+    ),
+    common(
+        "422",
+        "A wrong value, or an `Idempotency-Key` that was used with another body",
+        "Unprocessable Entity",
+        "request.invalid_value",
+        "a whole number of at most 64 bits is expected",
+    ),
+    common(
+        "429",
+        "Too many requests by this key; see `Retry-After`",
+        "Too Many Requests",
+        "request.too_many",
+        "this key sends too many requests; repeat later",
+    ),
+    common(
+        "500",
+        "A defect or a broken machine; nothing was changed",
+        "Internal Server Error",
+        "internal",
+        "a defect stopped this request; it is in the log under its id",
+    ),
+    common(
+        "503",
+        "Not now; see `Retry-After`",
+        "Service Unavailable",
+        "server.overloaded",
+        "more requests wait than can be carried out soon; repeat later",
+    ),
 ];
 
 /// Completes every operation.
@@ -94,6 +148,10 @@ fn is_open(operation: &Value) -> bool {
 fn parameters(operation: &mut Value, method: &str) {
     let is_keyed = method != "get" && !is_system(operation);
     let mut all = operation["parameters"].as_array().cloned().unwrap_or_default();
+    // One description for all of them, whether a route names the header or not.
+    all.retain(|parameter| {
+        !parameter["name"].as_str().is_some_and(|name| name.eq_ignore_ascii_case("idempotency-key"))
+    });
     for parameter in &mut all {
         let (place, name) = (parameter["in"].clone(), parameter["name"].as_str().unwrap_or_default().to_owned());
         let schema = object(parameter, "schema");
@@ -142,26 +200,35 @@ fn common_statuses(operation: &Value, method: &str) -> Vec<&'static str> {
     statuses
 }
 
-/// A list's page, where the route does not say itself what it looks like.
+/// A list's page, where the route does not say itself what it looks like, or names only what is in it.
 fn page(operation: &mut Value, path: &str, items: &Map<String, Value>) {
     let query = operation["parameters"].as_array().into_iter().flatten();
     let is_list = query.filter(|parameter| parameter["in"] == "query").any(|parameter| parameter["name"] == "after");
-    let response = &mut operation["responses"]["200"];
-    if !is_list || !response.is_object() || response["content"].is_object() {
-        return;
-    }
+    let Some(response) = operation.pointer_mut("/responses/200") else { return };
+    let hal = "application/hal+json";
+    let listed = response.get("content").and_then(|content| content.get(hal));
+    let array = listed.map(|body| &body["schema"]).filter(|schema| schema["type"] == "array");
+    let item = match array {
+        Some(array) => array["items"].clone(),
+        None if is_list && response.get("content").is_none() => {
+            let below = |name: &&String| name.strip_prefix(path).is_some_and(|rest| rest.starts_with("/{"));
+            let nearest = items.get(path).or_else(|| items.keys().find(below).and_then(|name| items.get(name)));
+            nearest.cloned().unwrap_or(json!({"type": "object"}))
+        }
+        None => return,
+    };
     let collection = path.rsplit('/').next().unwrap_or_default();
-    let item = items.get(path).map_or(json!({"type": "object"}), linked);
+    let embedded = json!({"type": "array", "items": linked(&item)});
     let schema = json!({
         "type": "object",
-        "required": ["_embedded", "_links", "page"],
+        "required": ["_embedded", "_links"],
         "properties": {
-            "_embedded": {"type": "object", "required": [collection], "properties": {collection: {"type": "array", "items": item}}},
+            "_embedded": {"type": "object", "required": [collection], "properties": {collection: embedded}},
             "_links": {"$ref": "#/components/schemas/Links"},
             "page": {"$ref": "#/components/schemas/Page"},
         },
     });
-    response["content"] = json!({"application/hal+json": {"schema": schema}});
+    object(response, "content").insert(hal.to_owned(), json!({"schema": schema}));
 }
 
 /// The schema of an item with its links.
@@ -179,17 +246,12 @@ fn answer(status: &str, response: &mut Value, method: &str) {
             response["description"] = json!(format!("{about}. The body is empty unless `Accept` names a type"));
         }
     }
-    // Items come with links; what a route calls by another type than JSON is nothing of the kind.
-    if !is_error && let Some(content) = response["content"].as_object_mut() {
-        let is_item = |schema: &Value| schema["$ref"].is_string();
-        if let Some(mut json) = content.remove("application/json") {
-            let is_item = is_item(&json["schema"]);
-            if is_item && !json["schema"]["$ref"].as_str().is_some_and(|name| name.ends_with("/Version")) {
-                json["schema"] = linked(&json["schema"]);
-            }
-            let hal = is_item && method == "get" && !json["schema"]["$ref"].is_string();
-            content.insert(if hal { "application/hal+json" } else { "application/json" }.to_owned(), json);
-        }
+    if !is_error && let Some(content) = response.get_mut("content").and_then(Value::as_object_mut) {
+        item(content, method);
+    }
+    if response["description"].as_str().is_none_or(str::is_empty) {
+        let about = if status == "201" { "It is made" } else { "As it is now" };
+        response["description"] = json!(about);
     }
     let headers = object(response, "headers");
     headers.insert("X-Request-Id".to_owned(), json!({"$ref": "#/components/headers/RequestId"}));
@@ -199,6 +261,19 @@ fn answer(status: &str, response: &mut Value, method: &str) {
     if matches!(status, "201" | "202") {
         headers.insert("Location".to_owned(), json!({"$ref": "#/components/headers/Location"}));
     }
+}
+
+/// An item comes with links, and is called HAL when it is asked for. What is no item of its own (an array, a part
+/// of the program) stays what its route says.
+fn item(content: &mut Map<String, Value>, method: &str) {
+    let Some(mut body) = content.remove("application/json") else { return };
+    let name = body["schema"]["$ref"].as_str().and_then(|path| path.rsplit('/').next());
+    let is_item = name.is_some_and(|name| name != "Version");
+    if is_item {
+        body["schema"] = linked(&body["schema"]);
+    }
+    let kind = if is_item && method == "get" { "application/hal+json" } else { "application/json" };
+    content.insert(kind.to_owned(), body);
 }
 
 fn problem(error: &Common) -> Value {

@@ -8,6 +8,7 @@ use super::operations;
 const FIELDS: &[(&str, &str)] = &[
     ("phoneNo", "\"01085581234\""),
     ("nickname", "\"달콤한고래\""),
+    ("fullName", "\"김하늘\""),
     ("name", "\"어린이 도서관\""),
     ("email", "\"whale@example.com\""),
     ("address", "\"서울특별시 종로구\""),
@@ -98,7 +99,12 @@ fn kind(schema: &Value) -> &str {
 fn object(schema: &Value, schemas: &Value, depth: usize) -> Value {
     let properties = schema["properties"].as_object().into_iter().flatten();
     let mut fields: Map<String, Value> = properties
-        .map(|(name, property)| (name.clone(), example(property, name, schemas, depth + 1)))
+        .map(|(name, property)| {
+            // People have names of another kind than things.
+            let looks_like =
+                if name == "name" && schema["properties"]["phoneNo"].is_object() { "fullName" } else { name };
+            (name.clone(), example(property, looks_like, schemas, depth + 1))
+        })
         .filter(|(_, value)| !value.is_null())
         .collect();
     if fields.is_empty() && schema["additionalProperties"].is_object() {
@@ -118,7 +124,9 @@ fn simple(kind: &str, name: &str, schema: &Value) -> Value {
         (Some(value), _) => value,
         (None, "string") if schema["format"] == "date-time" => json!(INSTANT),
         (None, "string") => json!("…"),
-        (None, "integer" | "number") => schema.get("minimum").filter(|least| least.as_i64() > Some(1)).cloned().unwrap_or(json!(1)),
+        (None, "integer" | "number") => {
+            schema.get("minimum").filter(|least| least.as_i64() > Some(1)).cloned().unwrap_or(json!(1))
+        }
         (None, "boolean") => json!(true),
         _ => Value::Null,
     }

@@ -62,8 +62,9 @@ impl Description {
     /// The paths of the contexts' collections: `/members`.
     pub fn collections(&self) -> impl Iterator<Item = &str> {
         let paths = self.0["paths"].as_object().into_iter().flatten();
-        let is_collection =
-            |(path, item): &(&String, &Value)| path.matches('/').count() == 1 && !is_system(&item["get"]) && item["get"].is_object();
+        let is_collection = |(path, item): &(&String, &Value)| {
+            path.matches('/').count() == 1 && !is_system(&item["get"]) && item["get"].is_object()
+        };
         paths.filter(is_collection).map(|(path, _)| path.as_str())
     }
 }

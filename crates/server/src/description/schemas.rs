@@ -9,26 +9,26 @@ use utoipa::PartialSchema;
 
 use super::operations;
 
-/// A whole number as text: blanks around it, one sign, leading zeros.
-const WHOLE_TEXT: &str = "^\\s*[+-]?[0-9]{1,18}\\s*$";
+/// A number of a resource as text: blanks around it, leading zeros.
+const ID_TEXT: &str = "^\\s*\\+?0*[1-9][0-9]{0,14}\\s*$";
+/// Points as text: blanks around it, one sign, leading zeros, and never nothing.
+const AMOUNT_TEXT: &str = "^\\s*[+-]?0*[1-9][0-9]{0,11}\\s*$";
+/// The same without a minus.
+const POSITIVE_TEXT: &str = "^\\s*\\+?0*[1-9][0-9]{0,11}\\s*$";
+/// Characters in a text of a request at most, where the route says no other number.
+const TEXT_CHARS: u64 = 200;
 
-/// Fields that are one of a few words, wherever they stand in an answer.
-const STATES: &[(&str, &[&str])] = &[
-    ("memberStatus", &["READY", "NORMAL", "ABNORMAL"]),
-    ("couponStatus", &["NONE", "ISSUED", "CANCELLED"]),
-    ("messageStatus", &["READY", "SUCCESS", "FAIL"]),
-    ("notified", &["Y", "N"]),
-    ("couponCancelled", &["Y", "N"]),
-    ("result", &["APPLIED", "REJECTED"]),
-    ("step", &["PREPARING", "RELEASED", "WITHDRAWING", "DONE"]),
-];
+/// Fields that are one of a few words, wherever they stand in an answer and whatever is said about them there.
+const STATES: &[(&str, &[&str])] =
+    &[("memberStatus", &["READY", "NORMAL", "ABNORMAL"]), ("notified", &["Y", "N"]), ("couponCancelled", &["Y", "N"])];
 
 /// Completes the schemas.
 pub(super) fn complete(whole: &mut Value) {
     let asked = asked(whole);
     let schemas = super::object(&mut whole["components"], "schemas");
+    schemas.insert("ReferenceInput".to_owned(), reference_input());
     for (name, schema) in schemas.iter_mut() {
-        if asked.contains(name) { whole_numbers(schema) } else { states(schema) }
+        if asked.contains(name) { request(schema) } else { states(schema) }
     }
     let problem = serde_json::to_value(Problem::schema()).unwrap_or_default();
     schemas.insert("Problem".to_owned(), problem);
@@ -77,24 +77,105 @@ fn references(value: &Value, found: &mut Vec<String>) {
     }
 }
 
-/// In requests a whole number may come as text, and none is larger than the ledger takes.
-fn whole_numbers(schema: &mut Value) {
+/// What a movement is about, as a client may say it: things are numbered or named.
+fn reference_input() -> Value {
+    json!({
+        "type": "object", "description": "What it is about", "required": ["type", "id"], "additionalProperties": false,
+        "properties": {
+            "type": {"type": "string", "minLength": 1, "maxLength": TEXT_CHARS, "example": "deal"},
+            "id": {"type": ["string", "integer"], "minLength": 1, "maxLength": TEXT_CHARS, "example": "4"},
+        },
+    })
+}
+
+/// In requests nothing unknown may stand, texts are short, and whole numbers may come as text.
+fn request(schema: &mut Value) {
+    if schema["properties"].is_object() && schema.get("additionalProperties").is_none() {
+        schema["additionalProperties"] = json!(false);
+    }
+    refer(schema, "ReferenceView", "ReferenceInput");
     each_property(schema, &mut |name, property| {
-        let Some(nullable) = integer(property) else { return };
-        let most = if name.ends_with("Id") { MAX_SAFE } else { MAX_AMOUNT };
-        let least = if name.ends_with("Id") { 1 } else { -MAX_AMOUNT };
-        property["type"] = if nullable { json!(["integer", "string", "null"]) } else { json!(["integer", "string"]) };
-        property["pattern"] = json!(WHOLE_TEXT);
-        if property["minimum"].is_null() {
-            property["minimum"] = json!(least);
-        }
-        if property["maximum"].is_null() {
-            property["maximum"] = json!(most);
-        }
-        if let Some(fields) = property.as_object_mut() {
-            fields.remove("format");
+        choices(property);
+        number(name, property);
+        if is_of(property, "string") && !is_of(property, "integer") && property.get("maxLength").is_none() {
+            property["maxLength"] = json!(TEXT_CHARS);
         }
     });
+    sign(schema);
+}
+
+/// Points that are earned or used have no sign; those of an adjustment do.
+fn sign(schema: &mut Value) {
+    let kinds = schema["properties"]["kind"]["enum"].as_array();
+    let is_movement = kinds.is_some_and(|kinds| kinds.iter().any(|kind| kind == "ADJUST"));
+    if !is_movement || !schema["properties"]["amount"].is_object() {
+        return;
+    }
+    schema["if"] = json!({"properties": {"kind": {"const": "ADJUST"}}});
+    schema["else"] = json!({"properties": {"amount": {"minimum": 1, "pattern": POSITIVE_TEXT}}});
+}
+
+/// Another name in every reference.
+fn refer(value: &mut Value, from: &str, to: &str) {
+    match value {
+        Value::Object(fields) => {
+            if let Some(Value::String(path)) = fields.get_mut("$ref")
+                && path.ends_with(&format!("/{from}"))
+            {
+                *path = format!("#/components/schemas/{to}");
+            }
+            fields.values_mut().for_each(|value| refer(value, from, to));
+        }
+        Value::Array(items) => items.iter_mut().for_each(|value| refer(value, from, to)),
+        _ => {}
+    }
+}
+
+/// A whole number in a request: as a number or as text, and none larger than is taken.
+fn number(name: &str, property: &mut Value) {
+    let Some(nullable) = integer(property).filter(|_| !is_of(property, "string")) else { return };
+    let is_id = name.ends_with("Id");
+    property["type"] = if nullable { json!(["integer", "string", "null"]) } else { json!(["integer", "string"]) };
+    let least = property["minimum"].as_i64().unwrap_or(if is_id { 1 } else { -MAX_AMOUNT });
+    property["minimum"] = json!(least);
+    property["maximum"] =
+        property["maximum"].as_i64().map_or(json!(if is_id { MAX_SAFE } else { MAX_AMOUNT }), |most| json!(most));
+    property["pattern"] = json!(match (is_id, least) {
+        (true, _) => ID_TEXT,
+        (false, ..0) => AMOUNT_TEXT,
+        (false, _) => POSITIVE_TEXT,
+    });
+    if least < 0 {
+        property["not"] = json!({"const": 0});
+    }
+    if let Some(fields) = property.as_object_mut() {
+        fields.remove("format");
+    }
+}
+
+/// Whether a value may be of this type.
+fn is_of(property: &Value, kind: &str) -> bool {
+    property["type"] == kind || property["type"].as_array().is_some_and(|kinds| kinds.iter().any(|known| known == kind))
+}
+
+/// A field that is described by nothing but words in capitals is one of them: "`EARN`, `USE` or `ADJUST`."
+fn choices(property: &mut Value) {
+    if property.get("enum").is_some() || !is_of(property, "string") {
+        return;
+    }
+    let text = property["description"].as_str().unwrap_or_default().trim_end_matches('.').replace(" or ", ", ");
+    let words: Option<Vec<&str>> = text.split(", ").map(word).collect();
+    let Some(words) = words.filter(|words| words.len() > 1) else { return };
+    let mut words: Vec<Value> = words.into_iter().map(|word| json!(word)).collect();
+    words.extend(is_of(property, "null").then_some(Value::Null));
+    property["enum"] = Value::Array(words);
+}
+
+/// The word between backticks, if it is one in capitals.
+fn word(text: &str) -> Option<&str> {
+    let word = text.strip_prefix('`')?.strip_suffix('`')?;
+    let is_capital = |byte: u8| byte.is_ascii_uppercase() || byte == b'_';
+    (!word.is_empty() && word.bytes().all(is_capital)).then_some(word)
 }
 
 /// Whether it is a whole number, and then whether it may be null.
@@ -111,13 +192,13 @@ fn integer(property: &Value) -> Option<bool> {
 /// In answers, states are named and instants are instants.
 fn states(schema: &mut Value) {
     each_property(schema, &mut |name, property| {
-        let nullable = property["type"].as_array().is_some_and(|kinds| kinds.iter().any(|kind| kind == "null"));
-        if !nullable && property["type"] != "string" {
+        if !is_of(property, "string") {
             return;
         }
+        choices(property);
         if let Some((_, words)) = STATES.iter().find(|(state, _)| *state == name) {
             let mut words: Vec<Value> = words.iter().map(|word| json!(word)).collect();
-            words.extend(nullable.then_some(Value::Null));
+            words.extend(is_of(property, "null").then_some(Value::Null));
             property["enum"] = Value::Array(words);
         }
         if name == "at" || name.ends_with("At") {

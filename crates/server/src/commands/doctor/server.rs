@@ -141,7 +141,8 @@ mod tests {
 
     #[test]
     fn a_consumer_that_is_behind_is_seen() {
-        let lag = |value: &str| verdict(&format!("event_lag_seconds{{consumer=\"point<member\"}} {value}\n"), "consumers");
+        let lag =
+            |value: &str| verdict(&format!("event_lag_seconds{{consumer=\"point<member\"}} {value}\n"), "consumers");
         assert_eq!(lag("0.2"), Some(Verdict::Ok));
         assert_eq!(lag("6"), Some(Verdict::Warn));
         assert_eq!(lag("61"), Some(Verdict::Fail));

@@ -55,7 +55,8 @@ fn describe(store: &Found, report: &mut Report) {
     let Examined { engine, faults, is_made, steps_due, clock_ms, .. } = &store.examined;
     let check = format!("store {}", store.name);
     for Fault { is_vital, what } in faults {
-        let (found, advice) = what.split_once(": ").or(what.split_once("; ")).unwrap_or((what, "see docs/operations.md"));
+        let (found, advice) =
+            what.split_once(": ").or(what.split_once("; ")).unwrap_or((what, "see docs/operations.md"));
         if *is_vital { report.fail(&check, found, advice) } else { report.warn(&check, found, advice) }
     }
     if let Some(apart_ms) = clock_ms.map(|at_ms| (at_ms - now_ms()).abs()).filter(|apart_ms| *apart_ms > CLOCK_SLACK_MS)
@@ -137,7 +138,11 @@ pub(super) fn look_at_leases(found: &[Found], running: Running, report: &mut Rep
     holders.dedup();
     if running == Running::Yes && !left.is_empty() {
         let found = format!("nobody does {}", left.join(", "));
-        return report.warn(name, found, "is a process with that context running? its log says why it does not take it");
+        return report.warn(
+            name,
+            found,
+            "is a process with that context running? its log says why it does not take it",
+        );
     }
     report.ok(name, format!("{} jobs, {} processes", leases.len(), holders.len()));
 }
