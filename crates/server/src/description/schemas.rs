@@ -83,7 +83,8 @@ fn reference_input() -> Value {
         "type": "object", "description": "What it is about", "required": ["type", "id"], "additionalProperties": false,
         "properties": {
             "type": {"type": "string", "minLength": 1, "maxLength": TEXT_CHARS, "example": "deal"},
-            "id": {"type": ["string", "integer"], "minLength": 1, "maxLength": TEXT_CHARS, "example": "4"},
+            "id": {"type": ["string", "integer"], "minLength": 1, "maxLength": TEXT_CHARS,
+                "minimum": -MAX_SAFE, "maximum": MAX_SAFE, "example": "4"},
         },
     })
 }

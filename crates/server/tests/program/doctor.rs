@@ -35,6 +35,10 @@ fn report_of(output: &Output) -> Value {
     report
 }
 
+fn set_mode(path: &Path, mode: u32) {
+    std::fs::set_permissions(path, PermissionsExt::from_mode(mode)).expect("its owner may");
+}
+
 fn names(folder: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(folder).expect("a folder").flatten();
     let mut names: Vec<String> = entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
@@ -44,6 +48,7 @@ fn names(folder: &Path) -> Vec<String> {
 
 fn a_running_installation_is_well(engine: Engine) {
     let store = Store::fresh(engine);
+    set_mode(store.folder(), 0o700);
     let before = report_of(&store.run(&["doctor", "--json"]));
     assert_eq!(before["verdict"], "ok", "{before:#}");
     assert!(names(store.folder()).is_empty(), "looking makes nothing");
@@ -94,15 +99,14 @@ fn each_trouble_is_seen() {
     assert_eq!(seen(&["--set", "listen=0.0.0.0:8080"], "who may ask"), "fail");
     assert_eq!(seen(&["--set", "database.url=postgres://nobody@127.0.0.1:1/none"], "store point"), "fail");
     assert_eq!(seen(&["--url", "http://127.0.0.1:1"], "server"), "fail");
-    assert_eq!(seen(&["--set", "data=/proc/onepoint"], "data folder"), "fail");
-
     let secret = folder.path().join("programme.secret");
     std::fs::write(&secret, "0123456789abcdef0123456789abcdef").expect("a file is written");
-    let open_to = |mode| std::fs::set_permissions(&secret, PermissionsExt::from_mode(mode)).expect("its owner may");
-    open_to(0o644);
+    set_mode(&secret, 0o644);
     assert_eq!(seen(&[], "secrets"), "warn");
-    open_to(0o600);
+    set_mode(&secret, 0o600);
     assert_eq!(seen(&[], "secrets"), "ok");
+    let below = format!("data={}", secret.join("below").display());
+    assert_eq!(seen(&["--set", &below], "data folder"), "fail", "a file is no folder");
     std::fs::write(&secret, "short").expect("a file is written");
     assert_eq!(seen(&[], "secrets"), "fail");
 
@@ -111,8 +115,10 @@ fn each_trouble_is_seen() {
     std::fs::write(folder.path().join("point.sqlite"), []).expect("a file is written");
     assert_eq!(seen(&[], "store point"), "ok", "an empty one is made into a store");
 
-    std::fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755)).expect("its owner may");
+    set_mode(folder.path(), 0o755);
     assert_eq!(seen(&[], "data folder"), "warn");
+    set_mode(folder.path(), 0o700);
+    assert_eq!(seen(&[], "data folder"), "ok");
 }
 
 #[test]

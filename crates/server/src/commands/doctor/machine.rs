@@ -39,12 +39,12 @@ fn data_folder(data: &Path, report: &mut Report) {
     let name = "data folder";
     let Ok(metadata) = data.metadata() else {
         let parent = nearest(data);
+        let cannot = |why: String| format!("{} cannot be made in {}: {why}", data.display(), parent.display());
+        let advice = "give another one with --data, or the right to write there";
         return match access(&parent, Access::WRITE_OK | Access::EXEC_OK) {
+            _ if !parent.is_dir() => report.fail(name, cannot("that is no folder".to_owned()), advice),
+            Err(error) => report.fail(name, cannot(error.to_string()), advice),
             Ok(()) => report.ok(name, format!("{} is made at the first start", data.display())),
-            Err(error) => {
-                let found = format!("{} cannot be made in {}: {error}", data.display(), parent.display());
-                report.fail(name, found, "give another one with --data, or the right to write there");
-            }
         };
     };
     if !metadata.is_dir() {
@@ -61,9 +61,9 @@ fn data_folder(data: &Path, report: &mut Report) {
     report.ok(name, format!("{} can be written, and only its owner and group look in", data.display()));
 }
 
-/// The folder itself or the nearest one above it that is there.
+/// The path itself, or the nearest above it that is there.
 fn nearest(path: &Path) -> PathBuf {
-    let there = path.ancestors().find(|folder| folder.is_dir()).filter(|folder| !folder.as_os_str().is_empty());
+    let there = path.ancestors().find(|above| above.exists()).filter(|above| !above.as_os_str().is_empty());
     there.unwrap_or(Path::new(".")).to_path_buf()
 }
 

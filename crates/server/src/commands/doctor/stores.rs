@@ -37,8 +37,7 @@ pub(super) fn look(settings: &Settings, report: &mut Report) -> Vec<Found> {
                 found.push(store);
             }
             Err(error) => {
-                let why = error.source.as_ref().map_or(String::new(), |source| format!(" ({source})"));
-                report.fail(format!("store {name}"), format!("{}{why}", error.message), "see docs/operations.md");
+                report.fail(format!("store {name}"), error.to_string(), "see docs/operations.md");
             }
         }
     }
