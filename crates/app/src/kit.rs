@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use domain::kernel::Month;
 pub use domain::kernel::{MAX_AMOUNT, MAX_SAFE};
+use domain::kernel::{Day, Month};
 use futures_util::future::BoxFuture;
 use platform::access::{Principal, Role};
 use platform::clock::Clock;
@@ -53,6 +53,12 @@ pub type Asked<'a, T, R> = BoxFuture<'a, Result<Result<T, R>>>;
 #[must_use]
 pub fn month_of(day: platform::zone::CivilDay) -> Month {
     Month::new(day.0, day.1)
+}
+
+/// A day as the rules know it.
+#[must_use]
+pub fn day_of(day: platform::zone::CivilDay) -> Day {
+    Day::new(day.0, day.1, day.2)
 }
 
 /// Only the operator, and services acting for the operator, may do this.

@@ -102,6 +102,16 @@ impl Day {
         Self { month: Month::new(year, month), day }
     }
 
+    /// The day after it.
+    #[must_use]
+    pub fn next(self) -> Self {
+        if self == self.month.last_day() {
+            Self { month: self.month.plus(1), day: 1 }
+        } else {
+            Self { day: self.day + 1, ..self }
+        }
+    }
+
     /// Days since 1970-01-01.
     #[must_use]
     pub fn number(self) -> i32 {
@@ -140,5 +150,7 @@ mod tests {
         assert_eq!(Day::new(1900, 3, 1).number() - Day::new(1900, 2, 28).number(), 1);
         assert_eq!(Day::new(2026, 11, 20).number(), 20_777);
         assert_eq!(Month::new(2024, 2).last_day(), Day::new(2024, 2, 29));
+        assert_eq!(Day::new(2024, 2, 29).next(), Day::new(2024, 3, 1));
+        assert_eq!(Day::new(2026, 12, 31).next(), Day::new(2027, 1, 1));
     }
 }

@@ -5,6 +5,7 @@
 #![no_std]
 extern crate alloc;
 
+pub mod donation;
 pub mod kernel;
 pub mod member;
 pub mod notification;

@@ -1,6 +1,7 @@
 //! The programme's time zone: which day an instant is in, and how instants look on the wire.
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -29,6 +30,15 @@ impl Zone {
     pub fn day(&self, at_ms: i64) -> CivilDay {
         let date = self.0.to_datetime(timestamp(at_ms)).date();
         (i32::from(date.year()), i32::from(date.month()), i32::from(date.day()))
+    }
+
+    /// The first instant of a day, in milliseconds since 1970 in UTC; nothing for a day that no calendar has. Where
+    /// clocks skip midnight it is the instant to which they skip.
+    #[must_use]
+    pub fn start_of(&self, (year, month, day): CivilDay) -> Option<i64> {
+        let (year, month, day) = (i16::try_from(year).ok()?, i8::try_from(month).ok()?, i8::try_from(day).ok()?);
+        let start = Date::new(year, month, day).ok()?.to_zoned(self.0.clone()).ok()?;
+        Some(start.timestamp().as_millisecond())
     }
 
     /// RFC 3339 with the zone's offset and milliseconds: `2020-07-15T12:00:00.000+09:00`.
@@ -71,6 +81,14 @@ pub fn parse_instant(text: &str) -> Result<i64> {
     })
 }
 
+/// Reads a day written as `2020-07-15`; nothing for anything else.
+#[must_use]
+pub fn parse_day(text: &str) -> Option<CivilDay> {
+    let is_plain = text.len() == 10 && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
+    let date: Date = text.parse().ok().filter(|_| is_plain)?;
+    Some((i32::from(date.year()), i32::from(date.month()), i32::from(date.day())))
+}
+
 fn timestamp(at_ms: i64) -> Timestamp {
     Timestamp::from_millisecond(at_ms).unwrap_or(Timestamp::UNIX_EPOCH)
 }
@@ -87,5 +105,23 @@ mod tests {
         assert_eq!(seoul.day(last + 1), (2020, 8, 1));
         assert_eq!(seoul.format(last), "2020-07-31T23:59:59.999+09:00");
         assert!(Zone::named("Asia/Soul").is_err());
+        assert_eq!(seoul.start_of((2020, 8, 1)), Some(last + 1));
+        assert_eq!(seoul.start_of((2020, 2, 30)), None);
+    }
+
+    #[test]
+    fn a_day_begins_where_the_clocks_skip_to() {
+        let sao_paulo = Zone::named("America/Sao_Paulo").expect("built in");
+        let start = sao_paulo.start_of((2018, 11, 4)).expect("a day");
+        assert_eq!(sao_paulo.format(start), "2018-11-04T01:00:00.000-02:00");
+        assert_eq!(sao_paulo.day(start - 1), (2018, 11, 3));
+    }
+
+    #[test]
+    fn a_day_is_written_in_one_way() {
+        assert_eq!(parse_day("2020-02-29"), Some((2020, 2, 29)));
+        for text in ["2021-02-29", "2020-2-29", "20200229", "2020-02-29T00:00:00", "+002020-02-29", "", "2020-W01-1"] {
+            assert_eq!(parse_day(text), None, "{text}");
+        }
     }
 }

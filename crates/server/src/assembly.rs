@@ -4,12 +4,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use app::donation::Donations;
 use app::kit::Kit;
 use app::member::{MemberApi, Members, PointQuestions, RemoteMembers, WithdrawalMode};
 use app::mypage::{ContactQuestions, Pages};
-use app::notification::{LogNotifier, MemberQuestions, Notifications};
+use app::notification::{MemberQuestions, Notifications};
 use app::point::{PointApi, Points, RemotePoints};
-use app::{member, mypage, notification, point};
+use app::{donation, member, mypage, notification, point};
 use axum::Router;
 use parking_lot::Mutex;
 use platform::clock::{Clock, SystemClock};
@@ -30,6 +31,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::config::Settings;
 use crate::secret::programme_secret;
+use crate::sender::send_settings;
 use crate::stores::{CONTEXTS, context_names, open_migrated};
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
@@ -49,6 +51,8 @@ pub struct App {
     pub points: Arc<Points>,
     /// Context mypage.
     pub pages: Arc<Pages>,
+    /// Context donation.
+    pub donations: Arc<Donations>,
     /// Fault injection in front of point.
     pub point_delay: Arc<Delay>,
     holder: Arc<str>,
@@ -98,7 +102,17 @@ pub fn base_url(settings: &Settings, address: Option<SocketAddr>) -> String {
 }
 
 fn guard(settings: &Settings, callee: &'static str, clock: &Arc<dyn Clock>) -> Result<Guard> {
-    let mut guard = GuardSettings::default();
+    guard_of(settings, callee, GuardSettings::default().concurrency, clock)
+}
+
+/// A guard that lets so many questions through at once.
+fn guard_of(
+    settings: &Settings,
+    callee: &'static str,
+    concurrency: usize,
+    clock: &Arc<dyn Clock>,
+) -> Result<Guard> {
+    let mut guard = GuardSettings { concurrency, ..GuardSettings::default() };
     let time_limit_ms = settings.int_in(&format!("questions.{callee}.time_limit_ms"), 1..=600_000)?;
     guard.time_limit_ms = time_limit_ms.unsigned_abs();
     guard.breaker.window_ms = settings.int_in("breaker.window_ms", 100..=3_600_000)?;
@@ -160,14 +174,16 @@ impl App {
             .into_iter();
         let mut next = || databases.next().ok_or_else(|| Error::internal("a context without a store"));
         let points = open_points(settings, &kit, next()?)?;
-        let (api, guarded) = (point_api(settings, &points)?, guard(settings, "point", &clock)?);
-        let questions = PointQuestions { api, guard: guarded, delay: Arc::clone(&point_delay) };
+        let (ask_point, guarded) = (point_api(settings, &points)?, guard(settings, "point", &clock)?);
+        let questions =
+            PointQuestions { api: Arc::clone(&ask_point), guard: guarded, delay: Arc::clone(&point_delay) };
         let members = open_members(settings, &kit, next()?, questions)?;
         let api = member_api(settings, &members)?;
         let questions = MemberQuestions { api: Arc::clone(&api), guard: guard(settings, "member", &clock)? };
         let notifications = open_notifications(settings, &kit, next()?, questions)?;
         let contacts = ContactQuestions { api, guard: guard(settings, "member", &clock)?, runtime: runtime.clone() };
         let pages = Pages::open(kit.clone(), next()?, contacts)?;
+        let donations = open_donations(settings, &kit, next()?, ask_point, &point_delay)?;
         let app = Self {
             clock,
             holder: kit.holder,
@@ -175,6 +191,7 @@ impl App {
             notifications,
             points,
             pages,
+            donations,
             point_delay,
             runtime: runtime.clone(),
             workers: Workers::default(),
@@ -199,6 +216,7 @@ impl App {
             "notification" => self.notifications.funnel.set_open(running),
             "point" => self.points.funnel.set_open(running),
             "mypage" => self.pages.funnel.set_open(running),
+            "donation" => self.donations.funnel.set_open(running),
             _ => {
                 return Err(Error::new(
                     ErrorKind::Invalid,
@@ -209,7 +227,7 @@ impl App {
         }
         // What gathered meanwhile is looked at now, not at the next commit.
         let (member, notification, point) = self.logs();
-        [member, notification, point].iter().for_each(|log| log.ring(true));
+        [member, notification, point, Arc::clone(&self.donations.log)].iter().for_each(|log| log.ring(true));
         Ok(())
     }
 
@@ -222,7 +240,9 @@ impl App {
         funnels.push(self.members.funnel.spawn()?);
         funnels.push(self.notifications.funnel.spawn()?);
         funnels.push(self.points.funnel.spawn()?);
+        funnels.push(self.donations.funnel.spawn()?);
         drop(funnels);
+        self.follow_donations()?;
         let (member, notification, point) = self.logs();
         self.follow(self.notifications.follow_members(Arc::clone(&member)))?;
         self.follow(self.members.follow_notification(Arc::clone(&notification)))?;
@@ -236,8 +256,19 @@ impl App {
             Wake::Bell(notification, Scope::Everything, IDLE),
             move || notifications.send_due(&runtime),
         )?;
+        let mut expiry = self.points.expiry_walk();
+        self.workers.spawn(point::EXPIRY_JOB.to_owned(), Wake::Pause(IDLE), move || expiry.step())?;
         let members = Arc::clone(&self.members);
         self.workers.spawn("member-sweep".to_owned(), Wake::Pause(IDLE), move || members.sweep().map(|_| 0))
+    }
+
+    /// Who follows donation's log, and whose log donation follows.
+    fn follow_donations(&self) -> Result<()> {
+        let donation = &self.donations.log;
+        self.follow(self.points.follow_donations(Arc::clone(donation)))?;
+        self.follow(self.donations.follow_point(Arc::clone(&self.points.log)))?;
+        self.follow(self.pages.follow_donations(Arc::clone(donation)))?;
+        self.follow(self.notifications.follow_donations(Arc::clone(donation)))
     }
 
     fn follow<W: Writer>(&self, mut consumer: Consumer<W>) -> Result<()> {
@@ -252,7 +283,9 @@ impl App {
     /// Ends the threads: consumers and workers first, then the funnels, which finish what waits.
     pub fn shut_down(&self) {
         let (member, notification, point) = self.logs();
-        self.workers.stop(&[member, notification, point]);
+        self.workers.stop(&[member, notification, point, Arc::clone(&self.donations.log)]);
+        self.notifications.finish_sending(&self.runtime);
+        self.donations.funnel.shut_down();
         self.members.funnel.shut_down();
         self.notifications.funnel.shut_down();
         self.points.funnel.shut_down();
@@ -263,6 +296,7 @@ impl App {
         self.give_back_leases(&self.notifications.funnel);
         self.give_back_leases(&self.points.funnel);
         self.give_back_leases(&self.pages.funnel);
+        self.give_back_leases(&self.donations.funnel);
     }
 
     /// So that the process that comes next need not wait until they end by themselves.
@@ -285,6 +319,7 @@ impl App {
             .merge(notification::http::routes(Arc::clone(&self.notifications)))
             .merge(point::http::routes(Arc::clone(&self.points)))
             .merge(mypage::http::routes(Arc::clone(&self.pages)))
+            .merge(donation::http::routes(Arc::clone(&self.donations)))
             .split_for_parts()
     }
 }
@@ -319,6 +354,23 @@ fn open_notifications(
     questions: MemberQuestions,
 ) -> Result<Arc<Notifications>> {
     let policy = notification::Policy { give_up_ms: settings.int_in("notification.give_up_h", 0..=8_760)? * HOUR_MS };
-    settings.choice("notification.sender", &[("log", ())])?;
-    Notifications::open(kit.clone(), database, policy, questions, Box::new(LogNotifier))
+    Notifications::open(kit.clone(), database, policy, questions, send_settings(settings)?)
+}
+
+fn open_donations(
+    settings: &Settings,
+    kit: &Kit,
+    database: Arc<Database>,
+    api: Arc<dyn PointApi>,
+    delay: &Arc<Delay>,
+) -> Result<Arc<Donations>> {
+    let capacity = settings.int_in("donation.capacity", 1..=100_000)?;
+    let policy = donation::Policy {
+        balance_above: settings.int_in("donation.balance_above", 0..=app::kit::MAX_AMOUNT)?,
+        capacity: usize::try_from(capacity).unwrap_or(1),
+    };
+    // Donations have their own limit in front; what was let in is to be asked.
+    let guard = guard_of(settings, "point", policy.capacity, &kit.clock)?;
+    let questions = donation::PointQuestions { api, guard, delay: Arc::clone(delay) };
+    Donations::open(kit.clone(), database, policy, questions)
 }

@@ -8,6 +8,7 @@ pub mod config;
 pub mod description;
 pub mod docs;
 pub mod secret;
+pub mod sender;
 pub mod serve;
 pub mod stores;
 pub mod system;

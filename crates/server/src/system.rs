@@ -40,7 +40,7 @@ pub struct System {
 
 /// First path segments that metrics tell apart.
 pub const RESOURCES: &[&str] =
-    &["members", "withdrawals", "messages", "points", "mypages", "bench", "docs", "healthz", "readyz", "metrics"];
+    &["members", "withdrawals", "messages", "points", "mypages", "donations", "causes", "bench", "docs", "healthz", "readyz", "metrics"];
 
 /// The program's routes; the load test's ones only where settings turn them on.
 pub fn routes(echo: bool, faults: bool) -> OpenApiRouter<Arc<System>> {
@@ -82,7 +82,7 @@ async fn index(State(system): State<Arc<System>>) -> Result<Response<Body>> {
     }
     links.insert("docs".to_owned(), href("/docs"));
     links.insert("describedby".to_owned(), href("/openapi.json"));
-    let about = "A loyalty programme: its members, their points and what they do with them. POST /members joins one; \
+    let about = "A loyalty programme: its members, their points and donations, and a page for each. POST /members joins one; \
         the API is described for people at /docs and for programs at /openapi.json.";
     let index = Index { name: "OnePoint", version: env!("CARGO_PKG_VERSION"), about, links: links.into() };
     json(StatusCode::OK, "application/hal+json", &index)

@@ -7,6 +7,8 @@ mod support;
 mod bus;
 #[path = "faults/delivery.rs"]
 mod delivery;
+#[path = "faults/donations.rs"]
+mod donations;
 #[path = "faults/hang_up.rs"]
 mod hang_up;
 #[path = "faults/keys.rs"]

@@ -2,6 +2,8 @@
 
 mod support;
 
+#[path = "scenarios/donation.rs"]
+mod donation;
 #[path = "scenarios/fresh_page.rs"]
 mod fresh_page;
 #[path = "scenarios/seed0.rs"]

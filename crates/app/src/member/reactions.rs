@@ -11,7 +11,11 @@ use crate::point::PointEvent;
 pub(super) fn on_notification_events(events: &[log::Event]) -> Result<Vec<Command>> {
     let mut commands = Vec::with_capacity(events.len());
     for event in events {
-        if let NotificationEvent::MessageEnded { member_id, phone_revision, status, .. } = event.decode()? {
+        let NotificationEvent::MessageEnded { member_id, phone_revision, status, .. } = event.decode()? else {
+            continue;
+        };
+        // Other messages say nothing about the phone number.
+        if phone_revision > 0 {
             commands.push(Command::RecordDelivery {
                 member_id,
                 phone_revision,

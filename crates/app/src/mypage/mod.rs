@@ -1,8 +1,10 @@
-//! My page: a read model of everything one member may see, built from the logs of member and point.
+//! My page: a read model of everything one member may see, built from the logs of member, point
+//! and donation.
 //!
 //! There are no rules here, only folding: each page remembers the last event of each log that it took in, so what is
 //! delivered again or late changes nothing.
 
+mod donations;
 pub mod http;
 mod inspect;
 mod reactions;
@@ -66,6 +68,13 @@ impl Pages {
     #[must_use]
     pub fn follow_point(&self, log: Arc<Log>) -> Consumer<PageWriter> {
         let react = Box::new(reactions::on_point_events);
+        Consumer::new(Arc::clone(&self.funnel), log, Arc::clone(&self.kit.clock), &self.kit.holder, react)
+    }
+
+    /// The consumer of donation's log.
+    #[must_use]
+    pub fn follow_donations(&self, log: Arc<Log>) -> Consumer<PageWriter> {
+        let react = Box::new(reactions::on_donation_events);
         Consumer::new(Arc::clone(&self.funnel), log, Arc::clone(&self.kit.clock), &self.kit.holder, react)
     }
 

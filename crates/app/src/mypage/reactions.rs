@@ -1,4 +1,4 @@
-//! What my page does when something happened to a member or to points.
+//! What my page does when something happened to a member, to points or to a donation.
 
 use std::collections::HashMap;
 
@@ -7,6 +7,7 @@ use platform::error::Result;
 use platform::log;
 
 use super::ContactQuestions;
+use super::donations::Told;
 use super::store::{Change, Command};
 use crate::member::Contacts;
 use crate::point::PointEvent;
@@ -59,11 +60,29 @@ pub(super) fn on_point_events(events: &[log::Event]) -> Result<Vec<Command>> {
             PointEvent::PointsEarned(facts) => ("EARN", facts),
             PointEvent::PointsUsed(facts) => ("USE", facts),
             PointEvent::PointsAdjusted(facts) => ("ADJUST", facts),
+            PointEvent::PointsDonated(facts) => ("DONATE", facts),
             PointEvent::PointsForfeited(facts) => ("FORFEIT", facts),
+            PointEvent::PointsExpired(facts) => ("EXPIRE", facts),
+            PointEvent::EarnCancelled(facts) => ("EARN_CANCEL", facts),
+            PointEvent::OwedRepaid(facts) => ("OWED_REPAY", facts),
             _ => continue,
         };
         let change = Change::Entry { kind, facts, at_ms: event.at_ms };
         commands.push(Command { member_id: event.subject, sequence: event.sequence, change });
+    }
+    Ok(commands)
+}
+
+/// Turns events of donation into changes of pages.
+pub(super) fn on_donation_events(events: &[log::Event]) -> Result<Vec<Command>> {
+    let mut commands = Vec::with_capacity(events.len());
+    for event in events {
+        let told = Told::of(event.decode()?);
+        commands.extend(told.map(|(member_id, told)| Command {
+            member_id,
+            sequence: event.sequence,
+            change: Change::Donation(told),
+        }));
     }
     Ok(commands)
 }

@@ -12,6 +12,7 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use utoipa::ToSchema;
 
+use super::donations::{RecentDonation, Told};
 use crate::member::Contacts;
 use crate::point::EntryFacts;
 
@@ -19,12 +20,20 @@ use crate::point::EntryFacts;
 const RECENT_ENTRIES: usize = 5;
 
 /// The schema of mypage.
-pub const MIGRATIONS: &[Migration] = &[Migration {
-    number: 5,
-    name: "mypage_pages",
-    sql: include_str!("../../../../migrations/0005_mypage_pages.sql"),
-    lives_with: 5,
-}];
+pub const MIGRATIONS: &[Migration] = &[
+    Migration {
+        number: 5,
+        name: "mypage_pages",
+        sql: include_str!("../../../../migrations/0005_mypage_pages.sql"),
+        lives_with: 5,
+    },
+    Migration {
+        number: 9,
+        name: "mypage_donations",
+        sql: include_str!("../../../../migrations/0009_mypage_donations.sql"),
+        lives_with: 5,
+    },
+];
 
 pub(super) static PAGE: Table = Table {
     name: "page",
@@ -38,6 +47,19 @@ pub(super) static PAGE: Table = Table {
         ("member_sequence", Kind::Int),
         ("point_sequence", Kind::Int),
         ("gone", Kind::Int),
+        ("donations", Kind::Text),
+        ("donation_sequence", Kind::Int),
+    ],
+};
+
+/// What an entry changes of a page. Entries are far the most of what changes, so they write nothing else.
+static PAGE_POINTS: Table = Table {
+    name: "page",
+    columns: &[
+        ("member_id", Kind::Int),
+        ("remain_point", Kind::Int),
+        ("recent", Kind::Text),
+        ("point_sequence", Kind::Int),
     ],
 };
 
@@ -110,6 +132,10 @@ pub struct PageView {
     pub remain_point: i64,
     /// The last five movements, newest first.
     pub recent_entries: Vec<RecentEntry>,
+    /// The last five donations, newest first; one that is not decided yet is among them.
+    pub donations: Vec<RecentDonation>,
+    /// The newest of them.
+    pub last_donation: Option<RecentDonation>,
 }
 
 /// A movement on my page.
@@ -134,6 +160,7 @@ impl PageView {
         if row.int(8) != 0 || row.int(6) == 0 {
             return None;
         }
+        let donations = RecentDonation::read_all(row.text(9), zone);
         Some(Self {
             member_id: row.int(0),
             nickname: row.take_text(1),
@@ -141,6 +168,8 @@ impl PageView {
             member_status: MemberStatus::from_name(row.text(3))?,
             remain_point: row.int(4),
             recent_entries: RecentEntry::read_all(row.text(5), row.int(4), zone),
+            last_donation: donations.first().cloned(),
+            donations,
         })
     }
 }
@@ -190,6 +219,8 @@ pub enum Change {
     Gone,
     /// Points moved.
     Entry { kind: &'static str, facts: EntryFacts, at_ms: i64 },
+    /// A donation was asked for or decided.
+    Donation(Told),
 }
 
 /// A page in a batch.
@@ -203,7 +234,11 @@ struct Page {
     member_sequence: i64,
     point_sequence: i64,
     gone: bool,
+    donations: String,
+    donation_sequence: i64,
     changed: bool,
+    /// Whether more than points changed.
+    is_reshaped: bool,
     is_known: bool,
 }
 
@@ -218,7 +253,10 @@ impl Page {
             member_sequence: row.int(6),
             point_sequence: row.int(7),
             gone: row.int(8) != 0,
+            donations: row.take_text(9).unwrap_or_default(),
+            donation_sequence: row.int(10),
             changed: false,
+            is_reshaped: false,
             is_known: true,
         };
         (row.int(0), page)
@@ -235,17 +273,27 @@ impl Page {
             self.member_sequence.into(),
             self.point_sequence.into(),
             i64::from(self.gone).into(),
+            self.donations.into(),
+            self.donation_sequence.into(),
         ])
     }
 
+    fn into_points_row(self, member_id: i64) -> Row {
+        Row(vec![member_id.into(), self.remain_point.into(), self.recent.into(), self.point_sequence.into()])
+    }
+
     fn take(&mut self, sequence: i64, change: &Change) {
-        let seen =
-            if matches!(change, Change::Entry { .. }) { &mut self.point_sequence } else { &mut self.member_sequence };
+        let seen = match change {
+            Change::Entry { .. } => &mut self.point_sequence,
+            Change::Donation(_) => &mut self.donation_sequence,
+            Change::Contacts { .. } | Change::Status(_) | Change::Gone => &mut self.member_sequence,
+        };
         if self.gone || sequence <= *seen {
             return;
         }
         *seen = sequence;
         self.changed = true;
+        self.is_reshaped |= !matches!(change, Change::Entry { .. });
         match change {
             Change::Contacts { contacts, status } => {
                 self.nickname.clone_from(&contacts.nickname);
@@ -258,6 +306,7 @@ impl Page {
                 *self = Self {
                     gone: true,
                     changed: true,
+                    is_reshaped: true,
                     is_known: self.is_known,
                     member_sequence: sequence,
                     ..Self::default()
@@ -273,6 +322,7 @@ impl Page {
                 let kept = &self.recent[..kept];
                 self.recent = format!("{} {kind} {} {at_ms};{kept}", facts.entry_id, facts.amount);
             }
+            Change::Donation(told) => self.donations = told.add_to(&self.donations),
         }
     }
 }
@@ -307,7 +357,10 @@ impl Writer for PageWriter {
         changed.sort_unstable_by_key(|(member_id, _)| *member_id);
         let (known, new): (Vec<_>, Vec<_>) = changed.into_iter().partition(|(_, page)| page.is_known);
         tx.insert_many(&PAGE, new.into_iter().map(|(member_id, page)| page.into_row(member_id)).collect())?;
-        tx.update_many(&PAGE, known.into_iter().map(|(member_id, page)| page.into_row(member_id)).collect())
+        let (reshaped, moved): (Vec<_>, Vec<_>) = known.into_iter().partition(|(_, page)| page.is_reshaped);
+        tx.update_many(&PAGE, reshaped.into_iter().map(|(member_id, page)| page.into_row(member_id)).collect())?;
+        let moved = moved.into_iter().map(|(member_id, page)| page.into_points_row(member_id));
+        tx.update_many(&PAGE_POINTS, moved.collect())
     }
 
     fn recall(&self, _command: &Command, _event: &log::Event) -> Result<()> {

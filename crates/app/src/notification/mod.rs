@@ -3,11 +3,15 @@
 pub mod http;
 mod notifier;
 mod reactions;
+mod sending;
 mod store;
+mod texts;
+mod writer;
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use domain::notification::{Attempt, is_phone_valid};
+use parking_lot::Mutex;
 use platform::consumer::Consumer;
 use platform::db::{Database, Value};
 use platform::error::{Error, ErrorKind, Result};
@@ -17,16 +21,19 @@ use platform::lease;
 use platform::log::Log;
 use tokio::runtime::Handle;
 
-pub use notifier::{LogNotifier, Message, Notifier};
-use store::Command;
-pub use store::{MIGRATIONS, MessageView, NotificationWriter, Policy};
+pub use notifier::{LogNotifier, Message, Notifier, Outcome};
+pub use sending::SendSettings;
+use sending::{Outgoing, Sender};
+pub use store::{MIGRATIONS, MessageView};
+pub use texts::{Language, Texts};
+pub use writer::{NotificationWriter, Policy};
 
 use crate::kit::Kit;
-use crate::member::{Contacts, MemberApi};
+use crate::member::MemberApi;
 
-/// Messages that a worker takes at once.
-const JOBS: i64 = 500;
 const WORKER: &str = "message-sender";
+/// How long the end of the program waits for messages that are on their way.
+const LAST_WAIT: Duration = Duration::from_secs(5);
 
 /// How notification asks member for phone numbers.
 pub struct MemberQuestions {
@@ -45,7 +52,8 @@ pub struct Notifications {
     /// Its log.
     pub log: Arc<Log>,
     members: MemberQuestions,
-    notifier: Box<dyn Notifier>,
+    sender: Arc<Sender>,
+    outgoing: Mutex<Outgoing>,
 }
 
 impl Notifications {
@@ -58,17 +66,25 @@ impl Notifications {
         database: Arc<Database>,
         policy: Policy,
         members: MemberQuestions,
-        notifier: Box<dyn Notifier>,
+        settings: SendSettings,
     ) -> Result<Arc<Self>> {
         let log = Log::new(Arc::clone(&database), &[]);
         let funnel = Funnel::new(kit.surroundings(&database, &log), NotificationWriter::new(policy))?;
-        Ok(Arc::new(Self { kit, database, funnel, log, members, notifier }))
+        let sender = Arc::new(Sender { funnel: Arc::clone(&funnel), settings });
+        Ok(Arc::new(Self { kit, database, funnel, log, members, sender, outgoing: Mutex::default() }))
     }
 
     /// The consumer of member's log.
     #[must_use]
     pub fn follow_members(&self, log: Arc<Log>) -> Consumer<NotificationWriter> {
         let react = Box::new(reactions::on_member_events);
+        Consumer::new(Arc::clone(&self.funnel), log, Arc::clone(&self.kit.clock), &self.kit.holder, react)
+    }
+
+    /// The consumer of donation's log.
+    #[must_use]
+    pub fn follow_donations(&self, log: Arc<Log>) -> Consumer<NotificationWriter> {
+        let react = Box::new(reactions::on_donation_events);
         Consumer::new(Arc::clone(&self.funnel), log, Arc::clone(&self.kit.clock), &self.kit.holder, react)
     }
 
@@ -93,44 +109,48 @@ impl Notifications {
         Ok(rows.iter().map(|row| MessageView::read(row, &self.kit.zone)).collect())
     }
 
-    /// Sends the messages that are due; how many there were. One process at a time does it.
+    /// Lets the messages go that are due, as many as may be on their way, and waits a moment for one to arrive; how many
+    /// went or are still on their way. One process at a time does it, on one thread.
     ///
     /// # Errors
     /// `Unavailable` when a store or member cannot be reached; the messages stay due.
     pub fn send_due(&self, runtime: &Handle) -> Result<usize> {
-        if !self.funnel.is_open() {
-            return Ok(0);
+        let mut outgoing = self.outgoing.lock();
+        let under_way = outgoing.count();
+        if self.funnel.is_open() && under_way < self.sender.settings.parallel {
+            self.start_due(&mut outgoing, runtime)?;
         }
+        let count = outgoing.count();
+        outgoing.look(runtime);
+        Ok(count)
+    }
+
+    fn start_due(&self, outgoing: &mut Outgoing, runtime: &Handle) -> Result<()> {
         let now_ms = self.kit.clock.now_ms();
+        let parallel = i64::try_from(self.sender.settings.parallel).unwrap_or(i64::MAX);
         let due = self.funnel.with_session(|tx| {
-            let due = store::due_messages(tx, now_ms, JOBS)?;
+            // What is on its way is still due, so that the lease is kept as long as something is.
+            let due = store::due_messages(tx, now_ms, parallel)?;
             // Looking costs nothing; only who has something to send has to be the one who does.
             let is_ours = !due.is_empty() && lease::hold(tx, WORKER, &self.kit.holder, now_ms)?.is_some();
             Ok(if is_ours { due } else { Vec::new() })
         })?;
+        let room = self.sender.settings.parallel.saturating_sub(outgoing.count());
+        let due: Vec<_> = due.into_iter().filter(|message| !outgoing.has(message.message_id)).take(room).collect();
         if due.is_empty() {
-            return Ok(0);
+            return Ok(());
         }
-        let member_ids: Vec<i64> = due.iter().map(|job| job.member_id).collect();
+        let member_ids: Vec<i64> = due.iter().map(|message| message.member_id).collect();
         let contacts = runtime.block_on(self.members.guard.ask(|| self.members.api.contacts(member_ids.clone())))?;
-        let count = due.len();
-        let mut answers = Vec::with_capacity(count);
-        for job in due {
-            let attempt = self.send(&job, contacts.get(&job.member_id));
-            answers.push(self.funnel.submit(Command::RecordAttempt { message_id: job.message_id, attempt }, None)?);
+        for message in due {
+            let contacts = contacts.get(&message.member_id).cloned();
+            outgoing.start(&self.sender, message, contacts, runtime);
         }
-        for answer in answers {
-            answer.blocking_recv().map_err(|_| Error::internal("the funnel ended"))??;
-        }
-        Ok(count)
+        Ok(())
     }
 
-    /// No member or no phone number that a message can go to is a final failure.
-    fn send(&self, job: &store::Job, contacts: Option<&Contacts>) -> Attempt {
-        let phone_no = contacts.and_then(|contacts| contacts.phone_no.as_deref()).filter(|phone| is_phone_valid(phone));
-        match phone_no {
-            Some(phone_no) => self.notifier.send(&Message { message_id: job.message_id, kind: &job.kind, phone_no }),
-            None => Attempt::Undeliverable,
-        }
+    /// Waits for the messages that are on their way, for a few seconds at most. Called when nothing sends any more.
+    pub fn finish_sending(&self, runtime: &Handle) {
+        self.outgoing.lock().finish(LAST_WAIT, runtime);
     }
 }

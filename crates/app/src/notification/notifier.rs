@@ -1,32 +1,116 @@
 //! How a message leaves the house.
 
-use domain::kernel::normal_phone;
-use domain::notification::Attempt;
+use std::borrow::Cow;
 
-/// A message on its way.
-pub struct Message<'a> {
+use domain::notification::Attempt;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+
+/// Characters of what a provider said that are logged at most.
+const SAID_CHARS: usize = 120;
+
+/// A message on its way, with what is needed of its member just now. Never printed.
+pub struct Message {
     /// Its number, which is the idempotency key towards a provider.
     pub message_id: i64,
+    /// When it was asked for, in milliseconds since 1970 in UTC.
+    pub at_ms: i64,
     /// What it is about.
-    pub kind: &'a str,
-    /// Where it goes.
-    pub phone_no: &'a str,
+    pub kind: String,
+    /// The member's phone number without blanks and hyphens, if a message can go to it.
+    pub phone_no: Option<String>,
+    /// The member's mail address as it was given.
+    pub email: Option<String>,
+    /// What it is about, in one line.
+    pub subject: String,
+    /// What it says, in one line.
+    pub text: String,
 }
 
-/// Sends messages.
+/// What an attempt came to, and why, as a code without personal data.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// What it came to.
+    pub attempt: Attempt,
+    /// Why it failed, if it did.
+    pub failure: Option<Cow<'static, str>>,
+}
+
+impl Outcome {
+    /// It arrived.
+    #[must_use]
+    pub fn delivered() -> Self {
+        Self { attempt: Attempt::Delivered, failure: None }
+    }
+
+    /// It never will.
+    pub fn undeliverable(failure: impl Into<Cow<'static, str>>) -> Self {
+        Self { attempt: Attempt::Undeliverable, failure: Some(failure.into()) }
+    }
+
+    /// It may next time, after `wait_ms` milliseconds or more.
+    pub fn failed(failure: impl Into<Cow<'static, str>>, wait_ms: i64) -> Self {
+        Self { attempt: Attempt::Failed { wait_ms }, failure: Some(failure.into()) }
+    }
+}
+
+/// Sends messages. The caller limits the time that one takes: a future that is dropped must leave nothing behind that
+/// harms the next message.
 pub trait Notifier: Send + Sync {
-    /// Tries once; may block for as long as the provider takes.
-    fn send(&self, message: &Message<'_>) -> Attempt;
+    /// Tries once.
+    fn send(&self, message: Message) -> BoxFuture<'_, Outcome>;
 }
 
-/// Writes messages into the program's log, the phone number masked: for a programme that sends none, and for trying out.
+/// Writes messages into the program's log, without words and with the phone number masked: for a programme that sends
+/// none, and for trying out.
 pub struct LogNotifier;
 
 impl Notifier for LogNotifier {
-    fn send(&self, message: &Message<'_>) -> Attempt {
-        let normal = normal_phone(message.phone_no);
-        let ending = normal.get(normal.len().saturating_sub(2)..).unwrap_or_default();
+    fn send(&self, message: Message) -> BoxFuture<'_, Outcome> {
+        let Some(phone_no) = message.phone_no else {
+            return std::future::ready(Outcome::undeliverable("no_phone")).boxed();
+        };
+        let ending = phone_no.get(phone_no.len().saturating_sub(2)..).unwrap_or_default();
         tracing::debug!(message_id = message.message_id, kind = message.kind, to = %format!("…{ending}"), "message");
-        Attempt::Delivered
+        std::future::ready(Outcome::delivered()).boxed()
+    }
+}
+
+/// What a provider said, for the operator's log: plain words only, none of them from the message or its addresses,
+/// and no long numbers.
+pub(super) fn scrubbed(said: &str, message: &Message) -> String {
+    let ours = [Some(&message.text), Some(&message.subject), message.email.as_ref(), message.phone_no.as_ref()];
+    let is_plain = |word: &&str| {
+        let digits = word.bytes().filter(u8::is_ascii_digit).count();
+        let is_ours = || ours.iter().flatten().any(|text| text.to_lowercase().contains(&word.to_lowercase()));
+        digits <= 4 && (word.len() <= 1 || !is_ours())
+    };
+    let words = said.split(|c: char| !(c.is_ascii_alphanumeric() || "._-@+".contains(c)));
+    let kept = words.filter(|word| !word.is_empty() && !word.contains('@')).filter(is_plain);
+    let mut text = kept.collect::<Vec<_>>().join(" ");
+    text.truncate(SAID_CHARS);
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_provider_said_is_logged_without_what_it_repeats_of_the_message() {
+        let message = Message {
+            message_id: 1,
+            at_ms: 0,
+            kind: "JOINED".to_owned(),
+            phone_no: Some("01085581234".to_owned()),
+            email: Some("Gildong.Hong@example.org".to_owned()),
+            subject: "[OnePoint] Welcome".to_owned(),
+            text: "[OnePoint] Hello Gildong, thank you".to_owned(),
+        };
+        let said = "5.1.1 <gildong.hong@EXAMPLE.org>: Recipient address rejected: user gildong.hong of example.org \
+                    unknown at 010-8558-1234, +821085581234";
+        assert_eq!(scrubbed(said, &message), "5.1.1 Recipient address rejected user of unknown at");
+        assert_eq!(scrubbed(r#"{"error":"bad text: 'Hello GILDONG'","홍길동":1}"#, &message), "error bad text 1");
+        assert_eq!(scrubbed(&"word ".repeat(1_000), &message).len(), SAID_CHARS);
     }
 }

@@ -1,10 +1,12 @@
-//! What notification does when something happened to a member.
+//! What notification does when something happened to a member or to a donation.
 
+use domain::donation::{DonationStatus, Event as DonationEvent};
 use domain::member::Event;
+use domain::notification::Content;
 use platform::error::Result;
 use platform::log;
 
-use super::store::Command;
+use super::writer::{Command, Origin};
 
 /// Turns events of member into commands of notification.
 pub(super) fn on_member_events(events: &[log::Event]) -> Result<Vec<Command>> {
@@ -16,14 +18,44 @@ pub(super) fn on_member_events(events: &[log::Event]) -> Result<Vec<Command>> {
 }
 
 fn on_member_event(event: &Event, member_sequence: i64) -> Option<Command> {
+    let prove = |member_id, phone_revision, content| {
+        Some(Command::ProvePhone { member_id, member_sequence, phone_revision, content })
+    };
     match *event {
-        Event::MemberJoined { member_id, phone_revision } => {
-            Some(Command::RequestMessage { member_id, member_sequence, phone_revision, kind: "JOINED" })
-        }
+        Event::MemberJoined { member_id, phone_revision } => prove(member_id, phone_revision, Content::Joined {}),
         Event::ContactsChanged { member_id, phone_revision, phone_changed: true, .. } => {
-            Some(Command::RequestMessage { member_id, member_sequence, phone_revision, kind: "PHONE_CHANGED" })
+            prove(member_id, phone_revision, Content::PhoneChanged {})
         }
         Event::MemberWithdrawn { member_id, .. } => Some(Command::ForgetRecipient { member_id, member_sequence }),
         _ => None,
+    }
+}
+
+/// Turns events of donation into commands of notification: every decision is told, refusals too.
+pub(super) fn on_donation_events(events: &[log::Event]) -> Result<Vec<Command>> {
+    let mut commands = Vec::with_capacity(events.len());
+    for event in events {
+        let told = on_donation_event(event.decode()?);
+        let origin = Origin::of("donation", event);
+        commands
+            .extend(told.map(|(member_id, content)| Command::RequestMessage { member_id, origin, content }));
+    }
+    Ok(commands)
+}
+
+fn on_donation_event(event: DonationEvent) -> Option<(i64, Content)> {
+    match event {
+        DonationEvent::DonationEnded { member_id, amount, status: DonationStatus::Donated, balance_after, .. } => {
+            Some((member_id, Content::Donated { amount, balance_after: balance_after.unwrap_or_default() }))
+        }
+        DonationEvent::DonationEnded { member_id, amount, reason, .. } => {
+            Some((member_id, Content::DonationRejected { amount, reason: reason.unwrap_or_default() }))
+        }
+        DonationEvent::DonationRefused { member_id, amount, reason, .. } => {
+            Some((member_id, Content::DonationRejected { amount, reason }))
+        }
+        DonationEvent::DonationRequested { .. }
+        | DonationEvent::CauseOpened { .. }
+        | DonationEvent::CauseChanged { .. } => None,
     }
 }

@@ -1,23 +1,28 @@
-//! Notification's tables, and its side of the funnel.
+//! Notification's tables and rows.
 
-use std::collections::HashMap;
-
-use domain::notification::{Attempt, Event, MessageStatus, Verdict, judge_attempt};
+use domain::notification::{Content, MessageStatus};
 use platform::db::{Kind, Migration, Row, Session, Table, Value};
 use platform::error::{Error, Result};
-use platform::funnel::{Moment, Out, Writer};
 use platform::log;
 use platform::zone::Zone;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 /// The schema of notification.
-pub const MIGRATIONS: &[Migration] = &[Migration {
-    number: 3,
-    name: "notification_messages",
-    sql: include_str!("../../../../migrations/0003_notification_messages.sql"),
-    lives_with: 3,
-}];
+pub const MIGRATIONS: &[Migration] = &[
+    Migration {
+        number: 3,
+        name: "notification_messages",
+        sql: include_str!("../../../../migrations/0003_notification_messages.sql"),
+        lives_with: 3,
+    },
+    Migration {
+        number: 11,
+        name: "notification_sources",
+        sql: include_str!("../../../../migrations/0011_notification_sources.sql"),
+        lives_with: 3,
+    },
+];
 
 pub(super) static MESSAGE: Table = Table {
     name: "message",
@@ -31,10 +36,13 @@ pub(super) static MESSAGE: Table = Table {
         ("due_at", Kind::Int),
         ("at", Kind::Int),
         ("ended_at", Kind::Int),
+        ("origin", Kind::Text),
+        ("detail", Kind::Text),
+        ("failure", Kind::Text),
     ],
 };
 
-static RECIPIENT: Table = Table {
+pub(super) static RECIPIENT: Table = Table {
     name: "recipient",
     columns: &[("member_id", Kind::Int), ("member_sequence", Kind::Int), ("gone", Kind::Int)],
 };
@@ -43,43 +51,14 @@ pub(super) fn list_sql() -> String {
     format!("SELECT {} FROM {} WHERE message_id > $1 ORDER BY message_id LIMIT $2", MESSAGE.column_list(), MESSAGE.name)
 }
 
-/// A message that waits to be sent.
-pub(super) struct Job {
-    pub(super) message_id: i64,
-    pub(super) member_id: i64,
-    pub(super) kind: String,
-}
-
 /// Messages that are due, the longest waiting first.
-pub(super) fn due_messages(session: &mut dyn Session, now_ms: i64, limit: i64) -> Result<Vec<Job>> {
-    let sql = "SELECT message_id, member_id, kind FROM message WHERE status = 'READY' AND due_at <= $1 ORDER BY due_at LIMIT $2";
-    let rows = session.query(sql, &[now_ms.into(), limit.into()])?;
-    Ok(rows
-        .into_iter()
-        .map(|mut row| Job {
-            message_id: row.int(0),
-            member_id: row.int(1),
-            kind: row.take_text(2).unwrap_or_default(),
-        })
-        .collect())
-}
-
-/// The programme's settings that concern messages.
-#[derive(Debug, Clone, Copy)]
-pub struct Policy {
-    /// Temporary failures are given up after so many milliseconds.
-    pub give_up_ms: i64,
-}
-
-/// What can be asked of notification.
-#[derive(Debug)]
-pub enum Command {
-    /// A member is to be told something.
-    RequestMessage { member_id: i64, member_sequence: i64, phone_revision: i64, kind: &'static str },
-    /// An attempt to send came to this.
-    RecordAttempt { message_id: i64, attempt: Attempt },
-    /// A member is gone.
-    ForgetRecipient { member_id: i64, member_sequence: i64 },
+pub(super) fn due_messages(session: &mut dyn Session, now_ms: i64, limit: i64) -> Result<Vec<Message>> {
+    let sql = format!(
+        "SELECT {} FROM {} WHERE status = 'READY' AND due_at <= $1 ORDER BY due_at LIMIT $2",
+        MESSAGE.column_list(),
+        MESSAGE.name
+    );
+    Ok(session.query(&sql, &[now_ms.into(), limit.into()])?.iter().map(Message::read).collect())
 }
 
 /// A message on the wire.
@@ -95,6 +74,10 @@ pub struct MessageView {
     /// `READY`, `SUCCESS` or `FAIL`.
     #[schema(value_type = String)]
     pub message_status: MessageStatus,
+    /// How often it was tried.
+    pub attempts: i64,
+    /// Why the last attempt failed, if it did.
+    pub failure: Option<String>,
     /// When it was asked for, RFC 3339.
     pub at: String,
 }
@@ -107,26 +90,57 @@ impl MessageView {
             member_id: message.member_id,
             kind: message.kind,
             message_status: message.status,
+            attempts: message.attempts,
+            failure: message.failure,
             at: zone.format(message.at),
         }
     }
 }
 
-/// A message in a batch.
-struct Message {
-    message_id: i64,
-    member_id: i64,
-    kind: String,
-    status: MessageStatus,
-    phone_revision: i64,
-    attempts: i64,
-    due_at: i64,
-    at: i64,
-    ended_at: Option<i64>,
+/// A message as it stands in its row.
+pub(super) struct Message {
+    pub(super) message_id: i64,
+    pub(super) member_id: i64,
+    pub(super) kind: String,
+    pub(super) status: MessageStatus,
+    /// Of the phone number that it is about; 0: about none.
+    pub(super) phone_revision: i64,
+    pub(super) attempts: i64,
+    pub(super) due_at: i64,
+    pub(super) at: i64,
+    pub(super) ended_at: Option<i64>,
+    /// The event of another context that asked for it.
+    pub(super) origin: Option<String>,
+    /// The figures of its content; messages of the first schema had none.
+    pub(super) detail: Option<String>,
+    pub(super) failure: Option<String>,
 }
 
 impl Message {
-    fn read(row: &Row) -> Self {
+    /// A new one, due at once.
+    pub(super) fn new(message_id: i64, member_id: i64, content: &Content, at: i64) -> Result<Self> {
+        let (kind, detail) = log::encode(content)?;
+        Ok(Self {
+            message_id,
+            member_id,
+            kind,
+            status: MessageStatus::Ready,
+            phone_revision: 0,
+            attempts: 0,
+            due_at: at,
+            at,
+            ended_at: None,
+            origin: None,
+            detail: Some(detail),
+            failure: None,
+        })
+    }
+
+    pub(super) fn read(row: &Row) -> Self {
+        let text = |place: usize| match row.0.get(place) {
+            Some(Value::Text(text)) => Some(text.clone()),
+            _ => None,
+        };
         Self {
             message_id: row.int(0),
             member_id: row.int(1),
@@ -137,10 +151,13 @@ impl Message {
             due_at: row.int(6),
             at: row.int(7),
             ended_at: row.opt_int(8),
+            origin: text(9),
+            detail: text(10),
+            failure: text(11),
         }
     }
 
-    fn into_row(self) -> Row {
+    pub(super) fn into_row(self) -> Row {
         Row(vec![
             self.message_id.into(),
             self.member_id.into(),
@@ -151,162 +168,21 @@ impl Message {
             self.due_at.into(),
             self.at.into(),
             self.ended_at.into(),
+            self.origin.into(),
+            self.detail.into(),
+            self.failure.into(),
         ])
     }
-}
 
-/// What a batch works on.
-pub struct Loaded {
-    /// The last event of member taken in for each member, and whether the member is gone.
-    recipients: HashMap<i64, (i64, bool)>,
-    messages: HashMap<i64, Message>,
-    numbers: std::vec::IntoIter<i64>,
-    fresh: Vec<Row>,
-    changed_recipients: HashMap<i64, (i64, bool)>,
-    changed_messages: Vec<i64>,
-}
-
-/// Notification's side of the funnel.
-pub struct NotificationWriter {
-    policy: Policy,
-}
-
-impl NotificationWriter {
-    pub(super) fn new(policy: Policy) -> Self {
-        Self { policy }
-    }
-
-    /// Takes an event of member in, unless it or a later one was taken in before, or the member is gone.
-    fn follow(loaded: &mut Loaded, member_id: i64, member_sequence: i64, gone: bool) -> bool {
-        let (seen, was_gone) = loaded.recipients.get(&member_id).copied().unwrap_or_default();
-        if was_gone || member_sequence <= seen {
-            return false;
-        }
-        loaded.recipients.insert(member_id, (member_sequence, gone));
-        loaded.changed_recipients.insert(member_id, (member_sequence, gone));
-        true
-    }
-
-    fn request(loaded: &mut Loaded, member_id: i64, phone_revision: i64, kind: &str, out: &mut Out<'_>) -> Result<()> {
-        let message_id =
-            loaded.numbers.next().ok_or_else(|| Error::internal("too few message numbers were reserved"))?;
-        let at = out.moment.now_ms;
-        let message = Message {
-            message_id,
-            member_id,
-            kind: kind.to_owned(),
-            status: MessageStatus::Ready,
-            phone_revision,
-            attempts: 0,
-            due_at: at,
-            at,
-            ended_at: None,
-        };
-        loaded.fresh.push(message.into_row());
-        out.emit(message_id, 1, &Event::MessageRequested { message_id, member_id, phone_revision }).map(|_| ())
-    }
-
-    fn record_attempt(&self, loaded: &mut Loaded, message_id: i64, attempt: Attempt, out: &mut Out<'_>) -> Result<()> {
-        // A message that has ended stays as it is, whatever a slow second worker says.
-        let Some(message) =
-            loaded.messages.get_mut(&message_id).filter(|message| message.status == MessageStatus::Ready)
-        else {
-            return Ok(());
-        };
-        let now_ms = out.moment.now_ms;
-        let verdict = judge_attempt(attempt, message.attempts, now_ms - message.at, self.policy.give_up_ms);
-        message.attempts += 1;
-        loaded.changed_messages.push(message_id);
-        match verdict {
-            Verdict::RetryAfter(pause_ms) => {
-                message.due_at = now_ms + pause_ms;
-                Ok(())
-            }
-            Verdict::Ended(status) => {
-                message.status = status;
-                message.ended_at = Some(now_ms);
-                let Message { member_id, phone_revision, .. } = *message;
-                out.emit(message_id, 2, &Event::MessageEnded { message_id, member_id, phone_revision, status })
-                    .map(|_| ())
-            }
-        }
-    }
-}
-
-impl Writer for NotificationWriter {
-    type Command = Command;
-    type Answer = ();
-    type Loaded = Loaded;
-
-    fn load(&mut self, tx: &mut dyn Session, commands: &[&Command], _moment: &Moment) -> Result<Loaded> {
-        let (mut members, mut messages, mut requests) = (Vec::new(), Vec::new(), 0);
-        for command in commands {
-            match command {
-                Command::RequestMessage { member_id, .. } => {
-                    members.push(*member_id);
-                    requests += 1;
-                }
-                Command::ForgetRecipient { member_id, .. } => members.push(*member_id),
-                Command::RecordAttempt { message_id, .. } => messages.push(*message_id),
-            }
-        }
-        let keys = |mut ids: Vec<i64>| {
-            ids.sort_unstable();
-            ids.dedup();
-            ids.into_iter().map(Value::Int).collect::<Vec<_>>()
-        };
-        let mut loaded = Loaded {
-            recipients: HashMap::new(),
-            messages: HashMap::new(),
-            numbers: Vec::new().into_iter(),
-            fresh: Vec::new(),
-            changed_recipients: HashMap::new(),
-            changed_messages: Vec::new(),
-        };
-        if !members.is_empty() {
-            let rows = tx.lock_many(&RECIPIENT, &keys(members))?;
-            loaded.recipients = rows.iter().map(|row| (row.int(0), (row.int(1), row.int(2) != 0))).collect();
-        }
-        if !messages.is_empty() {
-            let rows = tx.lock_many(&MESSAGE, &keys(messages))?;
-            loaded.messages = rows.iter().map(|row| (row.int(0), Message::read(row))).collect();
-        }
-        if requests > 0 {
-            loaded.numbers = tx.next_ids("message_number", requests)?.into_iter();
-        }
-        Ok(loaded)
-    }
-
-    fn decide(&mut self, loaded: &mut Loaded, command: &Command, out: &mut Out<'_>) -> Result<()> {
-        match command {
-            Command::RequestMessage { member_id, member_sequence, phone_revision, kind } => {
-                if Self::follow(loaded, *member_id, *member_sequence, false) {
-                    Self::request(loaded, *member_id, *phone_revision, kind, out)?;
-                }
-            }
-            Command::ForgetRecipient { member_id, member_sequence } => {
-                Self::follow(loaded, *member_id, *member_sequence, true);
-            }
-            Command::RecordAttempt { message_id, attempt } => {
-                self.record_attempt(loaded, *message_id, *attempt, out)?
-            }
-        }
-        Ok(())
-    }
-
-    fn store(&mut self, tx: &mut dyn Session, mut loaded: Loaded) -> Result<()> {
-        tx.insert_many(&MESSAGE, loaded.fresh)?;
-        let changed =
-            loaded.changed_messages.iter().filter_map(|id| loaded.messages.remove(id)).map(Message::into_row).collect();
-        tx.upsert_many(&MESSAGE, changed)?;
-        let recipients = loaded
-            .changed_recipients
-            .into_iter()
-            .map(|(id, (sequence, gone))| Row(vec![id.into(), sequence.into(), i64::from(gone).into()]));
-        tx.upsert_many(&RECIPIENT, recipients.collect())
-    }
-
-    fn recall(&self, _command: &Command, _event: &log::Event) -> Result<()> {
-        Ok(())
+    /// What it says.
+    ///
+    /// # Errors
+    /// `Internal` for a kind or figures that only another version of the program knows.
+    pub(super) fn content(&self) -> Result<Content> {
+        let text = format!("{{\"{}\":{}}}", self.kind, self.detail.as_deref().unwrap_or("{}"));
+        serde_json::from_str(&text).map_err(|error| {
+            let message = format!("message {} of kind {} cannot be read by this version", self.message_id, self.kind);
+            Error::internal(message).caused_by(error)
+        })
     }
 }

@@ -1,15 +1,18 @@
 //! Point in another process.
 
-use domain::point::Rejection;
+use domain::point::{DonationDecision, Rejection};
+use futures_util::future::BoxFuture;
 use platform::error::{Error, Result};
 use platform::http::peer::Peer;
 use serde::{Deserialize, Serialize};
 
-use super::PointApi;
+use super::{DonationQuestion, PointApi};
 use crate::kit::Asked;
 
 /// Where the question is asked on an internal listener.
 pub(super) const PREPARE: &str = "/internal/point/withdrawals";
+/// Where donations are decided on an internal listener.
+pub(super) const DONATE: &str = "/internal/point/donations";
 
 /// The question: may this member leave?
 #[derive(Serialize, Deserialize)]
@@ -36,6 +39,10 @@ impl PointApi for RemotePoints {
             let answer: Prepared = self.0.ask(PREPARE, &Prepare { member_id, attempt }).await?;
             answer.read()
         })
+    }
+
+    fn donate(&self, question: DonationQuestion) -> BoxFuture<'_, Result<DonationDecision>> {
+        Box::pin(async move { self.0.ask(DONATE, &question).await })
     }
 }
 

@@ -1,7 +1,7 @@
 //! Entries of the ledger: as rows, as events and on the wire.
 
 use domain::kernel::Month;
-use domain::point::{EntryKind, LotChange, Lots, Movement, Reference};
+use domain::point::{DonationDecision, EntryKind, LotChange, Lots, Movement, Notices, Reference};
 use platform::db::{Row, Value};
 use platform::zone::Zone;
 use serde::{Deserialize, Serialize};
@@ -20,6 +20,8 @@ pub(super) struct EntryRow {
     pub(super) reason: Option<String>,
     pub(super) lots: String,
     pub(super) at_ms: i64,
+    /// Position of the member's entry before it; 0 for the first one.
+    pub(super) previous: i64,
 }
 
 impl EntryRow {
@@ -35,6 +37,7 @@ impl EntryRow {
             reason: movement.reason.clone(),
             lots: write_lots(movement.lots.0.iter().copied()),
             at_ms,
+            previous: 0,
         }
     }
 
@@ -60,6 +63,7 @@ impl EntryRow {
             link.to_vec().into(),
             key,
             digest,
+            self.previous.into(),
         ])
     }
 
@@ -77,6 +81,7 @@ impl EntryRow {
             reason: text(10),
             lots: row.text(11).to_owned(),
             at_ms: row.int(12),
+            previous: row.int(16),
         })
     }
 }
@@ -89,8 +94,8 @@ pub struct EntryView {
     pub entry_id: i64,
     /// Whose points moved.
     pub member_id: i64,
-    /// `WELCOME`, `EARN`, `USE`, `ADJUST` or `FORFEIT`.
-    #[schema(value_type = String)]
+    /// Why points moved: `WELCOME`, `EARN`, `USE`, `ADJUST`, `DONATE`, `EARN_CANCEL`, `OWED_REPAY`, `EXPIRE`, `FORFEIT` or another.
+    #[schema(value_type = String, example = "EARN")]
     pub kind: EntryKind,
     /// Points, with sign.
     pub amount: i64,
@@ -173,8 +178,55 @@ pub enum PointEvent {
     PointsUsed(EntryFacts),
     /// The operator put a balance right.
     PointsAdjusted(EntryFacts),
+    /// Points were given to a cause.
+    PointsDonated(EntryFacts),
     /// Points were lost by withdrawal.
     PointsForfeited(EntryFacts),
+    /// The question of a donation was answered.
+    DonationDecided(DonationDecision),
+    /// Points were lost because their month is over.
+    PointsExpired(EntryFacts),
+    /// Points that were given by mistake were taken back.
+    EarnCancelled(EntryFacts),
+    /// Points were earned and at once given for what was owed.
+    OwedRepaid(EntryFacts),
+    /// What taking points back came to; the entry, if there is one, comes before.
+    PointsClawedBack {
+        /// Whose.
+        member_id: i64,
+        /// Points that were still there.
+        taken_point: i64,
+        /// Points that were not.
+        owed_point: i64,
+        /// All that is owed then.
+        owed: i64,
+        /// The balance then.
+        remain_point: i64,
+    },
+    /// A lot is about to end.
+    ExpiryAnnounced {
+        /// Whose.
+        member_id: i64,
+        /// Its month, `yyyyMM`.
+        month: String,
+        /// 60, 30 or 3.
+        days: i64,
+        /// How many days there really are; 0 on the last one.
+        days_left: i64,
+        /// What is in it then.
+        point: i64,
+    },
+    /// A lot has ended without its last announcement; it expires next.
+    ExpiryUnannounced {
+        /// Whose.
+        member_id: i64,
+        /// Its month, `yyyyMM`.
+        month: String,
+        /// Which of the announcements at 60, 30 and 3 days there were not.
+        missed: Vec<i64>,
+        /// Why: `not_looked_at_in_time`.
+        reason: String,
+    },
     /// The operator asked for an adjustment that was refused.
     AdjustmentRejected {
         /// Whose balance stays.
@@ -220,7 +272,11 @@ pub(super) fn event_kind(kind: EntryKind) -> &'static str {
         EntryKind::Earn => "PointsEarned",
         EntryKind::Use => "PointsUsed",
         EntryKind::Adjust => "PointsAdjusted",
+        EntryKind::Donate => "PointsDonated",
         EntryKind::Forfeit => "PointsForfeited",
+        EntryKind::Expire => "PointsExpired",
+        EntryKind::EarnCancel => "EarnCancelled",
+        EntryKind::OwedRepay => "OwedRepaid",
     }
 }
 
@@ -250,4 +306,15 @@ pub(super) fn open_lots(text: &str) -> Lots {
 /// How a movement changed lots.
 pub(super) fn changed_lots(text: &str) -> LotChange {
     LotChange(read_lots(text))
+}
+
+/// Notices as text: `203111:7 203112:1`.
+pub(super) fn write_notices(notices: &Notices) -> String {
+    write_lots(notices.iter().map(|(month, mask)| (month, i64::from(mask))))
+}
+
+/// Notices from text.
+pub(super) fn read_notices(text: &str) -> Notices {
+    let marked = read_lots(text).into_iter().filter_map(|(month, mask)| Some((month, u8::try_from(mask).ok()?)));
+    Notices::new(marked.collect())
 }

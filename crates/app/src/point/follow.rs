@@ -26,6 +26,7 @@ impl PointWriter {
         loaded.slots.entry(member_id).or_insert_with(|| Slot {
             account: Account::new(member_id),
             head: chain::START,
+            last_entry: 0,
             changed: false,
             is_new: true,
         });

@@ -7,21 +7,46 @@ use platform::error::Result;
 
 use super::chain::{self, Link};
 use super::entry::{EntryRow, changed_lots, open_lots};
-use super::store::{ACCOUNT, ENTRY, Slot};
+use super::store::{ACCOUNT, ENTRY, Slot, donate_entries};
 use crate::kit::{Finding, Findings};
 
 const PIECE_ROWS: usize = 5_000;
+/// The list that a statement walks is the chain that the hashes make.
+const STATEMENT: &str = "statements reach every entry";
 
 /// What the entries of a member add up to.
 struct Fold {
     balance: i64,
     sequence: i64,
     head: Link,
+    /// Position of the last entry.
+    last: i64,
     lots: HashMap<i64, i64>,
 }
 
 /// Sequence and balance of each member's last entry.
 pub type Balances = HashMap<i64, (i64, i64)>;
+
+/// Member and points of each donation that the ledger has an entry for.
+pub type Donated = HashMap<i64, (i64, i64)>;
+
+/// What the ledger says of donations, for comparing donation with: one entry for each that was granted.
+///
+/// # Errors
+/// `Unavailable` when the store cannot be reached.
+pub fn donated(session: &mut dyn Session) -> Result<Donated> {
+    let (mut donated, mut after) = (Donated::new(), 0);
+    loop {
+        let rows = donate_entries(session, after)?;
+        let Some(last) = rows.last() else { return Ok(donated) };
+        after = last.int(0);
+        for row in &rows {
+            let donation_id = row.text(3).parse().unwrap_or(0);
+            let (_, point) = donated.entry(donation_id).or_insert((row.int(1), 0));
+            *point -= row.int(2);
+        }
+    }
+}
 
 /// Replays the ledger and compares it with the accounts: balances, lots, chains (invariants I-01 to I-04). Also gives
 /// what the ledger says of each balance, for comparing views with.
@@ -35,6 +60,7 @@ pub fn inspect(session: &mut dyn Session, progress: &mut dyn FnMut(u64)) -> Resu
         "no figure below zero",
         "hash chain unbroken",
         "every entry has its account",
+        STATEMENT,
     ]);
     let folds = fold_entries(session, &mut findings, progress)?;
     let mut after = 0;
@@ -47,10 +73,14 @@ pub fn inspect(session: &mut dyn Session, progress: &mut dyn FnMut(u64)) -> Resu
         );
         let rows = session.query(&sql, &[after.into(), (PIECE_ROWS as i64).into()])?;
         for row in &rows {
-            let Slot { account, head, .. } = Slot::read(row);
+            let Slot { account, head, last_entry, .. } = Slot::read(row);
             after = account.member_id;
             without_account.remove(&account.member_id);
-            compare(&mut findings, row.text(6), &account, head, folds.get(&account.member_id));
+            let fold = folds.get(&account.member_id);
+            compare(&mut findings, row.text(6), &account, head, fold);
+            if last_entry != fold.map_or(0, |fold| fold.last) {
+                findings.add(STATEMENT, Finding::of(after, "the account does not name the last entry"));
+            }
         }
         if rows.len() < PIECE_ROWS {
             break;
@@ -65,7 +95,7 @@ pub fn inspect(session: &mut dyn Session, progress: &mut dyn FnMut(u64)) -> Resu
 
 fn compare(findings: &mut Findings, lots: &str, account: &domain::point::Account, head: Link, fold: Option<&Fold>) {
     let id = account.member_id;
-    let empty = Fold { balance: 0, sequence: 0, head: chain::START, lots: HashMap::new() };
+    let empty = Fold { balance: 0, sequence: 0, head: chain::START, last: 0, lots: HashMap::new() };
     let fold = fold.unwrap_or(&empty);
     if fold.balance != account.remain_point {
         findings.add(
@@ -108,8 +138,13 @@ fn fold_entries(
                 balance: 0,
                 sequence: 0,
                 head: chain::START,
+                last: 0,
                 lots: HashMap::new(),
             });
+            if entry.previous != fold.last {
+                findings.add(STATEMENT, Finding::of(entry.position, "this entry does not name the one before it"));
+            }
+            fold.last = entry.position;
             fold.head = chain::link(&fold.head, &entry);
             if row.blob(13) != Some(&fold.head[..]) || entry.sequence <= fold.sequence {
                 findings.add(

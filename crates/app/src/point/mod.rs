@@ -4,11 +4,15 @@
 
 mod chain;
 mod client;
+mod donate;
 mod entry;
+mod expire;
+mod expiry_walk;
 mod follow;
 pub mod http;
 mod inspect;
 mod reactions;
+mod statement;
 mod store;
 mod transact;
 mod views;
@@ -16,7 +20,9 @@ mod writer;
 
 use std::sync::Arc;
 
-use domain::point::Rejection;
+use domain::kernel::Day;
+use domain::point::{ClawBack, DonationDecision, Rejection};
+use futures_util::future::BoxFuture;
 use platform::consumer::Consumer;
 use platform::db::{Database, Value};
 use platform::error::{Error, ErrorKind, Result};
@@ -24,19 +30,24 @@ use platform::funnel::{Funnel, KeyStamp};
 use platform::log::Log;
 
 pub use client::RemotePoints;
+pub use donate::DonationQuestion;
 pub use entry::{EntryFacts, EntryView, PointEvent};
-pub use inspect::{Balances, inspect};
+pub use expiry_walk::{EXPIRY_JOB, ExpiryWalk};
+pub use inspect::{Balances, Donated, donated, inspect};
 pub use store::MIGRATIONS;
-pub use views::{AccountView, Adjusted};
+pub use views::{AccountView, Adjusted, ClawedBack, LotView};
 use writer::{Answer, Command};
 pub use writer::{PointWriter, Policy, Transaction, TransactionKind};
 
-use crate::kit::{Asked, Kit};
+use crate::kit::{Asked, Kit, day_of};
 
 /// What other contexts may ask point.
 pub trait PointApi: Send + Sync {
     /// Makes the account refuse changes for this withdrawal attempt; how many points would be lost.
     fn prepare_withdrawal(&self, member_id: i64, attempt: i64) -> Asked<'_, i64, Rejection>;
+
+    /// Takes the points of a donation, or says why not. Asked again it gives the same answer, so it may be repeated.
+    fn donate(&self, question: DonationQuestion) -> BoxFuture<'_, Result<DonationDecision>>;
 }
 
 /// The point context.
@@ -65,6 +76,19 @@ impl Points {
     pub fn follow_members(&self, members: Arc<Log>) -> Consumer<PointWriter> {
         let react = Box::new(reactions::on_member_events);
         Consumer::new(Arc::clone(&self.funnel), members, Arc::clone(&self.kit.clock), &self.kit.holder, react)
+    }
+
+    /// The consumer of donation's log.
+    #[must_use]
+    pub fn follow_donations(&self, donations: Arc<Log>) -> Consumer<PointWriter> {
+        let react = Box::new(reactions::on_donation_events);
+        Consumer::new(Arc::clone(&self.funnel), donations, Arc::clone(&self.kit.clock), &self.kit.holder, react)
+    }
+
+    /// The daily walk that expires and announces; to be stepped by one thread.
+    #[must_use]
+    pub fn expiry_walk(self: &Arc<Self>) -> ExpiryWalk {
+        ExpiryWalk::new(Arc::clone(self))
     }
 
     /// Earns points for a member.
@@ -136,6 +160,27 @@ impl Points {
         }
     }
 
+    /// Takes back points that were given by mistake; what was spent already is owed.
+    ///
+    /// # Errors
+    /// 404 without an account, 409 while the member is leaving, 422 for an amount that cannot be moved.
+    pub async fn claw_back(&self, member_id: i64, claw_back: ClawBack, stamp: Option<KeyStamp>) -> Result<ClawedBack> {
+        match self.funnel.ask(Command::ClawBack { member_id, claw_back }, stamp).await? {
+            Answer::ClawedBack(clawed_back) => Ok(clawed_back),
+            _ => Err(unexpected()),
+        }
+    }
+
+    /// A member's lots, the earliest end first.
+    ///
+    /// # Errors
+    /// 404 when there is no account, or it is closed.
+    pub async fn lots(&self, member_id: i64) -> Result<Vec<LotView>> {
+        self.must_run()?;
+        let row = self.database.get(&store::ACCOUNT, member_id).await?;
+        row.and_then(|row| LotView::read_all(&row, &self.kit.zone)).ok_or_else(account_unknown)
+    }
+
     /// A member's account.
     ///
     /// # Errors
@@ -175,8 +220,8 @@ impl Points {
         self.funnel.must_be_open()
     }
 
-    fn today(&self) -> platform::zone::CivilDay {
-        self.kit.zone.day(self.kit.clock.now_ms())
+    fn today(&self) -> Day {
+        day_of(self.kit.zone.day(self.kit.clock.now_ms()))
     }
 }
 
@@ -185,6 +230,15 @@ impl PointApi for Points {
         Box::pin(async move {
             match self.funnel.ask(Command::PrepareWithdrawal { member_id, attempt }, None).await? {
                 Answer::Prepared(prepared) => Ok(prepared),
+                _ => Err(unexpected()),
+            }
+        })
+    }
+
+    fn donate(&self, question: DonationQuestion) -> BoxFuture<'_, Result<DonationDecision>> {
+        Box::pin(async move {
+            match self.funnel.ask(Command::Donate(question), None).await? {
+                Answer::Decided(decision) => Ok(decision),
                 _ => Err(unexpected()),
             }
         })
@@ -207,9 +261,11 @@ fn refusal(rejection: Rejection, pointer: &'static str) -> Error {
             (ErrorKind::Conflict, "the member is leaving the programme; the account takes no changes")
         }
         Rejection::InsufficientPoints => (ErrorKind::Conflict, "the member does not have that many points available"),
+        Rejection::BalanceTooLow => (ErrorKind::Conflict, "the member has too few points to give any away"),
         Rejection::BalanceTooLarge => {
             (ErrorKind::Conflict, "the balance would become larger than 9,007,199,254,740,991 points")
         }
+        Rejection::OwedTooLarge => (ErrorKind::Conflict, "the member would owe more than 9,007,199,254,740,991 points"),
         Rejection::AttemptOver => (ErrorKind::Conflict, "this withdrawal attempt is over"),
     };
     let error = Error::new(kind, format!("point.{}", rejection.reason()), message);

@@ -4,22 +4,39 @@ use std::collections::HashMap;
 
 use domain::member::MemberStatus;
 use domain::point::{self, Account, EntryKind, Event, Movement};
-use platform::db::{Kind, Migration, Row, Table};
+use platform::db::{Kind, Migration, Row, Session, Table};
 use platform::error::Result;
 use platform::funnel::Out;
 use platform::log::{self, LogSource};
 
 use super::account_unknown;
 use super::chain::{self, Link};
-use super::entry::{EntryFacts, EntryRow, PointEvent, event_kind, open_lots, write_lots};
+use super::donate::Answers;
+use super::entry::{EntryFacts, EntryRow, PointEvent, event_kind, open_lots, read_notices, write_lots, write_notices};
 
 /// The schema of point.
-pub const MIGRATIONS: &[Migration] = &[Migration {
-    number: 4,
-    name: "point_ledger",
-    sql: include_str!("../../../../migrations/0004_point_ledger.sql"),
-    lives_with: 4,
-}];
+pub const MIGRATIONS: &[Migration] = &[
+    Migration {
+        number: 4,
+        name: "point_ledger",
+        sql: include_str!("../../../../migrations/0004_point_ledger.sql"),
+        lives_with: 4,
+    },
+    // An older program would write entries that no statement reaches.
+    Migration {
+        number: 6,
+        name: "point_statement",
+        sql: include_str!("../../../../migrations/0006_point_statement.sql"),
+        lives_with: 6,
+    },
+    Migration {
+        number: 8,
+        name: "point_questions",
+        sql: include_str!("../../../../migrations/0008_point_questions.sql"),
+        // An older program does not know entries of donations.
+        lives_with: 8,
+    },
+];
 
 pub(super) static ACCOUNT: Table = Table {
     name: "point_account",
@@ -38,6 +55,8 @@ pub(super) static ACCOUNT: Table = Table {
         ("ended_attempt", Kind::Int),
         ("closed", Kind::Int),
         ("head", Kind::Blob),
+        ("last_entry", Kind::Int),
+        ("notices", Kind::Text),
     ],
 };
 
@@ -60,7 +79,14 @@ pub(super) static ENTRY: Table = Table {
         ("hash", Kind::Blob),
         ("key", Kind::Blob),
         ("digest", Kind::Int),
+        ("previous", Kind::Int),
     ],
+};
+
+/// Answers by the key of their question; kept for ever.
+pub(super) static QUESTION: Table = Table {
+    name: "point_question",
+    columns: &[("question", Kind::Text), ("member_id", Kind::Int), ("answer", Kind::Text), ("at", Kind::Int)],
 };
 
 /// Entries are events: they are rendered when the log is read.
@@ -103,10 +129,51 @@ pub(super) fn list_sql() -> String {
     )
 }
 
+/// Entries of donations after a position: position, member, amount and the donation's number as text.
+pub(super) fn donate_entries(session: &mut dyn Session, after: i64) -> Result<Vec<Row>> {
+    let sql = "SELECT position, member_id, amount, reference_id FROM point_entry \
+               WHERE kind = 'DONATE' AND position > $1 ORDER BY position LIMIT 5000";
+    session.query(sql, &[after.into()])
+}
+
+/// The entry at a position and those before it of the same member, newest first, at most so many.
+pub(super) fn walk_sql() -> String {
+    let (columns, table) = (ENTRY.column_list(), ENTRY.name);
+    let before = ENTRY.columns.iter().map(|(column, _)| format!("{table}.{column}")).collect::<Vec<_>>().join(", ");
+    format!(
+        "WITH RECURSIVE walk AS (SELECT {columns}, CAST(1 AS BIGINT) AS step FROM {table} WHERE position = $1 \
+         UNION ALL SELECT {before}, walk.step + 1 FROM walk JOIN {table} ON {table}.position = walk.previous \
+         WHERE walk.step < $2) SELECT {columns} FROM walk ORDER BY step"
+    )
+}
+
+/// A page of accounts as the expiry walk looks at them.
+pub(super) const EXPIRY_PAGE: &str = "SELECT member_id, lots, notices FROM point_account WHERE member_id > $1 AND closed = 0 \
+     ORDER BY member_id LIMIT $2";
+
+static EXPIRY: Table = Table {
+    name: "point_expiry",
+    columns: &[("name", Kind::Text), ("day", Kind::Int), ("after_member", Kind::Int), ("done", Kind::Int)],
+};
+
+/// How far a walk has come: the day, the last member that was looked at, and whether that was the last one of all.
+pub(super) fn expiry_progress(tx: &mut dyn Session, job: &str) -> Result<Option<(i64, i64, bool)>> {
+    let rows = tx.load_many(&EXPIRY, &[job.into()])?;
+    Ok(rows.first().map(|row| (row.int(1), row.int(2), row.int(3) != 0)))
+}
+
+/// Stores how far a walk has come.
+pub(super) fn save_expiry_progress(tx: &mut dyn Session, job: &str, progress: (i64, i64, bool)) -> Result<()> {
+    let (day, after, done) = progress;
+    tx.upsert_many(&EXPIRY, vec![Row(vec![job.into(), day.into(), after.into(), i64::from(done).into()])])
+}
+
 /// An account in a batch.
 pub(super) struct Slot {
     pub(super) account: Account,
     pub(super) head: Link,
+    /// Position of the last entry; 0 before the first one. A statement begins there.
+    pub(super) last_entry: i64,
     pub(super) changed: bool,
     pub(super) is_new: bool,
 }
@@ -127,9 +194,10 @@ impl Slot {
             closing: row.opt_int(10),
             ended_attempt: row.int(11),
             closed: row.int(12) != 0,
+            notices: read_notices(row.text(15)),
         };
         let head = row.blob(13).and_then(|bytes| bytes.try_into().ok()).unwrap_or(chain::START);
-        Self { account, head, changed: false, is_new: false }
+        Self { account, head, last_entry: row.int(14), changed: false, is_new: false }
     }
 
     pub(super) fn into_row(self) -> Row {
@@ -147,6 +215,7 @@ impl Slot {
             closing,
             ended_attempt,
             closed,
+            notices,
         } = self.account;
         Row(vec![
             member_id.into(),
@@ -163,6 +232,8 @@ impl Slot {
             ended_attempt.into(),
             i64::from(closed).into(),
             self.head.to_vec().into(),
+            self.last_entry.into(),
+            write_notices(&notices).into(),
         ])
     }
 }
@@ -171,6 +242,9 @@ impl Slot {
 pub struct Loaded {
     pub(super) slots: HashMap<i64, Slot>,
     pub(super) entries: Vec<Row>,
+    pub(super) answers: Answers,
+    /// Log rows that ended lots of these accounts may leave; almost always 0.
+    pub(super) ended_rows: usize,
 }
 
 impl Loaded {
@@ -178,8 +252,15 @@ impl Loaded {
         self.slots.get_mut(&member_id).filter(|slot| !slot.account.closed).ok_or_else(account_unknown)
     }
 
+    /// As [`Loaded::record_with`]; what is owed is repaid in the same step, out of what was just earned.
     pub(super) fn record(&mut self, member_id: i64, event: &Event, out: &mut Out<'_>) -> Result<Option<EntryRow>> {
-        self.record_with(member_id, event, 0, out)
+        let entry = self.record_with(member_id, event, 0, out)?;
+        if let Event::PointsMoved(earned) = event
+            && let Some(repaid) = self.slots.get(&member_id).and_then(|slot| point::repay_owed(&slot.account, earned))
+        {
+            self.record_with(member_id, &repaid, 0, out)?;
+        }
+        Ok(entry)
     }
 
     /// Applies an event and writes its row: an entry where points moved, an event otherwise.
@@ -193,7 +274,7 @@ impl Loaded {
         let slot = self.slots.get_mut(&member_id).ok_or_else(account_unknown)?;
         point::apply(&mut slot.account, event);
         slot.changed = true;
-        let Account { sequence, member_status, remain_point, .. } = slot.account;
+        let Account { sequence, member_status, remain_point, owed, .. } = slot.account;
         let told = match event {
             Event::PointsMoved(movement) | Event::PointsAdjusted(movement) => {
                 let entry = slot.book(movement, out)?;
@@ -210,6 +291,27 @@ impl Loaded {
                 member_status,
                 remain_point,
             },
+            Event::DonationDecided(decision) => PointEvent::DonationDecided(decision.clone()),
+            Event::PointsClawedBack { taken_point, owed_point } => PointEvent::PointsClawedBack {
+                member_id,
+                taken_point: *taken_point,
+                owed_point: *owed_point,
+                owed,
+                remain_point,
+            },
+            Event::ExpiryAnnounced { month, days, days_left, point } => PointEvent::ExpiryAnnounced {
+                member_id,
+                month: month.to_string(),
+                days: *days,
+                days_left: *days_left,
+                point: *point,
+            },
+            Event::ExpiryUnannounced { month, missed, reason } => PointEvent::ExpiryUnannounced {
+                member_id,
+                month: month.to_string(),
+                missed: missed.clone(),
+                reason: reason.reason().to_owned(),
+            },
             Event::WithdrawalPrepared { attempt } => PointEvent::WithdrawalPrepared { member_id, attempt: *attempt },
             Event::WithdrawalReleased { attempt } => PointEvent::WithdrawalReleased { member_id, attempt: *attempt },
             Event::AccountClosed { attempt } => {
@@ -225,8 +327,11 @@ impl Slot {
     /// The entry of a movement, linked to the one before it.
     pub(super) fn book(&mut self, movement: &Movement, out: &mut Out<'_>) -> Result<EntryRow> {
         let position = out.next_position()?;
-        let entry = EntryRow::new(position, self.account.member_id, self.account.sequence, out.moment.now_ms, movement);
+        let Account { member_id, sequence, .. } = self.account;
+        let entry = EntryRow::new(position, member_id, sequence, out.moment.now_ms, movement);
+        let entry = EntryRow { previous: self.last_entry, ..entry };
         self.head = chain::link(&self.head, &entry);
+        self.last_entry = position;
         Ok(entry)
     }
 }

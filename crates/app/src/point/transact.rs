@@ -1,13 +1,13 @@
-//! Earning, using and adjusting points: one movement, one entry.
+//! Earning, using, adjusting and taking back points: one movement, one entry.
 
-use domain::point::{self, AdjustPoints, EarnPoints, Event, UsePoints};
+use domain::point::{self, AdjustPoints, ClawBack, EarnPoints, Event, UsePoints};
 use platform::error::{Error, Result};
 use platform::funnel::Out;
 
 use super::entry::EntryView;
 use super::refusal;
 use super::store::Loaded;
-use super::views::Adjusted;
+use super::views::{Adjusted, ClawedBack};
 use super::writer::{Answer, PointWriter, Transaction, TransactionKind};
 
 impl PointWriter {
@@ -66,5 +66,28 @@ impl PointWriter {
             require_point,
             reason,
         )))
+    }
+
+    pub(super) fn claw_back(
+        loaded: &mut Loaded,
+        member_id: i64,
+        claw_back: &ClawBack,
+        out: &mut Out<'_>,
+    ) -> Result<Answer> {
+        let slot = loaded.open_slot(member_id)?;
+        let events = point::claw_back(&slot.account, claw_back).map_err(|rejection| refusal(rejection, "/amount"))?;
+        let mut answer = Err(Error::internal("points taken back left no event"));
+        for event in events {
+            if let Event::PointsClawedBack { taken_point, owed_point } = event {
+                loaded.record(member_id, &event, out)?;
+                let account = &loaded.open_slot(member_id)?.account;
+                let (owed, remain_point) = (account.owed, account.remain_point);
+                answer = Ok(ClawedBack { member_id, taken_point, owed_point, owed, remain_point });
+            } else {
+                // The answer is in the event; the key belongs there.
+                out.aside(|out| loaded.record(member_id, &event, out))?;
+            }
+        }
+        answer.map(Answer::ClawedBack)
     }
 }

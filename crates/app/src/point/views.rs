@@ -1,13 +1,14 @@
 //! Accounts and adjustments on the wire.
 
+use domain::kernel::{Day, Month};
 use domain::member::MemberStatus;
+use domain::point::expiring_soon;
 use platform::db::Row;
-use platform::zone::CivilDay;
+use platform::zone::Zone;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::store::Slot;
-use crate::kit::month_of;
 
 /// The answer to seed 0's `PATCH /points/{id}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -46,15 +47,14 @@ pub struct AccountView {
     pub held: i64,
     /// Points that later earnings repay.
     pub owed: i64,
-    /// Points that expire at the end of this month or of the next two.
+    /// Points that expire within 60 days, today included.
     pub expiring_soon: i64,
 }
 
 impl AccountView {
     /// An account from its row; nothing for a closed one.
-    pub(super) fn read(row: &Row, today: CivilDay) -> Option<Self> {
+    pub(super) fn read(row: &Row, today: Day) -> Option<Self> {
         let Slot { account, .. } = Slot::read(row);
-        let soon = month_of(today).plus(2);
         (!account.closed).then(|| Self {
             member_id: account.member_id,
             member_status: account.member_status,
@@ -62,7 +62,7 @@ impl AccountView {
             require_point: account.require_point,
             held: account.held,
             owed: account.owed,
-            expiring_soon: account.lots.iter().filter(|(month, _)| *month <= soon).map(|(_, point)| point).sum(),
+            expiring_soon: expiring_soon(&account.lots, today),
         })
     }
 }
@@ -77,5 +77,54 @@ impl Adjusted {
     ) -> Self {
         let result = if reason.is_none() { "APPLIED" } else { "REJECTED" };
         Self { member_id, member_status, remain_point, require_point, result, reason }
+    }
+}
+
+/// What taking points back came to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ClawedBack {
+    /// Whose points they were.
+    pub member_id: i64,
+    /// Points that were still there, and are gone.
+    #[schema(example = 700)]
+    pub taken_point: i64,
+    /// Points that were not, and are owed from now on.
+    #[schema(example = 300)]
+    pub owed_point: i64,
+    /// All that is owed; later earnings repay it first.
+    #[schema(example = 300)]
+    pub owed: i64,
+    /// The balance in points.
+    #[schema(example = 0)]
+    pub remain_point: i64,
+}
+
+/// Points that expire together.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LotView {
+    /// The month at whose end they expire, `yyyyMM`.
+    #[schema(example = "203111")]
+    pub month: String,
+    /// Points.
+    #[schema(example = 1000)]
+    pub point: i64,
+    /// The first instant at which they cannot be used any more, RFC 3339.
+    #[schema(example = "2031-12-01T00:00:00.000+09:00")]
+    pub expires_at: String,
+}
+
+impl LotView {
+    /// The lots of an account from its row, the earliest end first; nothing for a closed one.
+    pub(super) fn read_all(row: &Row, zone: &Zone) -> Option<Vec<Self>> {
+        let Slot { account, .. } = Slot::read(row);
+        let of = |(month, point): (Month, i64)| {
+            let next = month.plus(1);
+            let expires_at =
+                zone.start_of((next.year(), next.number(), 1)).map_or_else(String::new, |at| zone.format(at));
+            Self { month: month.to_string(), point, expires_at }
+        };
+        (!account.closed).then(|| account.lots.iter().map(of).collect())
     }
 }

@@ -2,17 +2,19 @@
 
 use domain::kernel::Month;
 use domain::member::MemberStatus;
-use domain::point::{self, FollowMember, Reference, Rejection};
+use domain::point::{self, ClawBack, DonationDecision, FollowMember, Reference, Rejection};
 use platform::db::{Session, Value};
 use platform::error::{Error, Result};
 use platform::funnel::{Moment, Out, Writer};
 use platform::log;
 use platform::zone::Zone;
 
+use super::donate::{Answers, DonationQuestion};
 use super::entry::{EntryView, PointEvent};
+use super::expire;
 use super::store::{ACCOUNT, ENTRY, Loaded, Slot};
-use super::views::Adjusted;
-use crate::kit::month_of;
+use super::views::{Adjusted, ClawedBack};
+use crate::kit::{day_of, month_of};
 
 /// The programme's settings that concern points (SPEC section 5).
 #[derive(Debug, Clone, Copy)]
@@ -60,6 +62,12 @@ pub enum Command {
     ReleaseWithdrawal { member_id: i64, attempt: i64 },
     /// It was decided.
     ConfirmWithdrawal { member_id: i64, attempt: i64 },
+    /// A donation is to be decided.
+    Donate(DonationQuestion),
+    /// Points that were given by mistake are taken back.
+    ClawBack { member_id: i64, claw_back: ClawBack },
+    /// What has ended expires, what is about to end is announced.
+    ExpireLots { member_id: i64 },
 }
 
 impl Command {
@@ -70,7 +78,10 @@ impl Command {
             | Self::FollowMember { member_id, .. }
             | Self::PrepareWithdrawal { member_id, .. }
             | Self::ReleaseWithdrawal { member_id, .. }
-            | Self::ConfirmWithdrawal { member_id, .. } => *member_id,
+            | Self::ConfirmWithdrawal { member_id, .. }
+            | Self::Donate(DonationQuestion { member_id, .. })
+            | Self::ClawBack { member_id, .. }
+            | Self::ExpireLots { member_id } => *member_id,
         }
     }
 }
@@ -82,8 +93,12 @@ pub enum Answer {
     Entry(EntryView),
     /// The answer to a PATCH.
     Adjusted(Adjusted),
+    /// What taking points back came to.
+    ClawedBack(ClawedBack),
     /// The answer to a prepare: points that would be lost.
     Prepared(Result<i64, Rejection>),
+    /// The answer to a donation.
+    Decided(DonationDecision),
     /// Nothing to say.
     Taken,
 }
@@ -109,19 +124,27 @@ impl Writer for PointWriter {
     type Answer = Answer;
     type Loaded = Loaded;
 
-    fn load(&mut self, tx: &mut dyn Session, commands: &[&Command], _moment: &Moment) -> Result<Loaded> {
+    fn load(&mut self, tx: &mut dyn Session, commands: &[&Command], moment: &Moment) -> Result<Loaded> {
         let mut ids: Vec<i64> = commands.iter().map(|command| command.member_id()).collect();
         ids.sort_unstable();
         ids.dedup();
         let keys: Vec<Value> = ids.into_iter().map(Value::Int).collect();
         let rows = tx.lock_many(&ACCOUNT, &keys)?;
-        Ok(Loaded {
-            slots: rows.iter().map(|row| (row.int(0), Slot::read(row))).collect(),
-            entries: Vec::with_capacity(commands.len()),
-        })
+        let slots = rows.iter().map(|row| (row.int(0), Slot::read(row))).collect();
+        let ended_rows = expire::ended_rows(&slots, day_of(moment.day));
+        let answers = Answers::load(tx, commands)?;
+        Ok(Loaded { slots, entries: Vec::with_capacity(commands.len()), answers, ended_rows })
+    }
+
+    fn more_rows(&self, loaded: &Loaded) -> usize {
+        loaded.ended_rows
     }
 
     fn decide(&mut self, loaded: &mut Loaded, command: &Command, out: &mut Out<'_>) -> Result<Answer> {
+        // Whatever is asked: what has ended is gone first.
+        if loaded.ended_rows > 0 {
+            loaded.expire_lots(command.member_id(), out)?;
+        }
         match command {
             Command::Transact { member_id, kind, transaction } => {
                 self.transact(loaded, *member_id, *kind, transaction, out)
@@ -139,6 +162,12 @@ impl Writer for PointWriter {
             Command::ConfirmWithdrawal { member_id, attempt } => {
                 Self::end_withdrawal(loaded, *member_id, *attempt, true, out)
             }
+            Command::Donate(question) => Self::donate(loaded, question, out),
+            Command::ClawBack { member_id, claw_back } => Self::claw_back(loaded, *member_id, claw_back, out),
+            Command::ExpireLots { member_id } => {
+                loaded.announce_expiry(*member_id, out)?;
+                Ok(Answer::Taken)
+            }
         }
     }
 
@@ -147,6 +176,7 @@ impl Writer for PointWriter {
         let (new, known): (Vec<_>, Vec<_>) = changed.partition(|slot| slot.is_new);
         tx.insert_many(&ACCOUNT, new.into_iter().map(Slot::into_row).collect())?;
         tx.update_many(&ACCOUNT, known.into_iter().map(Slot::into_row).collect())?;
+        loaded.answers.store(tx)?;
         tx.insert_many(&ENTRY, loaded.entries)
     }
 
@@ -178,6 +208,10 @@ impl Writer for PointWriter {
                     at: self.zone.format(event.at_ms),
                 }))
             }
+            (
+                Command::ClawBack { .. },
+                PointEvent::PointsClawedBack { member_id, taken_point, owed_point, owed, remain_point },
+            ) => Ok(Answer::ClawedBack(ClawedBack { member_id, taken_point, owed_point, owed, remain_point })),
             _ => Err(Error::internal("a remembered answer belongs to another command")),
         }
     }

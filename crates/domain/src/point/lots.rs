@@ -32,12 +32,26 @@ impl Lots {
         self.0.iter().map(|(_, point)| *point).sum()
     }
 
+    /// The month that ends first.
+    #[must_use]
+    pub fn earliest(&self) -> Option<Month> {
+        self.0.first().map(|(month, _)| *month)
+    }
+
     /// Taking `amount` from the lots that expire first. The caller has checked that they hold that much.
     #[must_use]
     pub fn take_earliest(&self, amount: i64) -> LotChange {
+        self.take_from(None, amount)
+    }
+
+    /// As [`Lots::take_earliest`], but what the lot of `own` holds goes first.
+    #[must_use]
+    pub fn take_from(&self, own: Option<Month>, amount: i64) -> LotChange {
         let mut rest = amount;
         let mut taken = Vec::new();
-        for (month, point) in self.iter() {
+        let is_own = |month: Month| own == Some(month);
+        let first = self.iter().filter(|(month, _)| is_own(*month));
+        for (month, point) in first.chain(self.iter().filter(|(month, _)| !is_own(*month))) {
             if rest == 0 {
                 break;
             }

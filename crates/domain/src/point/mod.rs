@@ -2,86 +2,37 @@
 //!
 //! A verb looks at an [`Account`] and answers with an [`Event`] or a [`Rejection`]; only [`apply`] changes the account.
 
+mod account;
 mod adjust;
+mod claw_back;
+mod donate;
 mod earn;
+mod expiry;
 mod lots;
 mod open;
 mod use_points;
 mod withdrawal;
 
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
+pub use account::Account;
 pub use adjust::{AdjustPoints, adjust_points};
+pub use claw_back::{ClawBack, claw_back, repay_owed};
+pub use donate::{DonatePoints, DonationDecision, donate_points};
 pub use earn::{EarnPoints, earn_points};
+pub use expiry::{
+    NOTICE_DAYS, Notices, Unannounced, announce_expiry, days_left, expire_lots, expiring_soon, is_expiry_due,
+};
 pub use lots::{LotChange, Lots};
 pub use open::{FollowMember, WelcomeMember, follow_member, open_account, welcome_member};
 pub use use_points::{UsePoints, use_points};
 pub use withdrawal::{close_account, forfeit_points, prepare_withdrawal, release_withdrawal};
 
-use crate::kernel::{MAX_AMOUNT, MAX_SAFE};
+use crate::kernel::{MAX_AMOUNT, MAX_SAFE, Month};
 use crate::member::MemberStatus;
-
-/// A member's points.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Account {
-    /// Whose points they are.
-    pub member_id: i64,
-    /// What member said last; only NORMAL may earn and spend.
-    pub member_status: MemberStatus,
-    /// The balance in points, held points included; never below 0.
-    pub remain_point: i64,
-    /// How much of the balance is reserved.
-    pub held: i64,
-    /// What later earnings repay first; not part of the balance.
-    pub owed: i64,
-    /// The last adjustment that was asked for, granted or not (seed 0).
-    pub require_point: Option<i64>,
-    /// The balance by expiry month; its sum is the balance.
-    pub lots: Lots,
-    /// Rises with every event of this account.
-    pub sequence: i64,
-    /// Sequence of the last event of member that was taken in.
-    pub member_sequence: i64,
-    /// Whether the welcome points were given; they are given once per member number.
-    pub welcomed: bool,
-    /// The withdrawal attempt under which the account is closing: it refuses every change of its points but the
-    /// welcome, which nobody would give again if the withdrawal is released.
-    pub closing: Option<i64>,
-    /// Attempts up to this one are over; a late question about one of them changes nothing.
-    pub ended_attempt: i64,
-    /// Closed for good; the row stays because the ledger refers to it.
-    pub closed: bool,
-}
-
-impl Account {
-    /// A new account with nothing in it.
-    #[must_use]
-    pub fn new(member_id: i64) -> Self {
-        Self {
-            member_id,
-            member_status: MemberStatus::Ready,
-            remain_point: 0,
-            held: 0,
-            owed: 0,
-            require_point: None,
-            lots: Lots::default(),
-            sequence: 0,
-            member_sequence: 0,
-            welcomed: false,
-            closing: None,
-            ended_attempt: 0,
-            closed: false,
-        }
-    }
-
-    /// What may be spent: the balance less what is held.
-    #[must_use]
-    pub fn available(&self) -> i64 {
-        self.remain_point - self.held
-    }
-}
 
 /// Why points move (SPEC section 1, entry kinds).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,11 +46,32 @@ pub enum EntryKind {
     Use,
     /// Put right by the operator, either way.
     Adjust,
+    /// Given to a cause.
+    Donate,
     /// Lost by withdrawal.
     Forfeit,
+    /// Lost because their month is over.
+    Expire,
+    /// Taken back because they were given by mistake.
+    EarnCancel,
+    /// Earned and at once given for what was owed.
+    OwedRepay,
 }
 
 impl EntryKind {
+    /// Every kind.
+    pub const ALL: [Self; 9] = [
+        Self::Welcome,
+        Self::Earn,
+        Self::Use,
+        Self::Adjust,
+        Self::Donate,
+        Self::Forfeit,
+        Self::Expire,
+        Self::EarnCancel,
+        Self::OwedRepay,
+    ];
+
     /// Its name in rows and on the wire.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -108,20 +80,28 @@ impl EntryKind {
             Self::Earn => "EARN",
             Self::Use => "USE",
             Self::Adjust => "ADJUST",
+            Self::Donate => "DONATE",
             Self::Forfeit => "FORFEIT",
+            Self::Expire => "EXPIRE",
+            Self::EarnCancel => "EARN_CANCEL",
+            Self::OwedRepay => "OWED_REPAY",
         }
     }
 
     /// The kind with this name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Welcome, Self::Earn, Self::Use, Self::Adjust, Self::Forfeit].into_iter().find(|kind| kind.name() == name)
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 
     /// The ledger accounts that a movement of this sign debits and credits.
     #[must_use]
     pub fn postings(self, amount: i64) -> (&'static str, &'static str) {
-        let other = if self == Self::Forfeit { "breakage" } else { "programme" };
+        let other = match self {
+            Self::Forfeit | Self::Expire => "breakage",
+            Self::Donate => "cause",
+            _ => "programme",
+        };
         if amount < 0 { ("member", other) } else { (other, "member") }
     }
 }
@@ -181,6 +161,35 @@ pub enum Event {
         /// Why it was refused.
         reason: Rejection,
     },
+    /// The question of a donation was answered; the points, if any, moved before.
+    DonationDecided(DonationDecision),
+    /// Points that were given by mistake were taken back.
+    PointsClawedBack {
+        /// Points that were still there; they have moved before.
+        taken_point: i64,
+        /// Points that were not, and are owed from now on.
+        owed_point: i64,
+    },
+    /// A lot is about to end.
+    ExpiryAnnounced {
+        /// Its month.
+        month: Month,
+        /// Which of [`NOTICE_DAYS`].
+        days: i64,
+        /// How many days there really are; 0 on the last one.
+        days_left: i64,
+        /// What is in it now.
+        point: i64,
+    },
+    /// A lot has ended and was not announced to the last; its points leave next.
+    ExpiryUnannounced {
+        /// Its month.
+        month: Month,
+        /// Which of [`NOTICE_DAYS`] there were not.
+        missed: Vec<i64>,
+        /// Why.
+        reason: Unannounced,
+    },
     /// The account refuses changes until the withdrawal is decided.
     WithdrawalPrepared {
         /// The attempt.
@@ -209,10 +218,14 @@ pub enum Rejection {
     AccountClosing,
     /// More than is available.
     InsufficientPoints,
+    /// A donation needs more points than the member has available.
+    BalanceTooLow,
     /// Not a number of points that can be moved: 0, the wrong sign, or beyond the bound.
     InvalidAmount,
     /// The balance would leave the range of exact numbers.
     BalanceTooLarge,
+    /// What is owed would leave the range of exact numbers.
+    OwedTooLarge,
     /// This withdrawal attempt is already over.
     AttemptOver,
 }
@@ -226,8 +239,10 @@ impl Rejection {
             Self::MemberNotNormal => "member_not_normal",
             Self::AccountClosing => "account_closing",
             Self::InsufficientPoints => "insufficient_points",
+            Self::BalanceTooLow => "balance_too_low",
             Self::InvalidAmount => "invalid_amount",
             Self::BalanceTooLarge => "balance_too_large",
+            Self::OwedTooLarge => "owed_too_large",
             Self::AttemptOver => "attempt_over",
         }
     }
@@ -240,8 +255,10 @@ impl Rejection {
             Self::MemberNotNormal,
             Self::AccountClosing,
             Self::InsufficientPoints,
+            Self::BalanceTooLow,
             Self::InvalidAmount,
             Self::BalanceTooLarge,
+            Self::OwedTooLarge,
             Self::AttemptOver,
         ];
         all.into_iter().find(|rejection| rejection.reason() == reason)
@@ -286,6 +303,11 @@ pub fn apply(account: &mut Account, event: &Event) {
             book(account, movement);
         }
         Event::AdjustmentRejected { require_point, .. } => account.require_point = Some(*require_point),
+        // The points have moved before, in an event of their own.
+        Event::DonationDecided(_) => {}
+        Event::PointsClawedBack { owed_point, .. } => account.owed += owed_point,
+        Event::ExpiryAnnounced { month, days, .. } => expiry::announced(&mut account.notices, *month, *days),
+        Event::ExpiryUnannounced { month, .. } => expiry::unannounced(&mut account.notices, *month),
         Event::WithdrawalPrepared { attempt } => account.closing = Some(*attempt),
         Event::WithdrawalReleased { attempt } => {
             account.ended_attempt = *attempt;
@@ -296,14 +318,20 @@ pub fn apply(account: &mut Account, event: &Event) {
             account.ended_attempt = *attempt;
             account.closing = None;
             account.closed = true;
+            account.notices = Notices::default();
         }
     }
 }
 
 fn book(account: &mut Account, movement: &Movement) {
-    account.welcomed |= movement.kind == EntryKind::Welcome;
     account.lots.change(&movement.lots);
     account.remain_point = movement.balance_after;
+    match movement.kind {
+        EntryKind::Welcome => account.welcomed = true,
+        EntryKind::OwedRepay => account.owed += movement.amount,
+        EntryKind::Expire => expiry::expired(account, movement),
+        _ => {}
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,10 @@
-//! The ledger's rules: each verb by table here, random histories against a model in `histories`.
+//! The ledger's rules: each verb by table here, random histories against models in `histories`
+//! (every command) and `lifetimes` (a moving clock).
 
+mod donate;
+mod expiry;
 mod histories;
+mod lifetimes;
 
 use alloc::vec;
 use alloc::vec::Vec;

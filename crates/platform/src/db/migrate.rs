@@ -35,6 +35,7 @@ fn render(sql: &str, dialect: Dialect) -> String {
         .replace("{key}", pick("TEXT PRIMARY KEY", "VARCHAR(64) COLLATE \"C\" PRIMARY KEY"))
         .replace("{blob}", pick("BLOB", "BYTEA"))
         .replace("{log_order}", pick("", ", xid BIGINT NOT NULL DEFAULT (pg_current_xact_id()::text::bigint)"))
+        .replace("{log_place}", pick("", ", xid"))
         .replace("{updated_in_place}", pick("", " WITH (fillfactor = 70)"));
     let mut rendered = String::new();
     for line in plain.lines() {
@@ -81,7 +82,7 @@ fn append_only(table: &str, sqlite: bool) -> String {
         return format!("{}\n{}", trigger("UPDATE"), trigger("DELETE"));
     }
     format!(
-        "CREATE FUNCTION {table}_append_only() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION '{message}'; END $$;\n\
+        "CREATE OR REPLACE FUNCTION {table}_append_only() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION '{message}'; END $$;\n\
          CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {table} EXECUTE FUNCTION {table}_append_only();"
     )
 }
@@ -123,6 +124,10 @@ pub fn migrate(session: &mut dyn Session, migrations: &[Migration]) -> Result<us
     transaction(session, |tx| {
         // On a shared store the transaction began with the lock that lets writers of a context take turns.
         let steps = pending(tx, migrations)?;
+        if tx.dialect() == Dialect::Postgres {
+            // A step may have to copy a large table, which takes as long as it takes.
+            tx.run_script("SET LOCAL statement_timeout = 0")?;
+        }
         for step in &steps {
             let script = render(step.sql, tx.dialect());
             tx.run_script(&script)?;

@@ -12,7 +12,7 @@ use crate::db::{Cursor, Kind, Row, Session, Table, Value, transaction};
 use crate::error::{Error, ErrorKind, Result};
 use crate::log::{EVENTS, encode};
 
-/// Log rows that one command may write at most.
+/// Log rows that one command may write at most; [`Writer::more_rows`] adds to it.
 const ROWS_PER_COMMAND: usize = 4;
 /// How often a command that met another writer is tried.
 const CONTENTION_TRIES: usize = 8;
@@ -44,7 +44,7 @@ impl Out<'_> {
     /// The next place in the log, for a row of the context's own log table.
     ///
     /// # Errors
-    /// `Internal` if one command writes more than four log rows.
+    /// `Internal` if one command writes more than four log rows and those of [`Writer::more_rows`].
     pub fn next_position(&mut self) -> Result<i64> {
         let free = self.positions.free.pop_front();
         let position = free.ok_or_else(|| Error::internal("one command wrote more log rows than foreseen"))?;
@@ -61,6 +61,14 @@ impl Out<'_> {
             }
             None => [Value::Null, Value::Null],
         }
+    }
+
+    /// Writes rows that belong to the command but are not its answer: the stamp stays for a row after them.
+    pub fn aside<T>(&mut self, write: impl FnOnce(&mut Self) -> T) -> T {
+        let stamp = self.stamp.take();
+        let written = write(self);
+        self.stamp = stamp;
+        written
     }
 
     /// Appends an event of the aggregate `subject`; its place in the log.
@@ -227,7 +235,7 @@ fn batch<W: Writer>(
     let mut loaded = writer.load(tx, &commands, &moment)?;
     // Keys are read after the locks: whoever held them before us has committed by now.
     let known = keys.find(tx, requests.iter().filter_map(|(_, stamp)| *stamp))?;
-    let wanted = requests.len() * ROWS_PER_COMMAND;
+    let wanted = requests.len() * ROWS_PER_COMMAND + writer.more_rows(&loaded);
     if positions.free.len() < wanted {
         let missing = 2 * wanted - positions.free.len();
         positions.free.extend(tx.next_ids(LOG_POSITION, missing)?);

@@ -59,6 +59,11 @@ pub trait Writer: Send + 'static {
     fn decide(&mut self, loaded: &mut Self::Loaded, command: &Self::Command, out: &mut Out<'_>)
     -> Result<Self::Answer>;
 
+    /// Log rows that this batch may write beyond four for each command, because of what was loaded for it.
+    fn more_rows(&self, _loaded: &Self::Loaded) -> usize {
+        0
+    }
+
     /// Stores what has changed, one statement per table.
     ///
     /// # Errors

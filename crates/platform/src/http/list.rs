@@ -53,7 +53,8 @@ impl<S: Send + Sync> FromRequestParts<S> for PageQuery {
 }
 
 /// The mark of a place in a list: opaque to clients, so that it may come to mean more than an id.
-fn write_mark(id: i64) -> String {
+#[must_use]
+pub fn write_mark(id: i64) -> String {
     format!("n{id:x}")
 }
 
@@ -62,6 +63,12 @@ fn read_mark(text: &str) -> Option<i64> {
 }
 
 impl PageQuery {
+    /// How many items fit.
+    #[must_use]
+    pub fn limit(&self) -> usize {
+        usize::try_from(self.limit).unwrap_or(usize::MAX)
+    }
+
     /// One more than fits, to learn whether there is a next page.
     #[must_use]
     pub fn fetch(&self) -> i64 {
@@ -78,7 +85,7 @@ impl PageQuery {
         place: Place,
         mut items: Vec<(i64, T)>,
     ) -> Result<Response<Body>> {
-        let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
+        let limit = self.limit();
         let more = items.len() > limit;
         items.truncate(limit);
         let last = items.last().map(|(id, _)| *id);
@@ -96,6 +103,44 @@ impl PageQuery {
         let shown = shown.map_err(|error| Error::internal("a list cannot be written").caused_by(error))?;
         let size = shown.len();
         let body = json!({"_embedded": {place.collection: shown}, "_links": links, "page": {"size": size}});
+        hal::json(StatusCode::OK, "application/hal+json", &body)
+    }
+}
+
+/// A list that belongs to one thing, whose parts are not found by rising ids: `/things/1/parts`.
+pub struct Sublist<T: serde::Serialize> {
+    /// Where it is, without a query.
+    pub href: String,
+    /// What the items are called: `parts`.
+    pub collection: &'static str,
+    /// The query that leads to this page again, without a place to start from; `a=b&c=d` or empty.
+    pub query: String,
+    /// Where this page began, if it was said.
+    pub after: Option<i64>,
+    /// Where the next page begins, if there is one.
+    pub next: Option<i64>,
+    /// The items.
+    pub items: Vec<T>,
+}
+
+impl<T: serde::Serialize> Sublist<T> {
+    /// The answer to a GET.
+    ///
+    /// # Errors
+    /// `Internal` if an item cannot be written as JSON.
+    pub fn show(&self) -> Result<Response<Body>> {
+        let link = |after: Option<i64>| {
+            let after = after.map(|place| format!("after={}", write_mark(place)));
+            let query = [Some(self.query.clone()).filter(|query| !query.is_empty()), after];
+            let query = query.into_iter().flatten().collect::<Vec<_>>().join("&");
+            json!({"href": if query.is_empty() { self.href.clone() } else { format!("{}?{query}", self.href) }})
+        };
+        let mut links = Map::from_iter([("self".to_owned(), link(self.after))]);
+        if self.next.is_some() {
+            links.insert("next".to_owned(), link(self.next));
+        }
+        let page = json!({"size": self.items.len()});
+        let body = json!({"_embedded": {self.collection: &self.items}, "_links": links, "page": page});
         hal::json(StatusCode::OK, "application/hal+json", &body)
     }
 }

@@ -3,6 +3,7 @@
 //! `serve` accepts connections, `shell` surrounds every request (id, key, metrics, problems), `input` reads bodies, `peer` asks other processes,
 //! `hal` writes resources, `list` pages, `number` reads the numbers that clients send as text.
 
+pub mod csv;
 pub mod hal;
 pub mod input;
 pub mod list;

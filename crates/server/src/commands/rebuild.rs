@@ -27,10 +27,12 @@ pub fn mypage(settings: &Settings) -> Result<ExitCode> {
     let looks = if app.members.log.is_shared() { SHARED_LOOKS } else { 1 };
     take_over(app.pages.follow_members(app.members.log.clone()))?;
     take_over(app.pages.follow_point(app.points.log.clone()))?;
+    take_over(app.pages.follow_donations(app.donations.log.clone()))?;
     let before = app.pages.digest()?;
     app.pages.start_over()?;
     let rows = fold(app.pages.follow_members(app.members.log.clone()), "members", looks)?
-        + fold(app.pages.follow_point(app.points.log.clone()), "points", looks)?;
+        + fold(app.pages.follow_point(app.points.log.clone()), "points", looks)?
+        + fold(app.pages.follow_donations(app.donations.log.clone()), "donations", looks)?;
     let after = app.pages.digest()?;
     app.shut_down();
     println!("{rows} events folded. Digest before {before}, after {after}.");

@@ -34,10 +34,21 @@ pub(super) fn progress(what: &'static str) -> ProgressBar {
 pub fn run(settings: &Settings, json: bool) -> Result<ExitCode> {
     let now_ms = clock(settings)?.now_ms();
     let (mut all, mut balances) = (Vec::new(), Balances::new());
+    let mut donations = given(settings)?;
     for context in CONTEXTS {
         let mut session = open_existing(settings, context)?.read_session()?;
         let bar = progress(context.name);
-        let findings = inspect(context.name, &mut *session, now_ms, &mut balances, &bar)?;
+        let mut findings = inspect(context.name, &mut *session, now_ms, &mut balances, &bar)?;
+        match context.name {
+            "point" => donations.entries = read_only(&mut *session, app::point::donated)?,
+            "donation" => {
+                let look = |session: &mut dyn Session| {
+                    app::donation::inspect(session, &donations.before, &donations.entries)
+                };
+                findings = read_only(&mut *session, look)?;
+            }
+            _ => {}
+        }
         bar.finish_and_clear();
         all.push((context.name, findings));
     }
@@ -48,6 +59,31 @@ pub fn run(settings: &Settings, json: bool) -> Result<ExitCode> {
         print_lines(&all, clean)
     }
     Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What two contexts say of the same donations. The donations are read before the ledger and looked at after it, so
+/// that what a server does meanwhile is nothing wrong.
+#[derive(Default)]
+struct Given {
+    before: app::donation::Donated,
+    entries: app::point::Donated,
+}
+
+fn given(settings: &Settings) -> Result<Given> {
+    let Some(context) = CONTEXTS.iter().find(|context| context.name == "donation") else {
+        return Ok(Given::default());
+    };
+    let mut session = open_existing(settings, context)?.read_session()?;
+    let before = read_only(&mut *session, app::donation::donated)?;
+    Ok(Given { before, entries: app::point::Donated::new() })
+}
+
+/// Reads at one moment.
+fn read_only<T>(session: &mut dyn Session, look: impl FnOnce(&mut dyn Session) -> Result<T>) -> Result<T> {
+    session.begin_read()?;
+    let seen = look(session);
+    session.rollback();
+    seen
 }
 
 /// Looks at one context; point comes first and leaves its balances for those that show them.

@@ -68,7 +68,12 @@ impl System {
         let runtime = server::serve::runtime(&settings).expect("a runtime");
         let options = Options { clock: Some(Arc::new(ManualClock::new(NOON_MS))), ..Options::default() };
         let app = Arc::new(App::open(&settings, options, runtime.handle()).expect("the contexts open"));
-        let spawned = [app.members.funnel.spawn(), app.notifications.funnel.spawn(), app.points.funnel.spawn()];
+        let spawned = [
+            app.members.funnel.spawn(),
+            app.notifications.funnel.spawn(),
+            app.points.funnel.spawn(),
+            app.donations.funnel.spawn(),
+        ];
         let funnels = spawned.into_iter().map(|thread| thread.expect("a thread")).collect();
         let lanes = lanes(&app);
         Self { app, runtime, lanes, delivery, funnels, _data: data, _database: database }
@@ -101,19 +106,20 @@ impl System {
         }
     }
 
-    /// Builds my page anew from these events of member and of point; its digest.
-    pub fn fold_pages(&self, member: &[Event], point: &[Event]) -> String {
+    /// Builds my page anew from these events of member, of point and of donation; its digest.
+    pub fn fold_pages(&self, member: &[Event], point: &[Event], donation: &[Event]) -> String {
         let app = &self.app;
         app.pages.start_over().expect("my page can be emptied");
         let mut folding = [
             carrier(app.pages.follow_members(Arc::clone(&app.members.log))),
             carrier(app.pages.follow_point(Arc::clone(&app.points.log))),
+            carrier(app.pages.follow_donations(Arc::clone(&app.donations.log))),
         ];
-        // By turns, so that neither log is ahead of the other for long.
-        let (mut members, mut points) = (member.chunks(CRUMB), point.chunks(CRUMB));
+        // By turns, so that no log is ahead of the others for long.
+        let mut chunks = [member, point, donation].map(|events| events.chunks(CRUMB));
         loop {
-            let next = [members.next(), points.next()];
-            if next == [None, None] {
+            let next = chunks.each_mut().map(Iterator::next);
+            if next == [None, None, None] {
                 return app.pages.digest().expect("a digest");
             }
             for (carry, crumb) in folding.iter_mut().zip(next) {
@@ -122,10 +128,10 @@ impl System {
         }
     }
 
-    /// Everything that member and point have said to my page.
-    pub fn logs(&self) -> (Vec<Event>, Vec<Event>) {
-        let [.., member, point] = &self.lanes[..] else { panic!("my page has two lanes") };
-        (member.past.clone(), point.past.clone())
+    /// Everything that member, point and donation have said to my page.
+    pub fn logs(&self) -> (Vec<Event>, Vec<Event>, Vec<Event>) {
+        let [.., member, point, donation] = &self.lanes[..] else { panic!("my page has three lanes") };
+        (member.past.clone(), point.past.clone(), donation.past.clone())
     }
 }
 
@@ -134,6 +140,7 @@ impl Drop for System {
         self.app.members.funnel.shut_down();
         self.app.notifications.funnel.shut_down();
         self.app.points.funnel.shut_down();
+        self.app.donations.funnel.shut_down();
         for funnel in self.funnels.drain(..) {
             let _ = funnel.join();
         }
@@ -147,6 +154,7 @@ fn carrier<W: Writer>(mut consumer: Consumer<W>) -> Carrier {
 fn lanes(app: &App) -> Vec<Lane> {
     let (member, notification, point) = (&app.members.log, &app.notifications.log, &app.points.log);
     let (members, notifications, points) = (&app.members.funnel, &app.notifications.funnel, &app.points.funnel);
+    let (donation, donations) = (&app.donations.log, &app.donations.funnel);
     let all = Scope::Everything;
     let entries = &["event", "point_entry"];
     vec![
@@ -159,8 +167,27 @@ fn lanes(app: &App) -> Vec<Lane> {
         ),
         lane(member, all, more(members, &["event"]), carrier(app.points.follow_members(Arc::clone(member)))),
         lane(point, Scope::EventTable, more(points, &["event"]), carrier(app.members.follow_point(Arc::clone(point)))),
+        lane(
+            donation,
+            all,
+            more(donations, &["event"]),
+            carrier(app.points.follow_donations(Arc::clone(donation))),
+        ),
+        lane(
+            donation,
+            all,
+            more(donations, &["event"]),
+            carrier(app.notifications.follow_donations(Arc::clone(donation))),
+        ),
+        lane(
+            point,
+            Scope::EventTable,
+            more(points, &["event"]),
+            carrier(app.donations.follow_point(Arc::clone(point))),
+        ),
         lane(member, all, more(members, &["event"]), carrier(app.pages.follow_members(Arc::clone(member)))),
         lane(point, all, more(points, entries), carrier(app.pages.follow_point(Arc::clone(point)))),
+        lane(donation, all, more(donations, &["event"]), carrier(app.pages.follow_donations(Arc::clone(donation)))),
     ]
 }
 

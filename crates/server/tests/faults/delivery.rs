@@ -32,7 +32,7 @@ fn disorder_changes_nothing(engine: Engine) {
     let mut orderly = System::on(engine, Delivery::Once);
     play(&mut orderly);
     let expected = outcome(&orderly);
-    assert!(expected.contains("WELCOME") && expected.contains("FORFEIT"), "{expected}");
+    assert!(["WELCOME", "FORFEIT", "DONATE", "REJECTED"].iter().all(|word| expected.contains(word)), "{expected}");
     for seed in SEEDS {
         let mut disorderly = System::on(engine, Delivery::Disorderly(Random::seeded(seed)));
         play(&mut disorderly);
@@ -60,12 +60,13 @@ fn my_page_folded_from_disorder_has_the_digest_of_the_one_that_was_followed() {
         let mut system = System::on(engine, Delivery::Once);
         play(&mut system);
         let followed = system.app.pages.digest().expect("a digest");
-        let (member, point) = system.logs();
-        assert_eq!(system.fold_pages(&member, &point), followed);
+        let (member, point, donation) = system.logs();
+        assert_eq!(system.fold_pages(&member, &point, &donation), followed);
         for seed in SEEDS {
             let mut random = Random::seeded(seed);
-            let (member, point) = (disarranged(&member, &[], &mut random), disarranged(&point, &[], &mut random));
-            assert_eq!(system.fold_pages(&member, &point), followed, "seed {seed}");
+            let [member, point, donation] =
+                [&member, &point, &donation].map(|events| disarranged(events, &[], &mut random));
+            assert_eq!(system.fold_pages(&member, &point, &donation), followed, "seed {seed}");
         }
     }
 }
@@ -75,16 +76,18 @@ fn control_with_the_order_of_an_aggregate_broken_the_digest_differs() {
     let mut system = System::on(Engine::Sqlite, Delivery::Once);
     play(&mut system);
     let followed = system.app.pages.digest().expect("a digest");
-    let (member, mut point) = system.logs();
-    point.reverse();
-    assert_ne!(system.fold_pages(&member, &point), followed);
+    let (member, point, donation) = system.logs();
+    let backwards = |events: &[Event]| events.iter().rev().cloned().collect::<Vec<_>>();
+    assert_ne!(system.fold_pages(&member, &backwards(&point), &donation), followed);
+    assert_ne!(system.fold_pages(&member, &point, &backwards(&donation)), followed);
+    assert_eq!(system.fold_pages(&member, &point, &donation), followed);
 }
 
 #[test]
 fn control_a_fold_that_does_not_look_at_sequences_counts_twice() {
     let mut system = System::on(Engine::Sqlite, Delivery::Once);
     play(&mut system);
-    let (_, point) = system.logs();
+    let (_, point, _) = system.logs();
     let disorder = disarranged(&point, &[], &mut Random::seeded(1));
     assert_eq!(fold(&disorder, true), fold(&point, true));
     assert_eq!(fold(&point, false), fold(&point, true));
@@ -140,6 +143,7 @@ fn play(system: &mut System) {
         system.pump();
     }
     system.settle();
+    donate(system);
     let leaving: Vec<_> = LEAVING
         .iter()
         .map(|member| {
@@ -156,14 +160,33 @@ fn play(system: &mut System) {
     system.settle();
 }
 
+/// Donations that point decides when it is asked, and others that wait until it is back.
+fn donate(system: &mut System) {
+    let donations = Arc::clone(&system.app.donations);
+    let give = |system: &mut System, member: i64, amount: i64| {
+        system.runtime.block_on(donations.donate(member, 1, amount, None)).expect("taken")
+    };
+    for member in MEMBERS {
+        give(system, member, 30 + member);
+    }
+    system.pump();
+    system.app.set_running("point", false).expect("a context's name");
+    for member in [2, 4, 7, 4, 8] {
+        let waiting = give(system, member, 20 * member);
+        assert_eq!(format!("{:?}", waiting.status), "Requested");
+    }
+    system.app.set_running("point", true).expect("a context's name");
+    system.settle();
+}
+
 /// What is stored, without the numbers that depend on who came first.
 fn outcome(system: &System) -> String {
-    let App { members, notifications, points, pages, .. } = &*system.app;
+    let App { members, notifications, points, pages, donations, .. } = &*system.app;
     let events = "SELECT type, subject, sequence FROM event ORDER BY subject, sequence";
     let member = "SELECT member_id, phone_no, status, phone_revision, sequence, gone_at FROM member ORDER BY member_id";
     let withdrawal = "SELECT member_id, attempt, step, forfeited_point FROM withdrawal ORDER BY member_id";
     let message = "SELECT member_id, kind, status, phone_revision, attempts FROM message \
-                   ORDER BY member_id, phone_revision";
+                   ORDER BY member_id, phone_revision, origin";
     let recipient = "SELECT member_id, member_sequence, gone FROM recipient ORDER BY member_id";
     let account = "SELECT member_id, member_status, remain_point, lots, sequence, member_sequence, welcomed, closed \
                    FROM point_account ORDER BY member_id";
@@ -171,10 +194,17 @@ fn outcome(system: &System) -> String {
                  ORDER BY member_id, sequence";
     let page = "SELECT member_id, phone_no, member_status, remain_point, member_sequence, point_sequence, gone \
                 FROM page ORDER BY member_id";
+    let donation = "SELECT donation_id, member_id, amount, status, reason, balance_before, balance_after FROM donation \
+                    ORDER BY donation_id";
+    let cause = "SELECT cause_id, received_point, donation_count FROM cause ORDER BY cause_id";
+    let question = "SELECT question, member_id FROM point_question ORDER BY question";
+    let shown = "SELECT member_id, donations, donation_sequence FROM page ORDER BY member_id";
     let mut all: Vec<String> = [member, withdrawal, events].map(|sql| rows(&members.funnel, sql)).into();
     all.extend([message, recipient].map(|sql| rows(&notifications.funnel, sql)));
     all.extend([account, entry, events].map(|sql| rows(&points.funnel, sql)));
-    all.push(rows(&pages.funnel, page));
+    all.push(rows(&points.funnel, question));
+    all.extend([donation, cause, events].map(|sql| rows(&donations.funnel, sql)));
+    all.extend([page, shown].map(|sql| rows(&pages.funnel, sql)));
     all.join("\n")
 }
 
@@ -193,6 +223,7 @@ fn log_rows(system: &System) -> Vec<i64> {
         app.notifications.funnel.with_session(|tx| tx.query(sql, &[])),
         app.points.funnel.with_session(|tx| tx.query(sql, &[])),
         app.points.funnel.with_session(|tx| tx.query("SELECT count(*) FROM point_entry", &[])),
+        app.donations.funnel.with_session(|tx| tx.query(sql, &[])),
     ];
     counts.into_iter().map(|rows| rows.expect("the log can be read")[0].int(0)).collect()
 }

@@ -4,7 +4,7 @@ use crate::support::{Engine, TestApp};
 use crate::{changes_nothing, with_member};
 
 const METHODS: [&str; 8] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PURGE"];
-const COLLECTIONS: [&str; 5] = ["members", "withdrawals", "messages", "points", "mypages"];
+const COLLECTIONS: [&str; 7] = ["members", "withdrawals", "messages", "points", "mypages", "donations", "causes"];
 
 #[test]
 fn bad_paths_queries_and_methods_are_refused_on_sqlite() {
@@ -23,6 +23,7 @@ fn bad_paths_queries_and_methods_are_refused(engine: Engine) {
         numbers_that_nobody_has(&app);
         numbers_that_are_none(&app);
         lists_that_cannot_be(&app);
+        filters_that_cannot_be(&app);
         addresses_where_nothing_is(&app);
     });
 }
@@ -121,6 +122,26 @@ fn lists_that_cannot_be(app: &TestApp) {
         for query in ["limit=1", "limit=200", "limit=%2020", "after=n0", "after=n7fffffffffffffff"] {
             app.get(&format!("/{collection}?{query}")).must_be(200);
         }
+    }
+}
+
+fn filters_that_cannot_be(app: &TestApp) {
+    for field in ["memberId", "causeId"] {
+        for number in ["0", "-1", "abc", "", "1.5", "9223372036854775808", "%00", "%FF"] {
+            let answer = app.get(&format!("/donations?{field}={number}"));
+            answer.must_be_problem(422);
+            // Bytes that are no text spoil the query as a whole.
+            let pointer = answer.json["pointer"].as_str().unwrap_or_default();
+            assert!(pointer == format!("/query/{field}") || pointer.starts_with("/query"), "{}", answer.text);
+        }
+        app.get(&format!("/donations?{field}=1&{field}=2")).must_be_problem(422);
+        // Control: a number that nobody has is a list of nothing, blanks and zeros before it are fine.
+        for number in ["1", "999", "%2001"] {
+            app.get(&format!("/donations?{field}={number}&limit=1")).must_be(200);
+        }
+    }
+    for limit in ["0", "201", "abc"] {
+        app.get(&format!("/causes/1/receipts?limit={limit}")).must_be_problem(422);
     }
 }
 

@@ -23,6 +23,8 @@ fn values_that_cannot_be_meant_are_refused(engine: Engine) {
         required_points(&app);
         amounts(&app);
         kinds_and_references(&app);
+        donated_amounts(&app);
+        causes(&app);
         conflicts(&app);
     });
 }
@@ -149,6 +151,43 @@ fn kinds_and_references(app: &TestApp) {
         assert_eq!(answer.status, 422, "{reference}: {}", answer.text);
         answer.must_be_problem(422);
     }
+}
+
+fn donated_amounts(app: &TestApp) {
+    let body = |amount: &Value| json!({"memberId": 1, "amount": amount});
+    let wrong = [json!(0), json!(-1), json!("-200"), json!(i64::MIN), json!(i64::MAX), json!(1_000_000_000_001_i64)];
+    for amount in no_numbers().into_iter().chain(wrong).chain([json!(null)]) {
+        must_blame(app, "POST", "/donations", &body(&amount), "/amount");
+    }
+    must_blame(app, "POST", "/donations", &json!({"memberId": 1}), "/amount");
+    let wrong = [json!(0), json!(-1), json!(i64::MIN), json!(i64::MAX), json!(null)];
+    for number in no_numbers().into_iter().chain(wrong) {
+        must_blame(app, "POST", "/donations", &json!({"memberId": number, "amount": 1}), "/memberId");
+    }
+    must_blame(app, "POST", "/donations", &json!({"amount": 1}), "/memberId");
+    let wrong = [json!(0), json!(-1), json!(999), json!(i64::MAX)];
+    for number in no_numbers().into_iter().chain(wrong) {
+        must_blame(app, "POST", "/donations", &json!({"memberId": 1, "amount": 1, "causeId": number}), "/causeId");
+    }
+}
+
+fn causes(app: &TestApp) {
+    let wrong = [json!(0), json!(-1), json!(i64::MAX), json!(9_007_199_254_740_992_i64)];
+    for number in no_numbers().into_iter().chain(wrong) {
+        must_blame(app, "POST", "/causes", &json!({"causeId": number, "name": "sea"}), "/causeId");
+    }
+    for (method, path) in [("POST", "/causes"), ("PATCH", "/causes/1")] {
+        for name in [json!(""), json!("  "), json!("가".repeat(201)), json!(1), json!([]), json!(true)] {
+            must_blame(app, method, path, &json!({"name": name}), "/name");
+        }
+        for open in [json!("true"), json!(1), json!([]), json!("Y")] {
+            must_blame(app, method, path, &json!({"name": "sea", "open": open}), "/open");
+        }
+    }
+    must_blame(app, "POST", "/causes", &json!({}), "/name");
+    let taken = app.post("/causes", &json!({"causeId": 1, "name": "another fund"}));
+    taken.must_be_problem(409);
+    assert_eq!(taken.code(), "donation.number_taken");
 }
 
 /// What is well said and cannot be done.

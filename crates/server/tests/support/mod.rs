@@ -241,6 +241,11 @@ impl TestApp {
         self.get(&format!("/points/{member_id}")).json["remainPoint"].as_i64()
     }
 
+    /// A member gives points to the general fund.
+    pub fn donate(&self, member_id: i64, points: i64) -> Answer {
+        self.post("/donations", &json!({"memberId": member_id, "amount": points}))
+    }
+
     /// Changes the points of a member.
     pub fn change_points(&self, member_id: i64, points: i64) -> Answer {
         self.patch(&format!("/points/{member_id}"), &json!({"requirePoint": points}))

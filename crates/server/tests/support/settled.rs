@@ -15,7 +15,7 @@ use super::{TestApp, within};
 /// Everything has followed within this, or the test fails.
 const SETTLED: Duration = Duration::from_secs(10);
 /// The collections of the public API.
-const COLLECTIONS: [&str; 5] = ["members", "withdrawals", "points", "messages", "mypages"];
+const COLLECTIONS: [&str; 7] = ["members", "withdrawals", "points", "messages", "mypages", "donations", "causes"];
 
 impl TestApp {
     /// Waits until nothing is queued, every consumer that runs has read its log to the end, and every message that
@@ -28,7 +28,8 @@ impl TestApp {
         let app = self.app();
         let (member, notification, point) = (&app.members, &app.notifications, &app.points);
         let queued = member.funnel.depth() + notification.funnel.depth() + point.funnel.depth();
-        Ok(queued == 0
+        Ok(queued + app.donations.funnel.depth() == 0
+            && self.donations_are_settled()?
             && has_read(&notification.funnel, &member.funnel, &member.log)?
             && (!self.can_send() || !self.has_due_message()?)
             && has_read(&member.funnel, &notification.funnel, &notification.log)?
@@ -39,6 +40,17 @@ impl TestApp {
             // What the last consumer did may have given the first one work again.
             && has_read(&notification.funnel, &member.funnel, &member.log)?
             && has_read(&point.funnel, &member.funnel, &member.log)?)
+    }
+
+    fn donations_are_settled(&self) -> Result<bool> {
+        let app = self.app();
+        let (point, donation) = (&app.points, &app.donations);
+        Ok(has_read(&point.funnel, &donation.funnel, &donation.log)?
+            && has_read_events(&donation.funnel, &point.funnel, &point.log)?
+            && has_read(&app.pages.funnel, &donation.funnel, &donation.log)?
+            && has_read(&app.notifications.funnel, &donation.funnel, &donation.log)?
+            // What donation recorded last may be news to those who were asked first.
+            && has_read(&point.funnel, &donation.funnel, &donation.log)?)
     }
 
     fn can_send(&self) -> bool {
@@ -52,6 +64,7 @@ impl TestApp {
 
     /// Fails unless every invariant that `onepoint verify` knows holds.
     pub fn verify(&self) {
+        let before = self.app().donations.funnel.with_session(app::donation::donated).expect("donations can be read");
         let point = self
             .app()
             .points
@@ -61,6 +74,9 @@ impl TestApp {
         let now_ms = platform::clock::Clock::now_ms(&*self.clock);
         let member = self.app().members.funnel.with_session(|tx| app::member::inspect(tx, now_ms));
         must_be_clean(&member.expect("member can be inspected"));
+        let entries = self.app().points.funnel.with_session(app::point::donated).expect("the ledger can be read");
+        let donation = self.app().donations.funnel.with_session(|tx| app::donation::inspect(tx, &before, &entries));
+        must_be_clean(&donation.expect("donation can be inspected"));
     }
 
     /// Everything that the public API shows, without links, for "nothing has changed".

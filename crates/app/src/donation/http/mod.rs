@@ -1,0 +1,193 @@
+//! Routes of donation: donations here, causes in `causes`.
+
+mod causes;
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{FromRequestParts, Query, State};
+use axum::http::Response;
+use axum::http::request::Parts;
+use domain::donation::GENERAL_FUND;
+use domain::kernel::MAX_SAFE;
+use platform::access::Role;
+use platform::error::{Error, Result};
+use platform::http::hal::{Item, Place};
+use platform::http::input::{PathId, Write};
+use platform::http::list::{PageQuery, Sublist};
+use platform::http::number::{Whole, parse_whole};
+use platform::http::shell::Caller;
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::views::DonationView;
+use super::{Chosen, Donations, donation_unknown};
+use crate::kit::must_concern;
+
+const DONATIONS: Place = Place { collection: "donations", name: "donation" };
+
+/// The routes below `/donations` and `/causes`.
+pub fn routes(donations: Arc<Donations>) -> OpenApiRouter {
+    OpenApiRouter::new()
+        .routes(routes!(list_donations, donate))
+        .routes(routes!(show_donation))
+        .merge(causes::routes())
+        .with_state(donations)
+}
+
+/// What a client may say about a donation. What the server owns is accepted and ignored.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct DonationInput {
+    /// Who gives.
+    #[schema(value_type = i64, example = 1)]
+    member_id: Whole,
+    /// At least 1 point.
+    #[schema(value_type = i64, example = 500)]
+    amount: Whole,
+    /// Who receives; 1, the general fund, if it is left out.
+    #[schema(value_type = Option<i64>, example = 1)]
+    cause_id: Option<Whole>,
+    #[serde(default, rename = "donationId")]
+    #[schema(ignore)]
+    _donation_id: IgnoredAny,
+    #[serde(default, rename = "status")]
+    #[schema(ignore)]
+    _status: IgnoredAny,
+    #[serde(default, rename = "reason")]
+    #[schema(ignore)]
+    _reason: IgnoredAny,
+    #[serde(default, rename = "balanceBefore")]
+    #[schema(ignore)]
+    _balance_before: IgnoredAny,
+    #[serde(default, rename = "balanceAfter")]
+    #[schema(ignore)]
+    _balance_after: IgnoredAny,
+    #[serde(default, rename = "requestedAt")]
+    #[schema(ignore)]
+    _requested_at: IgnoredAny,
+    #[serde(default, rename = "donatedAt")]
+    #[schema(ignore)]
+    _donated_at: IgnoredAny,
+}
+
+/// A member gives points to a cause. A refusal is an answer too: `status` is `REJECTED` and nothing has moved.
+/// `REQUESTED` when point cannot be asked now: it is decided when point is back.
+#[utoipa::path(post, path = "/donations", operation_id = "donate", tag = "donations", request_body = DonationInput,
+    responses((status = 201, body = DonationView), (status = 403, description = "A member's key may give that member's points only"),
+        (status = 422, description = "A wrong amount, or a cause that is not there"),
+        (status = 503, description = "As many donations are under way as can be taken; nothing was stored")))]
+async fn donate(State(donations): State<Arc<Donations>>, write: Write<DonationInput>) -> Result<Response<Body>> {
+    let DonationInput { member_id: Whole(member_id), amount: Whole(amount), cause_id, .. } = write.body;
+    must_concern(&write.caller, member_id)?;
+    if !(1..=MAX_SAFE).contains(&member_id) {
+        return Err(Error::invalid("/memberId", "a member number is 1 to 9007199254740991"));
+    }
+    let cause_id = cause_id.map_or(GENERAL_FUND, |Whole(cause_id)| cause_id);
+    let donation = donations.donate(member_id, cause_id, amount, write.stamp).await?;
+    shown(&donations.kit.base_url, donation.donation_id, donation).created()
+}
+
+/// A donation and how it stands. A member's key shows that member's donations only.
+#[utoipa::path(get, path = "/donations/{id}", operation_id = "showDonation", tag = "donations",
+    params(("id" = i64, Path, description = "The donation's number")),
+    responses((status = 200, body = DonationView), (status = 404, description = "No such donation")))]
+async fn show_donation(
+    State(donations): State<Arc<Donations>>,
+    PathId(donation_id): PathId,
+    caller: Caller,
+) -> Result<Response<Body>> {
+    let own = own_donations(&caller)?;
+    let donation = donations.donation(donation_id).await?;
+    // To a member the donations of others are not there, so nobody can count them.
+    if own.is_some_and(|member_id| member_id != donation.member_id) {
+        return Err(donation_unknown());
+    }
+    shown(&donations.kit.base_url, donation_id, donation).shown()
+}
+
+/// All donations, or those of a member or for a cause, by number. A member's key lists that member's donations.
+#[utoipa::path(get, path = "/donations", operation_id = "listDonations", tag = "donations",
+    params(("memberId" = Option<i64>, Query, description = "Only of this member"), ("causeId" = Option<i64>, Query, description = "Only for this cause"),
+        ("limit" = Option<i64>, Query, description = "1 to 200, 20 by default"), ("after" = Option<String>, Query, description = "From the next link of an earlier page")),
+    responses((status = 200, description = "A page of donations"), (status = 403, description = "Another member's donations")))]
+async fn list_donations(
+    State(donations): State<Arc<Donations>>,
+    caller: Caller,
+    page: PageQuery,
+    DonationFilter(mut chosen): DonationFilter,
+) -> Result<Response<Body>> {
+    if let Some(member_id) = chosen.member_id.or(own_donations(&caller)?) {
+        must_concern(&caller, member_id)?;
+        chosen.member_id = Some(member_id);
+    }
+    let found = donations.donations(chosen, page.after, page.fetch()).await?;
+    let filter = [("memberId", chosen.member_id), ("causeId", chosen.cause_id)];
+    let filter: String = filter.iter().filter_map(|(name, id)| id.map(|id| format!("&{name}={id}"))).collect();
+    let base = &donations.kit.base_url;
+    let item = |donation: DonationView| (donation.donation_id, shown(base, donation.donation_id, donation));
+    show_page(page, format!("{base}/donations"), DONATIONS.collection, &filter, found.into_iter().map(item).collect())
+}
+
+fn shown<T: Serialize>(base: &str, donation_id: i64, fields: T) -> Item<T> {
+    Item::new(base, DONATIONS, donation_id, fields)
+}
+
+/// A page of a list that is filtered or belongs to something, from up to `fetch()` items and their numbers.
+fn show_page<T: Serialize>(
+    page: PageQuery,
+    href: String,
+    collection: &'static str,
+    filter: &str,
+    mut items: Vec<(i64, Item<T>)>,
+) -> Result<Response<Body>> {
+    let limit = usize::try_from(page.limit).unwrap_or(usize::MAX);
+    let more = items.len() > limit;
+    items.truncate(limit);
+    let next = items.last().map(|(id, _)| *id).filter(|_| more);
+    let query = format!("limit={}{filter}", page.limit);
+    let items = items.into_iter().map(|(_, item)| item).collect();
+    Sublist { href, collection, query, after: Some(page.after).filter(|after| *after > 0), next, items }.show()
+}
+
+/// The member whose donations are all that this caller may see; nothing for one who may see all.
+fn own_donations(caller: &Caller) -> Result<Option<i64>> {
+    let own = match caller.0.role {
+        Role::Operator | Role::Service => return Ok(None),
+        Role::Owner(_) => caller.0.owner_id.unwrap_or(0),
+    };
+    must_concern(caller, own)?;
+    Ok(Some(own))
+}
+
+/// `memberId` and `causeId` in the query of a list.
+struct DonationFilter(Chosen);
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RawFilter {
+    member_id: Option<String>,
+    cause_id: Option<String>,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for DonationFilter {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self> {
+        let Query(raw) = Query::<RawFilter>::try_from_uri(&parts.uri)
+            .map_err(|error| Error::invalid("/query", "the query cannot be read").caused_by(error))?;
+        let number = |text: Option<String>, pointer: &'static str| {
+            let read = |text: String| parse_whole(&text).filter(|number| *number >= 1);
+            let wrong = || Error::invalid(pointer, "a number in a filter is a whole number from 1");
+            text.map(|text| read(text).ok_or_else(wrong)).transpose()
+        };
+        Ok(Self(Chosen {
+            member_id: number(raw.member_id, "/query/memberId")?,
+            cause_id: number(raw.cause_id, "/query/causeId")?,
+            received: false,
+        }))
+    }
+}
