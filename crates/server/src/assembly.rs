@@ -106,12 +106,7 @@ fn guard(settings: &Settings, callee: &'static str, clock: &Arc<dyn Clock>) -> R
 }
 
 /// A guard that lets so many questions through at once.
-fn guard_of(
-    settings: &Settings,
-    callee: &'static str,
-    concurrency: usize,
-    clock: &Arc<dyn Clock>,
-) -> Result<Guard> {
+fn guard_of(settings: &Settings, callee: &'static str, concurrency: usize, clock: &Arc<dyn Clock>) -> Result<Guard> {
     let mut guard = GuardSettings { concurrency, ..GuardSettings::default() };
     let time_limit_ms = settings.int_in(&format!("questions.{callee}.time_limit_ms"), 1..=600_000)?;
     guard.time_limit_ms = time_limit_ms.unsigned_abs();
@@ -175,8 +170,7 @@ impl App {
         let mut next = || databases.next().ok_or_else(|| Error::internal("a context without a store"));
         let points = open_points(settings, &kit, next()?)?;
         let (ask_point, guarded) = (point_api(settings, &points)?, guard(settings, "point", &clock)?);
-        let questions =
-            PointQuestions { api: Arc::clone(&ask_point), guard: guarded, delay: Arc::clone(&point_delay) };
+        let questions = PointQuestions { api: Arc::clone(&ask_point), guard: guarded, delay: Arc::clone(&point_delay) };
         let members = open_members(settings, &kit, next()?, questions)?;
         let api = member_api(settings, &members)?;
         let questions = MemberQuestions { api: Arc::clone(&api), guard: guard(settings, "member", &clock)? };

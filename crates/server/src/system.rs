@@ -39,8 +39,20 @@ pub struct System {
 }
 
 /// First path segments that metrics tell apart.
-pub const RESOURCES: &[&str] =
-    &["members", "withdrawals", "messages", "points", "mypages", "donations", "causes", "bench", "docs", "healthz", "readyz", "metrics"];
+pub const RESOURCES: &[&str] = &[
+    "members",
+    "withdrawals",
+    "messages",
+    "points",
+    "mypages",
+    "donations",
+    "causes",
+    "bench",
+    "docs",
+    "healthz",
+    "readyz",
+    "metrics",
+];
 
 /// The program's routes; the load test's ones only where settings turn them on.
 pub fn routes(echo: bool, faults: bool) -> OpenApiRouter<Arc<System>> {

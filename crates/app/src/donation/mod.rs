@@ -21,8 +21,8 @@ use tokio::sync::Semaphore;
 
 pub use donate::PointQuestions;
 pub use inspect::{Donated, donated, inspect};
-pub use store::{Chosen, MIGRATIONS};
 use store::Stored;
+pub use store::{Chosen, MIGRATIONS};
 pub use views::{CauseView, DonationView, ReceiptView};
 use writer::{Answer, Command};
 pub use writer::{DonationWriter, Policy};
@@ -125,12 +125,7 @@ impl Donations {
     ///
     /// # Errors
     /// 404 when there is no such cause.
-    pub async fn change_cause(
-        &self,
-        cause_id: i64,
-        change: ChangeCause,
-        stamp: Option<KeyStamp>,
-    ) -> Result<CauseView> {
+    pub async fn change_cause(&self, cause_id: i64, change: ChangeCause, stamp: Option<KeyStamp>) -> Result<CauseView> {
         match self.funnel.ask(Command::ChangeCause { cause_id, change }, stamp).await? {
             Answer::Cause(cause) => Ok(cause.into()),
             Answer::Taken => self.cause(cause_id).await,
@@ -171,9 +166,7 @@ fn cause_unknown() -> Error {
 fn refusal(rejection: Rejection) -> Error {
     let code = format!("donation.{}", rejection.reason());
     let (kind, pointer, message) = match rejection {
-        Rejection::CauseUnknown => {
-            (ErrorKind::Invalid, "/causeId", "there is no such cause; GET /causes lists them")
-        }
+        Rejection::CauseUnknown => (ErrorKind::Invalid, "/causeId", "there is no such cause; GET /causes lists them"),
         Rejection::CauseClosed => (ErrorKind::Conflict, "/causeId", "this cause takes no donations at present"),
         Rejection::InvalidAmount => (ErrorKind::Invalid, "/amount", "a donation is 1 to 1,000,000,000,000 points"),
         Rejection::NumberTaken => {

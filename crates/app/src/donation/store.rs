@@ -72,8 +72,7 @@ pub(super) fn list_donations(chosen: Chosen, after: i64, limit: i64) -> (String,
     }
     params.push(Value::Int(limit));
     let (columns, table, last) = (DONATION.column_list(), DONATION.name, params.len());
-    let sql =
-        format!("SELECT {columns} FROM {table} WHERE donation_id > $1{only} ORDER BY donation_id LIMIT ${last}");
+    let sql = format!("SELECT {columns} FROM {table} WHERE donation_id > $1{only} ORDER BY donation_id LIMIT ${last}");
     (sql, params)
 }
 

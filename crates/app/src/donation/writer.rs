@@ -140,8 +140,7 @@ impl Writer for DonationWriter {
             Command::OpenCause { cause_id, name, open } => {
                 let free = cause_id.or_else(|| loaded.cause_numbers.pop_front());
                 let cause_id = free.ok_or_else(|| Error::internal("too few numbers were reserved"))?;
-                let event =
-                    donation::open_cause(loaded.cause(cause_id), cause_id, name, *open).map_err(refusal)?;
+                let event = donation::open_cause(loaded.cause(cause_id), cause_id, name, *open).map_err(refusal)?;
                 loaded.record_cause(cause_id, &event, out).map(Answer::Cause)
             }
             Command::ChangeCause { cause_id, change } => {
@@ -167,14 +166,9 @@ impl Writer for DonationWriter {
                     Command::Request { .. },
                     Event::DonationRequested { donation_id, .. } | Event::DonationRefused { donation_id, .. },
                 ) => Ok(Answer::KnownDonation(donation_id)),
-                (Command::OpenCause { .. }, Event::CauseOpened { cause_id, name, open }) => Ok(Answer::Cause(Cause {
-                    cause_id,
-                    name,
-                    received_point: 0,
-                    donation_count: 0,
-                    open,
-                    sequence: 1,
-                })),
+                (Command::OpenCause { .. }, Event::CauseOpened { cause_id, name, open }) => {
+                    Ok(Answer::Cause(Cause { cause_id, name, received_point: 0, donation_count: 0, open, sequence: 1 }))
+                }
                 _ => Err(Error::internal("a remembered answer belongs to another command")),
             },
         }

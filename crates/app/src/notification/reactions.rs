@@ -37,8 +37,7 @@ pub(super) fn on_donation_events(events: &[log::Event]) -> Result<Vec<Command>> 
     for event in events {
         let told = on_donation_event(event.decode()?);
         let origin = Origin::of("donation", event);
-        commands
-            .extend(told.map(|(member_id, content)| Command::RequestMessage { member_id, origin, content }));
+        commands.extend(told.map(|(member_id, content)| Command::RequestMessage { member_id, origin, content }));
     }
     Ok(commands)
 }

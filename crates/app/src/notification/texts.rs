@@ -62,9 +62,7 @@ fn korean(content: &Content, nickname: Option<&str>) -> (&'static str, String) {
             let (point, (year, month, day)) = (grouped(*point), last_day(*month));
             (
                 "포인트 소멸 예정 안내",
-                format!(
-                    "{you}, {point}포인트가 {year}년 {month}월 {day}일에 소멸될 예정입니다. 그전에 사용해 주세요."
-                ),
+                format!("{you}, {point}포인트가 {year}년 {month}월 {day}일에 소멸될 예정입니다. 그전에 사용해 주세요."),
             )
         }
         Content::Donated { amount, balance_after } => {

@@ -42,9 +42,8 @@ pub fn run(settings: &Settings, json: bool) -> Result<ExitCode> {
         match context.name {
             "point" => donations.entries = read_only(&mut *session, app::point::donated)?,
             "donation" => {
-                let look = |session: &mut dyn Session| {
-                    app::donation::inspect(session, &donations.before, &donations.entries)
-                };
+                let look =
+                    |session: &mut dyn Session| app::donation::inspect(session, &donations.before, &donations.entries);
                 findings = read_only(&mut *session, look)?;
             }
             _ => {}

@@ -167,12 +167,7 @@ fn lanes(app: &App) -> Vec<Lane> {
         ),
         lane(member, all, more(members, &["event"]), carrier(app.points.follow_members(Arc::clone(member)))),
         lane(point, Scope::EventTable, more(points, &["event"]), carrier(app.members.follow_point(Arc::clone(point)))),
-        lane(
-            donation,
-            all,
-            more(donations, &["event"]),
-            carrier(app.points.follow_donations(Arc::clone(donation))),
-        ),
+        lane(donation, all, more(donations, &["event"]), carrier(app.points.follow_donations(Arc::clone(donation)))),
         lane(
             donation,
             all,

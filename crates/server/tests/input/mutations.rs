@@ -81,7 +81,8 @@ fn broken_addresses_never_give_500() {
     let state = app.state();
     for seed in 0..1_500 {
         let mut dice = Dice::new(seed);
-        let collection = *dice.pick(&["members", "withdrawals", "messages", "points", "mypages", "donations", "causes", "x"]);
+        let collection =
+            *dice.pick(&["members", "withdrawals", "messages", "points", "mypages", "donations", "causes", "x"]);
         let mut path = format!("/{collection}");
         for _ in 0..dice.below(4) {
             path.push(*dice.pick(&['/', '?', '&', '=', '1']));
@@ -103,7 +104,19 @@ fn noise(dice: &mut Dice) -> String {
     (0..count)
         .map(|_| match dice.below(3) {
             0 => format!("%{:02X}", dice.below(256)),
-            1 => (*dice.pick(&["limit", "after", "entries", "transactions", "receipts", "memberId", "n1", "1", "..", "*"])).to_owned(),
+            1 => (*dice.pick(&[
+                "limit",
+                "after",
+                "entries",
+                "transactions",
+                "receipts",
+                "memberId",
+                "n1",
+                "1",
+                "..",
+                "*",
+            ]))
+            .to_owned(),
             _ => char::from(b'!' + u8::try_from(dice.below(90)).unwrap_or(0))
                 .to_string()
                 .replace(['#', '"', '<', '>', '\\', '^', '`', '{', '|', '}'], "-"),

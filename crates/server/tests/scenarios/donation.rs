@@ -100,7 +100,8 @@ fn my_page_shows_every_outcome(app: &TestApp) {
 fn every_decision_is_notified(app: &TestApp) {
     let messages = app.all_of("messages");
     let told = |member: i64| -> Vec<(String, String)> {
-        let mine = list(&messages).iter().filter(|message| message["memberId"] == member && message["kind"] != "JOINED");
+        let mine =
+            list(&messages).iter().filter(|message| message["memberId"] == member && message["kind"] != "JOINED");
         mine.map(|message| (text(&message["kind"]).to_owned(), text(&message["messageStatus"]).to_owned())).collect()
     };
     let [done, refused] = ["DONATED", "DONATION_REJECTED"];
@@ -119,9 +120,14 @@ fn what_was_received_can_be_looked_up(app: &TestApp) {
     let next = receipts["_links"]["next"]["href"].as_str().expect("there is more").to_owned();
     let rest = app.get(next.strip_prefix(&app.base()).expect("it leads here")).must_be(200).json;
     assert_eq!((&rest["_embedded"]["receipts"][0]["amount"], rest["_links"].get("next")), (&json!(1), None));
-    for (query, count) in
-        [("", 7), ("?memberId=1", 5), ("?memberId=2", 1), ("?causeId=1", 7), ("?causeId=2", 0), ("?memberId=1&causeId=1", 5)]
-    {
+    for (query, count) in [
+        ("", 7),
+        ("?memberId=1", 5),
+        ("?memberId=2", 1),
+        ("?causeId=1", 7),
+        ("?causeId=2", 0),
+        ("?memberId=1&causeId=1", 5),
+    ] {
         let found = app.get(&format!("/donations{query}")).must_be(200).json;
         assert_eq!(list(&found["_embedded"]["donations"]).len(), count, "{query}");
     }
