@@ -108,8 +108,9 @@ pub(super) fn complete(whole: &mut Value) {
         "example": "coffee-20261121-0001",
     }});
     let items = items(whole);
+    let kinds = kinds(whole);
     for (path, method, operation) in operations(whole) {
-        parameters(operation, method);
+        parameters(operation, method, &kinds);
         if method == "get" {
             page(operation, path, &items);
         }
@@ -145,7 +146,15 @@ fn is_open(operation: &Value) -> bool {
     is_system(operation) && !operation["security"].as_array().is_some_and(|required| !required.is_empty())
 }
 
-fn parameters(operation: &mut Value, method: &str) {
+/// A list of kinds of entries as a pattern, from the words that the entry's schema names.
+fn kinds(whole: &Value) -> String {
+    let about = whole["components"]["schemas"]["EntryView"]["properties"]["kind"]["description"].as_str();
+    let named = about.into_iter().flat_map(|text| text.split('`').skip(1).step_by(2));
+    let any = named.collect::<Vec<_>>().join("|");
+    format!("^({any})(,({any}))*$")
+}
+
+fn parameters(operation: &mut Value, method: &str, kinds: &str) {
     let is_keyed = method != "get" && !is_system(operation);
     let mut all = operation["parameters"].as_array().cloned().unwrap_or_default();
     // One description for all of them, whether a route names the header or not.
@@ -154,13 +163,8 @@ fn parameters(operation: &mut Value, method: &str) {
     });
     for parameter in &mut all {
         let (place, name) = (parameter["in"].clone(), parameter["name"].as_str().unwrap_or_default().to_owned());
-        let schema = object(parameter, "schema");
+        let is_number = parameter["schema"].to_string().contains("\"integer\"");
         match (place.as_str(), name.as_str()) {
-            (Some("path"), _) if schema.get("type").is_some_and(|kind| kind == "integer") => {
-                schema.entry("minimum").or_insert(json!(1));
-                schema.entry("maximum").or_insert(json!(MAX_SAFE));
-                parameter["example"] = json!(1);
-            }
             (Some("query"), "limit") => {
                 parameter["schema"] = json!({"type": "integer", "minimum": 1, "maximum": 200, "default": 20});
                 parameter["example"] = json!(50);
@@ -168,6 +172,18 @@ fn parameters(operation: &mut Value, method: &str) {
             (Some("query"), "after") => {
                 parameter["schema"] = json!({"type": "string", "pattern": "^n[0-7]?[0-9a-f]{1,15}$"});
                 parameter["example"] = json!("n14");
+            }
+            (Some("query"), "kind") => parameter["schema"] = json!({"type": "string", "pattern": kinds}),
+            (Some("query"), "format") => parameter["schema"] = json!({"type": "string", "enum": ["json", "csv"]}),
+            (Some("query"), "from" | "to") => {
+                let formats = json!([{"format": "date"}, {"format": "date-time"}]);
+                parameter["schema"] = json!({"type": "string", "anyOf": formats});
+            }
+            (Some("path" | "query"), _) if is_number => {
+                // A path beyond the largest number leads nowhere; a filter beyond it is merely one that lets none through.
+                let most = if place == "path" { MAX_SAFE } else { i64::MAX };
+                parameter["schema"] = json!({"type": "integer", "minimum": 1, "maximum": most});
+                parameter["example"] = json!(1);
             }
             _ => {}
         }

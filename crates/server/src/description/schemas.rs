@@ -15,6 +15,10 @@ const ID_TEXT: &str = "^\\s*\\+?0*[1-9][0-9]{0,14}\\s*$";
 const AMOUNT_TEXT: &str = "^\\s*[+-]?0*[1-9][0-9]{0,11}\\s*$";
 /// The same without a minus.
 const POSITIVE_TEXT: &str = "^\\s*\\+?0*[1-9][0-9]{0,11}\\s*$";
+/// A month as text, `yyyyMM`.
+const MONTH_TEXT: &str = "^(000[1-9]|00[1-9][0-9]|0[1-9][0-9]{2}|[1-9][0-9]{3})(0[1-9]|1[0-2])$";
+/// Fields that an operation needs, where others that take the same schema do not.
+const NEEDED: &[(&str, &str)] = &[("openCause", "name")];
 /// Characters in a text of a request at most, where the route says no other number.
 const TEXT_CHARS: u64 = 200;
 
@@ -25,6 +29,9 @@ const STATES: &[(&str, &[&str])] =
 /// Completes the schemas.
 pub(super) fn complete(whole: &mut Value) {
     let asked = asked(whole);
+    for (_, _, operation) in operations(whole) {
+        need(operation);
+    }
     let schemas = super::object(&mut whole["components"], "schemas");
     schemas.insert("ReferenceInput".to_owned(), reference_input());
     for (name, schema) in schemas.iter_mut() {
@@ -89,31 +96,48 @@ fn reference_input() -> Value {
     })
 }
 
+/// Says which fields this operation needs.
+fn need(operation: &mut Value) {
+    let Some((_, field)) = NEEDED.iter().find(|(id, _)| operation["operationId"] == *id) else { return };
+    let Some(schema) = operation.pointer_mut("/requestBody/content/application~1json/schema") else { return };
+    let needed = json!({"required": [field], "properties": {*field: {"not": {"type": "null"}}}});
+    *schema = json!({"allOf": [schema, needed]});
+}
+
 /// In requests nothing unknown may stand, texts are short, and whole numbers may come as text.
 fn request(schema: &mut Value) {
     if schema["properties"].is_object() && schema.get("additionalProperties").is_none() {
         schema["additionalProperties"] = json!(false);
     }
     refer(schema, "ReferenceView", "ReferenceInput");
+    let is_movement = is_movement(schema);
     each_property(schema, &mut |name, property| {
         choices(property);
-        number(name, property);
+        number(name, property, is_movement);
         if is_of(property, "string") && !is_of(property, "integer") && property.get("maxLength").is_none() {
             property["maxLength"] = json!(TEXT_CHARS);
         }
+        match name {
+            "lot" => property["pattern"] = json!(MONTH_TEXT),
+            // Causes are called something; people need not be.
+            "name" if says(property, "needs one") => property["pattern"] = json!("\\S"),
+            _ => {}
+        }
     });
-    sign(schema);
+    if is_movement {
+        schema["if"] = json!({"properties": {"kind": {"const": "ADJUST"}}});
+        schema["else"] = json!({"properties": {"amount": {"minimum": 1, "pattern": POSITIVE_TEXT}}});
+    }
 }
 
-/// Points that are earned or used have no sign; those of an adjustment do.
-fn sign(schema: &mut Value) {
-    let kinds = schema["properties"]["kind"]["enum"].as_array();
-    let is_movement = kinds.is_some_and(|kinds| kinds.iter().any(|kind| kind == "ADJUST"));
-    if !is_movement || !schema["properties"]["amount"].is_object() {
-        return;
-    }
-    schema["if"] = json!({"properties": {"kind": {"const": "ADJUST"}}});
-    schema["else"] = json!({"properties": {"amount": {"minimum": 1, "pattern": POSITIVE_TEXT}}});
+fn says(property: &Value, words: &str) -> bool {
+    property["description"].as_str().is_some_and(|text| text.contains(words))
+}
+
+/// Whether points move by it in either direction: those that are earned or used have no sign, those of an adjustment
+/// do.
+fn is_movement(schema: &Value) -> bool {
+    says(&schema["properties"]["kind"], "`ADJUST`") && schema["properties"]["amount"].is_object()
 }
 
 /// Another name in every reference.
@@ -133,11 +157,12 @@ fn refer(value: &mut Value, from: &str, to: &str) {
 }
 
 /// A whole number in a request: as a number or as text, and none larger than is taken.
-fn number(name: &str, property: &mut Value) {
+fn number(name: &str, property: &mut Value, is_movement: bool) {
     let Some(nullable) = integer(property).filter(|_| !is_of(property, "string")) else { return };
     let is_id = name.ends_with("Id");
     property["type"] = if nullable { json!(["integer", "string", "null"]) } else { json!(["integer", "string"]) };
-    let least = property["minimum"].as_i64().unwrap_or(if is_id { 1 } else { -MAX_AMOUNT });
+    let is_signed = name == "requirePoint" || (name == "amount" && is_movement);
+    let least = property["minimum"].as_i64().unwrap_or(if is_signed { -MAX_AMOUNT } else { 1 });
     property["minimum"] = json!(least);
     property["maximum"] =
         property["maximum"].as_i64().map_or(json!(if is_id { MAX_SAFE } else { MAX_AMOUNT }), |most| json!(most));
