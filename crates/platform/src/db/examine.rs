@@ -8,7 +8,7 @@ use tokio_postgres::{Client, NoTls};
 
 use super::migrate::due;
 use super::sqlite::OLDEST_SAFE_LIBRARY;
-use super::{Location, Migration};
+use super::{Location, Migration, Row, Value};
 use crate::error::{Error, Result};
 
 /// The oldest PostgreSQL that the statements here are written for.
@@ -81,7 +81,7 @@ fn examine_file(path: &Path, migrations: &[Migration]) -> Result<Examined> {
     if !path.exists() {
         return Ok(Examined { engine, ..Examined::default() });
     }
-    let look = || -> rusqlite::Result<(String, Vec<(i64, i64)>)> {
+    let look = || -> rusqlite::Result<(String, Vec<Row>)> {
         let file = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         file.busy_timeout(PATIENCE)?;
         let mode = file.query_row("PRAGMA journal_mode", [], |row| row.get(0))?;
@@ -90,7 +90,7 @@ fn examine_file(path: &Path, migrations: &[Migration]) -> Result<Examined> {
             return Ok((mode, Vec::new()));
         }
         let mut statement = file.prepare("SELECT number, lives_with FROM migration")?;
-        let done = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
+        let done = statement.query_map([], |row| Ok(step(row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
         Ok((mode, done))
     };
     let (mode, done) = look().map_err(|error| {
@@ -105,6 +105,10 @@ fn examine_file(path: &Path, migrations: &[Migration]) -> Result<Examined> {
         faults.push(Fault { is_vital: false, what });
     }
     Ok(Examined { engine, faults, is_made: !done.is_empty(), steps_due, ..Examined::default() })
+}
+
+fn step(number: i64, lives_with: i64) -> Row {
+    Row(vec![Value::Int(number), Value::Int(lives_with)])
 }
 
 async fn examine_server(context: &str, url: &str, migrations: &[Migration]) -> Result<Examined> {
@@ -136,7 +140,7 @@ async fn examine_server(context: &str, url: &str, migrations: &[Migration]) -> R
     let mut done = Vec::new();
     if examined.is_made {
         let sql = format!("SELECT number, lives_with FROM {context}.migration");
-        done = client.query(&sql, &[]).await.map_err(failed)?.iter().map(|row| (row.get(0), row.get(1))).collect();
+        done = client.query(&sql, &[]).await.map_err(failed)?.iter().map(|row| step(row.get(0), row.get(1))).collect();
         examined.leases = leases(&client, context).await.map_err(failed)?;
     }
     examined.steps_due = due(&done, migrations)?.len();

@@ -1,7 +1,7 @@
 //! Migrations: embedded SQL, forward only, one history per context. What differs between engines is a closed list
 //! of tokens.
 
-use super::{Dialect, Session, Value, transaction};
+use super::{Dialect, Row, Session, Value, transaction};
 use crate::error::{Error, ErrorKind, Result};
 
 /// One step of a context's schema.
@@ -97,22 +97,24 @@ pub fn pending(session: &mut dyn Session, migrations: &[Migration]) -> Result<Ve
         session.dialect(),
     ))?;
     let done = session.query("SELECT number, lives_with FROM migration", &[])?;
-    due(&done.iter().map(|row| (row.int(0), row.int(1))).collect::<Vec<_>>(), migrations)
+    due(&done, migrations)
 }
 
-/// The steps that are not among `done`, given as number and the generation that can live with it.
+/// The steps that are not among `done`, rows of number and the generation that can live with it.
 ///
 /// # Errors
 /// As [`pending`].
-pub(super) fn due(done: &[(i64, i64)], migrations: &[Migration]) -> Result<Vec<Migration>> {
+pub(super) fn due(done: &[Row], migrations: &[Migration]) -> Result<Vec<Migration>> {
     let newest_known = migrations.last().map_or(0, |step| step.number);
-    if let Some((number, _)) = done.iter().find(|(_, lives_with)| *lives_with > newest_known) {
-        let message =
-            format!("this store was migrated (step {number}) by a newer onepoint; use that version or a later one");
+    if let Some(row) = done.iter().find(|row| row.int(1) > newest_known) {
+        let message = format!(
+            "this store was migrated (step {}) by a newer onepoint; use that version or a later one",
+            row.int(0)
+        );
         return Err(Error::new(ErrorKind::Conflict, "store.newer", message));
     }
     let all = std::iter::once(PLATFORM).chain(migrations.iter().copied());
-    Ok(all.filter(|step| !done.iter().any(|(number, _)| *number == step.number)).collect())
+    Ok(all.filter(|step| !done.iter().any(|row| row.int(0) == step.number)).collect())
 }
 
 /// Brings a store up to date; the number of steps taken. Several processes may start at once: one does it, the others

@@ -174,6 +174,11 @@ fn parameters(operation: &mut Value, method: &str, kinds: &str) {
                 parameter["example"] = json!("n14");
             }
             (Some("query"), "kind") => parameter["schema"] = json!({"type": "string", "pattern": kinds}),
+            (Some("query"), "consumer") => {
+                parameter["schema"] =
+                    json!({"type": "string", "minLength": 1, "pattern": "^[^\\u0000-\\u001f\\u007f-\\u009f]+$"});
+                parameter["example"] = json!("point<member");
+            }
             (Some("query"), "format") => parameter["schema"] = json!({"type": "string", "enum": ["json", "csv"]}),
             (Some("query"), "from" | "to") => {
                 let formats = json!([{"format": "date"}, {"format": "date-time"}]);

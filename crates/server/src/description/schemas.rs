@@ -91,7 +91,7 @@ fn reference_input() -> Value {
         "properties": {
             "type": {"type": "string", "minLength": 1, "maxLength": TEXT_CHARS, "example": "deal"},
             "id": {"type": ["string", "integer"], "minLength": 1, "maxLength": TEXT_CHARS,
-                "minimum": -MAX_SAFE, "maximum": MAX_SAFE, "example": "4"},
+                "minimum": i64::MIN, "maximum": i64::MAX, "example": "4"},
         },
     })
 }

@@ -5,13 +5,15 @@ mod server;
 mod stores;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Args;
 use platform::error::{Error, Result};
 use serde::Serialize;
 
-use crate::assembly::{App, Options, base_url};
+use crate::assembly::{Options, base_url};
 use crate::config::Settings;
+use crate::serve::Running;
 
 /// Where to look beside this machine.
 #[derive(Debug, Args)]
@@ -106,7 +108,8 @@ fn examine(settings: &Settings, args: &DoctorArgs, report: &mut Report) {
     stores::look_at_leases(&found, running, report);
 }
 
-/// Reads every setting as `serve` would, by starting all contexts on an empty store that is thrown away.
+/// Reads every setting as `serve` would, by starting a server on an empty store that is thrown away, at a port that
+/// the machine chooses.
 fn check_settings(settings: &Settings, report: &mut Report) {
     let folder = std::env::temp_dir().join(format!("onepoint-doctor-{}", std::process::id()));
     let tried = try_settings(settings, &folder);
@@ -125,10 +128,13 @@ fn try_settings(settings: &Settings, folder: &std::path::Path) -> Result<()> {
     settings.check_loopback_only()?;
     settings.int_in("drain.grace_ms", 0..=600_000)?;
     let mut sets = vec![format!("data={}", folder.display()), "database.url=sqlite:".to_owned()];
+    sets.extend(["listen=127.0.0.1:0", "internal.listen="].map(str::to_owned));
     let own = settings.describe().into_iter().map(|setting| setting.key).filter(|key| key.ends_with(".database.url"));
     sets.extend(own.map(|key| format!("{key}=")));
     let runtime = crate::serve::runtime(settings)?;
-    App::open(&settings.with(&sets)?, Options::default(), runtime.handle()).map(|_| ())
+    let running = Running::start(&settings.with(&sets)?, Options::default(), &runtime)?;
+    running.stop(&runtime, Duration::ZERO);
+    Ok(())
 }
 
 fn print_lines(report: &Report) {

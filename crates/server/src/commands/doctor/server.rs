@@ -94,7 +94,7 @@ fn figures(text: &str, report: &mut Report) {
         }
         None => report.ok("queues", "none is long"),
     }
-    let parked = of("events_parked");
+    let parked = of("parked_events");
     match parked.iter().filter(|(_, count)| *count > 0.0).map(|(_, count)| count).sum::<f64>() {
         0.0 if parked.is_empty() => {}
         0.0 => report.ok("parked events", "none"),
@@ -154,8 +154,8 @@ mod tests {
         assert_eq!(verdict("breaker_state{callee=\"point\"} 2\n", "breakers"), Some(Verdict::Warn));
         assert_eq!(verdict("breaker_state{callee=\"point\"} 1\n", "breakers"), Some(Verdict::Ok));
         assert_eq!(verdict("funnel_queue_depth{context=\"point\"} 8000\n", "queues"), Some(Verdict::Warn));
-        assert_eq!(verdict("events_parked{consumer=\"point<member\"} 1\n", "parked events"), Some(Verdict::Warn));
-        assert_eq!(verdict("events_parked{consumer=\"point<member\"} 0\n", "parked events"), Some(Verdict::Ok));
+        assert_eq!(verdict("parked_events{consumer=\"point<member\"} 1\n", "parked events"), Some(Verdict::Warn));
+        assert_eq!(verdict("parked_events{consumer=\"point<member\"} 0\n", "parked events"), Some(Verdict::Ok));
         assert_eq!(verdict("", "parked events"), None);
     }
 }
