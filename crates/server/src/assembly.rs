@@ -239,6 +239,7 @@ impl App {
         self.follow_donations()?;
         let (member, notification, point) = self.logs();
         self.follow(self.notifications.follow_members(Arc::clone(&member)))?;
+        self.follow(self.notifications.follow_points(Arc::clone(&point)))?;
         self.follow(self.members.follow_notification(Arc::clone(&notification)))?;
         self.follow(self.points.follow_members(Arc::clone(&member)))?;
         self.follow(self.members.follow_point(Arc::clone(&point)))?;
@@ -348,7 +349,7 @@ fn open_notifications(
     questions: MemberQuestions,
 ) -> Result<Arc<Notifications>> {
     let policy = notification::Policy { give_up_ms: settings.int_in("notification.give_up_h", 0..=8_760)? * HOUR_MS };
-    Notifications::open(kit.clone(), database, policy, questions, send_settings(settings)?)
+    Notifications::open(kit.clone(), database, policy, questions, send_settings(settings, &kit.clock)?)
 }
 
 fn open_donations(

@@ -4,6 +4,8 @@ mod support;
 
 #[path = "donation/overload.rs"]
 mod overload;
+#[path = "donation/remote.rs"]
+mod remote;
 #[path = "donation/repeated.rs"]
 mod repeated;
 #[path = "donation/roles.rs"]

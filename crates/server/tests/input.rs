@@ -35,6 +35,12 @@ fn writes() -> Vec<Write> {
             json!({"kind": "EARN", "amount": " 0200", "reference": {"type": "deal", "id": 4}, "reason": "x"}),
             201,
         ),
+        write(
+            "POST",
+            "/points/1/clawbacks",
+            json!({"amount": "0030", "lot": "203111", "reference": {"type": "deal", "id": 4}, "reason": "x"}),
+            201,
+        ),
         write("POST", "/causes", json!({"causeId": "5", "name": "forest", "open": true}), 201),
         write("PATCH", "/causes/1", json!({"name": "the fund", "open": true}), 200),
         write("POST", "/donations", json!({"memberId": "1", "amount": " 0100", "causeId": "1"}), 201),

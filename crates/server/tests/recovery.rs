@@ -7,6 +7,8 @@ mod support;
 mod checker;
 #[path = "recovery/damage.rs"]
 mod damage;
+#[path = "recovery/donations.rs"]
+mod donations;
 #[path = "recovery/kills.rs"]
 mod kills;
 #[path = "recovery/process.rs"]

@@ -122,6 +122,7 @@ fn a_foreign_table_is_caught_in_statements_constants_sequences_and_schemas() {
         "let sql = \"SELECT a FROM member WHERE b = $1\";",
         "let sql = \"select a from point_account p join member m on m.a = p.a\";",
         "let sql = \"DELETE FROM cursor_position\";",
+        "let sql = \"WITH RECURSIVE a AS (SELECT b FROM member) SELECT b FROM a\";",
         "let sql = \"UPDATE page SET a = 1\";",
         "static T: Table = Table { name: \"member\", columns: &[] };",
         "tx.next_ids(\"member_number\", 1)?;",
@@ -132,6 +133,7 @@ fn a_foreign_table_is_caught_in_statements_constants_sequences_and_schemas() {
     for good in [
         "let sql = \"SELECT a FROM point_account WHERE b = $1\";",
         "let text = \"points of a member come from member\";",
+        "let sql = \"WITH RECURSIVE a AS (SELECT b FROM point_entry) SELECT b FROM a\";",
         "let sql = format!(\"SELECT {} FROM {} WHERE a > $1\", a, b);",
         "static T: Table = Table { name: \"point_entry\", columns: &[] };",
         "include_str!(\"../migrations/0004_point_ledger.sql\")",

@@ -19,7 +19,7 @@ pub struct DonationView {
     pub cause_id: i64,
     /// Points.
     pub amount: i64,
-    /// `REQUESTED` until point has decided, then `DONATED` or `REJECTED`.
+    /// `REQUESTED`, `DONATED` or `REJECTED`.
     #[schema(value_type = String, example = "DONATED")]
     pub status: DonationStatus,
     /// Why it was refused: `balance_too_low`, `insufficient_points`, `member_not_normal`, `member_unknown`,

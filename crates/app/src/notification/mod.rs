@@ -4,6 +4,8 @@ pub mod http;
 mod notifier;
 mod reactions;
 mod sending;
+mod sms;
+mod smtp;
 mod store;
 mod texts;
 mod writer;
@@ -24,8 +26,11 @@ use tokio::runtime::Handle;
 pub use notifier::{LogNotifier, Message, Notifier, Outcome};
 pub use sending::SendSettings;
 use sending::{Outgoing, Sender};
+pub use sms::SmsNotifier;
+pub use smtp::{Protection, SmtpNotifier, SmtpSettings};
 pub use store::{MIGRATIONS, MessageView};
 pub use texts::{Language, Texts};
+use writer::Command;
 pub use writer::{NotificationWriter, Policy};
 
 use crate::kit::Kit;
@@ -77,8 +82,22 @@ impl Notifications {
     /// The consumer of member's log.
     #[must_use]
     pub fn follow_members(&self, log: Arc<Log>) -> Consumer<NotificationWriter> {
-        let react = Box::new(reactions::on_member_events);
-        Consumer::new(Arc::clone(&self.funnel), log, Arc::clone(&self.kit.clock), &self.kit.holder, react)
+        self.follow(log, reactions::on_member_events)
+    }
+
+    /// The consumer of point's log.
+    #[must_use]
+    pub fn follow_points(&self, log: Arc<Log>) -> Consumer<NotificationWriter> {
+        // Members are not told of entries.
+        self.follow(log, reactions::on_point_events).of_event_table()
+    }
+
+    fn follow(
+        &self,
+        log: Arc<Log>,
+        react: fn(&[platform::log::Event]) -> Result<Vec<Command>>,
+    ) -> Consumer<NotificationWriter> {
+        Consumer::new(Arc::clone(&self.funnel), log, Arc::clone(&self.kit.clock), &self.kit.holder, Box::new(react))
     }
 
     /// The consumer of donation's log.

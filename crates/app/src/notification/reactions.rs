@@ -1,12 +1,13 @@
-//! What notification does when something happened to a member or to a donation.
+//! What notification does when something happened to a member, to points or to a donation.
 
 use domain::donation::{DonationStatus, Event as DonationEvent};
 use domain::member::Event;
 use domain::notification::Content;
-use platform::error::Result;
+use platform::error::{Error, Result};
 use platform::log;
 
 use super::writer::{Command, Origin};
+use crate::point::PointEvent;
 
 /// Turns events of member into commands of notification.
 pub(super) fn on_member_events(events: &[log::Event]) -> Result<Vec<Command>> {
@@ -57,4 +58,18 @@ fn on_donation_event(event: DonationEvent) -> Option<(i64, Content)> {
         | DonationEvent::CauseOpened { .. }
         | DonationEvent::CauseChanged { .. } => None,
     }
+}
+
+/// Turns events of point into commands of notification.
+pub(super) fn on_point_events(events: &[log::Event]) -> Result<Vec<Command>> {
+    let mut commands = Vec::new();
+    // Of point's many events only this one matters here; the others are not even read.
+    for event in events.iter().filter(|event| event.kind == "ExpiryAnnounced") {
+        if let PointEvent::ExpiryAnnounced { member_id, month, point, .. } = event.decode()? {
+            let unread = |_| Error::internal(format!("'{month}' is no month of an expiry"));
+            let content = Content::PointsExpiring { point, month: month.parse().map_err(unread)? };
+            commands.push(Command::RequestMessage { member_id, origin: Origin::of("point", event), content });
+        }
+    }
+    Ok(commands)
 }

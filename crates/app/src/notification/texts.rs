@@ -87,6 +87,7 @@ fn korean_reason(reason: &str) -> &'static str {
         "member_not_normal" => "회원 상태 확인 필요",
         "insufficient_points" => "포인트 부족",
         "balance_too_low" => "잔여 포인트 기준 미달",
+        "cause_closed" => "모금 종료",
         _ => "기부 조건 미충족",
     }
 }
@@ -141,6 +142,7 @@ fn english_reason(reason: &str) -> &'static str {
         "member_not_normal" => "your membership is not active",
         "insufficient_points" => "you do not have enough points",
         "balance_too_low" => "your balance is too low",
+        "cause_closed" => "this cause takes no donations at present",
         _ => "the conditions are not met",
     }
 }
@@ -202,6 +204,7 @@ mod tests {
             Content::DonationRejected { amount: 800, reason: "member_not_normal".to_owned() },
             Content::DonationRejected { amount: 800, reason: "insufficient_points".to_owned() },
             Content::DonationRejected { amount: 1, reason: "balance_too_low".to_owned() },
+            Content::DonationRejected { amount: 800, reason: "cause_closed".to_owned() },
             Content::DonationRejected { amount: 800, reason: "of_another_version".to_owned() },
         ]
     }
@@ -231,6 +234,8 @@ mod tests {
              [OnePoint] 기부가 처리되지 않았습니다\n  \
              [OnePoint] 길동님, 1포인트 기부가 처리되지 않았습니다(잔여 포인트 기준 미달). 포인트는 차감되지 않았습니다.\n\
              [OnePoint] 기부가 처리되지 않았습니다\n  \
+             [OnePoint] 길동님, 800포인트 기부가 처리되지 않았습니다(모금 종료). 포인트는 차감되지 않았습니다.\n\
+             [OnePoint] 기부가 처리되지 않았습니다\n  \
              [OnePoint] 길동님, 800포인트 기부가 처리되지 않았습니다(기부 조건 미충족). 포인트는 차감되지 않았습니다.\n"
         );
     }
@@ -253,6 +258,8 @@ mod tests {
              [OnePoint] Hello 길동, your donation of 800 points was not made: you do not have enough points. No points were taken.\n\
              [OnePoint] Your donation was not made\n  \
              [OnePoint] Hello 길동, your donation of 1 point was not made: your balance is too low. No points were taken.\n\
+             [OnePoint] Your donation was not made\n  \
+             [OnePoint] Hello 길동, your donation of 800 points was not made: this cause takes no donations at present. No points were taken.\n\
              [OnePoint] Your donation was not made\n  \
              [OnePoint] Hello 길동, your donation of 800 points was not made: the conditions are not met. No points were taken.\n"
         );

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use domain::donation::DonationStatus;
-use domain::point::{self, Account, DonatePoints, DonationDecision, Event, Reference, Rejection};
+use domain::point::{self, DonatePoints, DonationDecision, Event, Reference, Rejection};
 use platform::db::{Row, Session, Value};
 use platform::error::{Error, Result};
 use platform::funnel::Out;
@@ -117,7 +117,7 @@ impl PointWriter {
             loaded.record(member_id, &Event::DonationDecided(decision.clone()), out)?;
         } else {
             // Without an account there is nothing whose events could be numbered.
-            out.emit(member_id, Account::new(member_id).sequence, &PointEvent::DonationDecided(decision.clone()))?;
+            out.emit(member_id, 0, &PointEvent::DonationDecided(decision.clone()))?;
         }
         loaded.answers.record(question.key(), &decision)?;
         Ok(Answer::Decided(decision))

@@ -76,6 +76,10 @@ impl Points {
         let mut place = after.unwrap_or(slot.last_entry);
         let (mut entries, mut looked_at) = (Vec::new(), 0);
         while place != 0 && entries.len() < limit && looked_at < LOOKED_AT_MOST {
+            if looked_at > 0 {
+                // An embedded store is read on this thread; others who are served by it get their turn.
+                tokio::task::yield_now().await;
+            }
             let missing = i64::try_from(limit - entries.len()).unwrap_or(PIECE);
             let piece = if filter.takes_all() { missing.min(PIECE) } else { PIECE };
             let rows = self.database.query(&walk_sql(), &[place.into(), Value::Int(piece)]).await?;

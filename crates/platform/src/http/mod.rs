@@ -1,6 +1,6 @@
 //! The HTTP kit: what every route of every context shares.
 //!
-//! `serve` accepts connections, `shell` surrounds every request (id, key, metrics, problems), `input` reads bodies, `peer` asks other processes,
+//! `serve` accepts connections, `shell` surrounds every request (id, key, metrics, problems), `input` reads bodies, `peer` asks other processes, `outbound` others' servers,
 //! `hal` writes resources, `list` pages, `number` reads the numbers that clients send as text.
 
 pub mod csv;
@@ -8,6 +8,7 @@ pub mod hal;
 pub mod input;
 pub mod list;
 pub mod number;
+pub mod outbound;
 pub mod peer;
 pub mod problem;
 pub mod serve;

@@ -160,6 +160,12 @@ fn lanes(app: &App) -> Vec<Lane> {
     vec![
         lane(member, all, more(members, &["event"]), carrier(app.notifications.follow_members(Arc::clone(member)))),
         lane(
+            point,
+            Scope::EventTable,
+            more(points, &["event"]),
+            carrier(app.notifications.follow_points(Arc::clone(point))),
+        ),
+        lane(
             notification,
             all,
             more(notifications, &["event"]),

@@ -62,7 +62,8 @@ fn judge(write: &Write, body: &[u8], answer: &Answer, seed: u64, tally: &mut Tal
             tally.accepted += 1;
             tally.joined += usize::from(write.path == "/members");
             let donated = write.path == "/donations" && answer.json["status"] == "DONATED";
-            let moves = write.path.ends_with("/transactions") || answer.json["result"] == "APPLIED" || donated;
+            let takes = answer.json["takenPoint"].as_i64() > Some(0) || donated;
+            let moves = write.path.ends_with("/transactions") || answer.json["result"] == "APPLIED" || takes;
             tally.moved += i64::from(moves);
         }
         400 | 409 | 413 | 422 => {

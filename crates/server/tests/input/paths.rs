@@ -67,6 +67,7 @@ fn numbers_that_nobody_has(app: &TestApp) {
             for method in methods {
                 let body = match (method.as_str(), path.ends_with("/transactions"), path.starts_with("/points")) {
                     ("POST", true, _) => r#"{"kind": "EARN", "amount": 1}"#,
+                    ("POST", false, true) => r#"{"amount": 1}"#,
                     ("PATCH", _, true) => r#"{"requirePoint": 1}"#,
                     _ => "{}",
                 };
@@ -147,7 +148,7 @@ fn filters_that_cannot_be(app: &TestApp) {
 
 fn addresses_where_nothing_is(app: &TestApp) {
     for path in
-        ["/member", "/members/", "/members/1/", "/members/1/points", "//members", "/points/1/entries", "/%00", "/..%2f"]
+        ["/member", "/members/", "/members/1/", "/members/1/points", "//members", "/points/1/entry", "/%00", "/..%2f"]
     {
         let answer = app.request("GET", path).header("Accept", "application/json").send();
         assert_eq!(answer.status, 404, "{path}: {}", answer.text);

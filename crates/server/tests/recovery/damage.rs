@@ -49,19 +49,36 @@ fn damage_is_seen(engine: Engine) {
             "UPDATE point_entry SET amount = amount + 1 WHERE position = $1",
         ),
         ("an edited reason", "hash chain unbroken", "UPDATE point_entry SET reason = 'other' WHERE position = $1"),
+        (
+            "an edited link",
+            "statements reach every entry",
+            "UPDATE point_entry SET previous = previous + 1 WHERE position = $1",
+        ),
         ("an edited time", "hash chain unbroken", "UPDATE point_entry SET at = at + 1 WHERE position = $1"),
     ];
     for (what, check, sql) in edit {
         must_find(&damaged(&store, |session| session.execute(sql, &[lost.into()])), check, what);
     }
     must_find(&damaged(&store, swap), "hash chain unbroken", "two swapped entries");
-    let balance = "UPDATE point_account SET remain_point = remain_point + 1 WHERE member_id = 7";
-    must_find(
-        &damaged(&store, |session| session.execute(balance, &[])),
-        "balance = sum of entries",
-        "an edited balance",
-    );
+    accounts_that_do_not_fit(&store);
     must_find(&damaged(&store, behead), "hash chain unbroken", "the last entry removed, the balance put right");
+}
+
+fn accounts_that_do_not_fit(store: &Store) {
+    for (what, check, sql) in [
+        (
+            "an edited balance",
+            "balance = sum of entries",
+            "UPDATE point_account SET remain_point = remain_point + 1 WHERE member_id = 7",
+        ),
+        (
+            "an account that names another entry",
+            "statements reach every entry",
+            "UPDATE point_account SET last_entry = last_entry - 1 WHERE member_id = 7",
+        ),
+    ] {
+        must_find(&damaged(store, |session| session.execute(sql, &[])), check, what);
+    }
 }
 
 /// The engine itself refuses to change the ledger.
@@ -100,7 +117,7 @@ fn twice(session: &mut dyn Session, entry: i64) -> Result<u64> {
         session.run_script("DROP INDEX point_entry_key")?;
     }
     let columns = "member_id, sequence, kind, debit_account, credit_account, amount, balance_after, reference_type, \
-                   reference_id, reason, lots, at, hash, key, digest";
+                   reference_id, reason, lots, at, hash, key, digest, previous";
     let sql = format!(
         "INSERT INTO point_entry (position, {columns}) SELECT $1, {columns} FROM point_entry WHERE position = $2"
     );

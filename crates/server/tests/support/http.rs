@@ -56,9 +56,13 @@ fn read_answer(stream: &mut TcpStream, bodiless: bool) -> io::Result<Answer> {
     let mut piece = [0; 4_096];
     loop {
         if let Some((mut answer, start, length)) = read_head(&bytes)? {
-            let end = start + if bodiless || answer.status == 204 { 0 } else { length };
-            if bytes.len() >= end {
-                answer.text = String::from_utf8_lossy(&bytes[start..end]).into_owned();
+            let length = if bodiless || answer.status == 204 { Some(0) } else { length };
+            let body = match length {
+                Some(length) => bytes.get(start..start + length).map(<[u8]>::to_vec),
+                None => read_chunks(&bytes[start..])?,
+            };
+            if let Some(body) = body {
+                answer.text = String::from_utf8_lossy(&body).into_owned();
                 answer.json = serde_json::from_str(&answer.text).unwrap_or(Value::Null);
                 return Ok(answer);
             }
@@ -70,8 +74,26 @@ fn read_answer(stream: &mut TcpStream, bodiless: bool) -> io::Result<Answer> {
     }
 }
 
-/// The answer without its body, where the body begins and how long it is; nothing while the head is incomplete.
-fn read_head(bytes: &[u8]) -> io::Result<Option<(Answer, usize, usize)>> {
+/// A body that comes in chunks; nothing while its last chunk has not come.
+fn read_chunks(mut bytes: &[u8]) -> io::Result<Option<Vec<u8>>> {
+    let mut body = Vec::new();
+    loop {
+        let parsed = httparse::parse_chunk_size(bytes).map_err(|_| io::Error::other("no chunk"))?;
+        let httparse::Status::Complete((start, length)) = parsed else { return Ok(None) };
+        let length = usize::try_from(length).map_err(io::Error::other)?;
+        // Each chunk has an end of line behind it; the last one is empty.
+        let Some(chunk) = bytes.get(start..start + length + 2) else { return Ok(None) };
+        body.extend_from_slice(&chunk[..length]);
+        if length == 0 {
+            return Ok(Some(body));
+        }
+        bytes = &bytes[start + length + 2..];
+    }
+}
+
+/// The answer without its body, where the body begins and how long it is, if that is known beforehand; nothing while
+/// the head is incomplete.
+fn read_head(bytes: &[u8]) -> io::Result<Option<(Answer, usize, Option<usize>)>> {
     let mut headers = [httparse::EMPTY_HEADER; 32];
     let mut response = httparse::Response::new(&mut headers);
     let parsed = response.parse(bytes).map_err(io::Error::other)?;
@@ -84,11 +106,9 @@ fn read_head(bytes: &[u8]) -> io::Result<Option<(Answer, usize, usize)>> {
     let mut answer = Answer { status: response.code.unwrap_or_default(), headers, ..Answer::default() };
     answer.took = Duration::ZERO;
     let length = match answer.header("content-length") {
-        Some(length) => length.parse().map_err(io::Error::other)?,
-        None if answer.header("transfer-encoding").is_some() => {
-            return Err(io::Error::other("this client reads no chunked answers"));
-        }
-        None => 0,
+        Some(length) => Some(length.parse().map_err(io::Error::other)?),
+        None if answer.header("transfer-encoding") == Some("chunked") => None,
+        None => Some(0),
     };
     Ok(Some((answer, start, length)))
 }

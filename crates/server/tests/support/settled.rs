@@ -31,6 +31,7 @@ impl TestApp {
         Ok(queued + app.donations.funnel.depth() == 0
             && self.donations_are_settled()?
             && has_read(&notification.funnel, &member.funnel, &member.log)?
+            && has_read_events(&notification.funnel, &point.funnel, &point.log)?
             && (!self.can_send() || !self.has_due_message()?)
             && has_read(&member.funnel, &notification.funnel, &notification.log)?
             && has_read(&point.funnel, &member.funnel, &member.log)?

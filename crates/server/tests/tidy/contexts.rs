@@ -9,7 +9,8 @@ use super::tree::File;
 const KNOWN: &[(&str, &[&str])] = &[
     ("member", &["MemberApi", "Contacts"]),
     ("notification", &[]),
-    ("point", &["PointApi", "PointEvent", "EntryFacts"]),
+    ("point", &["PointApi", "PointEvent", "EntryFacts", "DonationQuestion"]),
+    ("donation", &[]),
     ("mypage", &[]),
 ];
 
@@ -81,12 +82,25 @@ pub fn tables_in(text: &str) -> Vec<String> {
         return Vec::new();
     }
     let named = words.windows(2).filter(|pair| BEFORE_TABLES.contains(&pair[0].to_lowercase().as_str()));
+    let own = own_name(&words);
     // A name that is filled in later comes from a table constant, which is looked at where it stands.
     named
         .map(|pair| pair[1])
-        .filter(|name| !name.contains('{') && !name.eq_ignore_ascii_case("set"))
+        .filter(|name| !name.contains('{') && !name.eq_ignore_ascii_case("set") && Some(*name) != own)
         .map(str::to_owned)
         .collect()
+}
+
+/// What a statement calls its own first part: `WITH RECURSIVE name AS (`.
+fn own_name<'a>(words: &[&'a str]) -> Option<&'a str> {
+    let is = |word: &str, wanted: &str| word.eq_ignore_ascii_case(wanted);
+    match words {
+        [with, recursive, name, as_, ..] if is(with, "with") && is(recursive, "recursive") && is(as_, "as") => {
+            Some(name)
+        }
+        [with, name, as_, ..] if is(with, "with") && is(as_, "as") => Some(name),
+        _ => None,
+    }
 }
 
 /// Names of `Table { name: "…" }` and of the sequences in `next_ids("…")`.

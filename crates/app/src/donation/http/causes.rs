@@ -35,17 +35,17 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Donations>> {
         .routes(routes!(list_receipts))
 }
 
-/// What a client may say about a cause. What the server owns is accepted and ignored.
+/// What a client may say about a new cause. What the server owns is accepted and ignored.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct CauseInput {
     /// A number of one's own choice; without it the next free one is given. It never changes.
     #[schema(value_type = Option<i64>, example = 7)]
     cause_id: Option<Whole>,
-    /// What people call it, 1 to 200 characters; a new cause needs one.
-    #[schema(example = "forest")]
-    name: Option<String>,
-    /// Whether it takes donations; a new cause does, unless this says otherwise.
+    /// What people call it, 1 to 200 characters that are not all blank.
+    #[schema(example = "forest", min_length = 1, max_length = 200, pattern = r"\S")]
+    name: String,
+    /// Whether it takes donations; it does unless this says otherwise.
     open: Option<bool>,
     #[serde(default, rename = "receivedPoint")]
     #[schema(ignore)]
@@ -55,33 +55,51 @@ struct CauseInput {
     _donation_count: IgnoredAny,
 }
 
-impl CauseInput {
-    fn read(self) -> Result<(Option<i64>, ChangeCause)> {
-        let cause_id = self.cause_id.map(|Whole(id)| id);
-        if cause_id.is_some_and(|id| !(1..=MAX_SAFE).contains(&id)) {
-            return Err(Error::invalid("/causeId", "the number of a cause is 1 to 9007199254740991"));
-        }
-        let named = |name: &String| !name.trim().is_empty() && name.chars().count() <= NAME_CHARS;
-        if !self.name.as_ref().is_none_or(named) {
-            return Err(Error::invalid("/name", "a cause has a name of 1 to 200 characters"));
-        }
-        Ok((cause_id, ChangeCause { name: self.name, open: self.open }))
+/// What is to change about a cause; what is left out stays. What the server owns is accepted and ignored.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct CauseChange {
+    /// What people call it, 1 to 200 characters that are not all blank.
+    #[schema(example = "forest", min_length = 1, max_length = 200, pattern = r"\S")]
+    name: Option<String>,
+    /// Whether it takes donations.
+    #[schema(example = false)]
+    open: Option<bool>,
+    #[serde(default, rename = "causeId")]
+    #[schema(ignore)]
+    _cause_id: IgnoredAny,
+    #[serde(default, rename = "receivedPoint")]
+    #[schema(ignore)]
+    _received_point: IgnoredAny,
+    #[serde(default, rename = "donationCount")]
+    #[schema(ignore)]
+    _donation_count: IgnoredAny,
+}
+
+fn must_be_named(name: &str) -> Result<()> {
+    if name.trim().is_empty() || name.chars().count() > NAME_CHARS {
+        return Err(Error::invalid("/name", "a cause has a name of 1 to 200 characters"));
     }
+    Ok(())
 }
 
 /// A new cause.
-#[utoipa::path(post, path = "/causes", operation_id = "openCause", tag = "donations", request_body = CauseInput,
+#[utoipa::path(post, path = "/causes", operation_id = "openCause", tag = "causes", request_body = CauseInput,
     responses((status = 201, body = CauseView), (status = 409, description = "The number is taken"), (status = 422, description = "A wrong value")))]
 async fn open_cause(State(donations): State<Arc<Donations>>, write: Write<CauseInput>) -> Result<Response<Body>> {
     must_be_operator(&write.caller)?;
-    let (cause_id, ChangeCause { name, open }) = write.body.read()?;
-    let name = name.ok_or_else(|| Error::invalid("/name", "a new cause needs a name"))?;
+    let CauseInput { cause_id, name, open, .. } = write.body;
+    let cause_id = cause_id.map(|Whole(id)| id);
+    if cause_id.is_some_and(|id| !(1..=MAX_SAFE).contains(&id)) {
+        return Err(Error::invalid("/causeId", "the number of a cause is 1 to 9007199254740991"));
+    }
+    must_be_named(&name)?;
     let cause = donations.open_cause(cause_id, name, open.unwrap_or(true), write.stamp).await?;
     Item::new(&donations.kit.base_url, CAUSES, cause.cause_id, cause).created()
 }
 
 /// A cause and what it has received.
-#[utoipa::path(get, path = "/causes/{id}", operation_id = "showCause", tag = "donations",
+#[utoipa::path(get, path = "/causes/{id}", operation_id = "showCause", tag = "causes",
     params(("id" = i64, Path, description = "The cause's number")),
     responses((status = 200, body = CauseView), (status = 404, description = "No such cause")))]
 async fn show_cause(
@@ -94,22 +112,23 @@ async fn show_cause(
 }
 
 /// A cause gets another name, or begins or ceases to take donations.
-#[utoipa::path(patch, path = "/causes/{id}", operation_id = "changeCause", tag = "donations", request_body = CauseInput,
+#[utoipa::path(patch, path = "/causes/{id}", operation_id = "changeCause", tag = "causes", request_body = CauseChange,
     params(("id" = i64, Path, description = "The cause's number")),
     responses((status = 200, body = CauseView), (status = 404, description = "No such cause"), (status = 422, description = "A wrong value")))]
 async fn change_cause(
     State(donations): State<Arc<Donations>>,
     PathId(cause_id): PathId,
-    write: Write<CauseInput>,
+    write: Write<CauseChange>,
 ) -> Result<Response<Body>> {
     must_be_operator(&write.caller)?;
-    let (_, change) = write.body.read()?;
-    let cause = donations.change_cause(cause_id, change, write.stamp).await?;
+    let CauseChange { name, open, .. } = write.body;
+    name.as_deref().map_or(Ok(()), must_be_named)?;
+    let cause = donations.change_cause(cause_id, ChangeCause { name, open }, write.stamp).await?;
     Item::new(&donations.kit.base_url, CAUSES, cause_id, cause).changed()
 }
 
 /// All causes, by number.
-#[utoipa::path(get, path = "/causes", operation_id = "listCauses", tag = "donations",
+#[utoipa::path(get, path = "/causes", operation_id = "listCauses", tag = "causes",
     params(("limit" = Option<i64>, Query, description = "1 to 200, 20 by default"), ("after" = Option<String>, Query, description = "From the next link of an earlier page")),
     responses((status = 200, description = "A page of causes")))]
 async fn list_causes(
@@ -122,10 +141,10 @@ async fn list_causes(
 }
 
 /// What a cause received, donation by donation.
-#[utoipa::path(get, path = "/causes/{id}/receipts", operation_id = "listReceipts", tag = "donations",
+#[utoipa::path(get, path = "/causes/{id}/receipts", operation_id = "listReceipts", tag = "causes",
     params(("id" = i64, Path, description = "The cause's number"),
         ("limit" = Option<i64>, Query, description = "1 to 200, 20 by default"), ("after" = Option<String>, Query, description = "From the next link of an earlier page")),
-    responses((status = 200, description = "A page of receipts"), (status = 404, description = "No such cause")))]
+    responses((status = 200, description = "A page of receipts", body = Vec<ReceiptView>, content_type = "application/hal+json"), (status = 404, description = "No such cause")))]
 async fn list_receipts(
     State(donations): State<Arc<Donations>>,
     PathId(cause_id): PathId,

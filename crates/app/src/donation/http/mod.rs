@@ -46,7 +46,7 @@ struct DonationInput {
     #[schema(value_type = i64, example = 1)]
     member_id: Whole,
     /// At least 1 point.
-    #[schema(value_type = i64, example = 500)]
+    #[schema(value_type = i64, example = 500, minimum = 1)]
     amount: Whole,
     /// Who receives; 1, the general fund, if it is left out.
     #[schema(value_type = Option<i64>, example = 1)]
