@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-pub use domain::kernel::MAX_AMOUNT;
 use domain::kernel::{Day, Month};
+pub use domain::kernel::{MAX_AMOUNT, MAX_SAFE};
 use futures_util::future::BoxFuture;
 use platform::access::{Principal, Role};
 use platform::clock::Clock;

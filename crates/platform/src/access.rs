@@ -15,7 +15,7 @@ use parking_lot::RwLock;
 use serde::Serialize;
 use subtle::ConstantTimeEq as _;
 
-use crate::db::{Database, Kind, Migration, Row, Table, Value, migrate, transaction};
+use crate::db::{Database, Kind, Migration, Row, Session, Table, Value, migrate, transaction};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Steps of this store's schema.
@@ -248,6 +248,14 @@ impl AccessKeys {
             label: row.take_text(3).unwrap_or_default(),
         })
     }
+}
+
+/// Valid keys in a store, without changing anything there.
+///
+/// # Errors
+/// `Unavailable` when the store cannot be read.
+pub fn count_valid(session: &mut dyn Session) -> Result<usize> {
+    session.query(VALID, &[]).map(|rows| rows.len())
 }
 
 fn check(role: Role, owner_id: Option<i64>, label: &str) -> Result<()> {

@@ -1,5 +1,7 @@
 //! The command line. Exit codes: 0 done, 1 failed, 2 wrong use (3 is for work that was partly done).
 
+mod demo;
+mod doctor;
 mod keys;
 mod parked;
 mod rebuild;
@@ -15,6 +17,7 @@ use platform::telemetry::{LogFormat, init_logging};
 use crate::assembly::{App, Options};
 use crate::bench::{self, BenchArgs};
 use crate::config::Settings;
+use crate::description::Description;
 use crate::stores::{CONTEXTS, open};
 
 /// Self-hosted loyalty: members, points, my page.
@@ -54,6 +57,10 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Look at this installation and say what to do; exit code 1 if something fails, 3 if there are warnings
+    Doctor(doctor::DoctorArgs),
+    /// Fill a fresh store with a believable programme, by the API of a running server
+    Demo(demo::DemoArgs),
     /// Measure a running server on this machine
     Bench(Box<BenchArgs>),
     /// Bring the stores' schemas up to date
@@ -108,6 +115,9 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
             bench::run(args).map_err(|message| Error::new(ErrorKind::Conflict, "bench.failed", message))?;
             return Ok(ExitCode::SUCCESS);
         }
+        Command::Demo(args) => return demo::run(args),
+        // What is wrong with the settings is part of its report.
+        Command::Doctor(args) => return doctor::run(settings(cli), args),
         Command::Completions { shell } => {
             clap_complete::generate(*shell, &mut Cli::command(), "onepoint", &mut std::io::stdout());
             return Ok(ExitCode::SUCCESS);
@@ -126,7 +136,9 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
         Command::Parked(command) => parked::run(&settings, command),
         Command::Openapi => openapi(),
         Command::Config { json } => show_config(&settings, *json),
-        Command::Bench(_) | Command::Completions { .. } => Ok(ExitCode::SUCCESS),
+        Command::Bench(_) | Command::Demo(_) | Command::Doctor(_) | Command::Completions { .. } => {
+            Ok(ExitCode::SUCCESS)
+        }
     }
 }
 
@@ -159,10 +171,10 @@ fn openapi() -> Result<ExitCode> {
     let settings = Settings::defaults_with(&[format!("data={}", folder.display())])?;
     let runtime = crate::serve::runtime(&settings)?;
     let opened = App::open(&settings, Options::default(), runtime.handle());
-    let described = opened.map(|app| crate::system::describe(app.routes().1));
+    let program = crate::system::routes(false, false).split_for_parts().1;
+    let described = opened.and_then(|app| Description::of(app.routes().1, program));
     let _ = std::fs::remove_dir_all(&folder);
-    let text = described?
-        .to_pretty_json()
+    let text = serde_json::to_string_pretty(described?.json())
         .map_err(|error| Error::internal("the description cannot be written").caused_by(error))?;
     println!("{text}");
     Ok(ExitCode::SUCCESS)

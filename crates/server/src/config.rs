@@ -84,6 +84,16 @@ impl Settings {
         Ok(Self(values))
     }
 
+    /// The same settings with these `key=value` texts on top.
+    ///
+    /// # Errors
+    /// As [`Settings::load`].
+    pub fn with(&self, sets: &[String]) -> Result<Self> {
+        let mut values = self.0.clone();
+        sources::take_sets(&mut values, sets)?;
+        Ok(Self(values))
+    }
+
     /// The value as text; empty where that is the default and nobody said otherwise.
     ///
     /// # Panics

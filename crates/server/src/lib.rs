@@ -2,8 +2,11 @@
 
 pub mod assembly;
 pub mod bench;
+pub mod client;
 pub mod commands;
 pub mod config;
+pub mod description;
+pub mod docs;
 pub mod parked;
 pub mod secret;
 pub mod sender;

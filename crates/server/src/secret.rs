@@ -6,6 +6,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
 
+use platform::db::make_private_folder;
 use platform::error::{Error, ErrorKind, Result};
 
 use crate::config::Settings;
@@ -34,7 +35,7 @@ fn kept_secret(data: &Path) -> Result<String> {
     if path.exists() {
         return fs::read_to_string(&path).map(|text| text.trim().to_owned()).map_err(cannot);
     }
-    fs::create_dir_all(data).map_err(cannot)?;
+    make_private_folder(data).map_err(cannot)?;
     let mut bytes = [0; SECRET_BYTES];
     getrandom::fill(&mut bytes).map_err(|_| Error::internal("the machine gives no random numbers"))?;
     let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();

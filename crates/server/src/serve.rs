@@ -19,6 +19,7 @@ use tokio::sync::watch;
 
 use crate::assembly::{App, Options, base_url};
 use crate::config::Settings;
+use crate::description::Description;
 use crate::stores::open_access;
 use crate::system::{self, RESOURCES, System};
 
@@ -77,17 +78,18 @@ impl Running {
         let options = Options { address: Some(address), ..options };
         let app = Arc::new(App::open(settings, options, runtime.handle())?);
         app.start()?;
-        let (routes, openapi) = app.routes();
+        let (routes, contexts) = app.routes();
+        let (echo, faults) = (settings.flag("bench.echo")?, settings.flag("bench.faults")?);
+        let (own, program) = system::routes(echo, faults).split_for_parts();
         let draining = Arc::new(AtomicBool::new(false));
         let system = System {
             app: Arc::clone(&app),
             metrics,
             draining: Arc::clone(&draining),
-            openapi: system::describe(openapi),
+            description: Description::of(contexts, program)?,
             base_url: base_url(settings, Some(address)),
         };
-        let (echo, faults) = (settings.flag("bench.echo")?, settings.flag("bench.faults")?);
-        let router = routes.merge(system::routes(Arc::new(system), echo, faults));
+        let router = routes.merge(own.with_state(Arc::new(system)));
         let (closing, closed) = watch::channel(false);
         let mut served = Vec::new();
         let most = u32::try_from(settings.int_in("http.connections", 1..=1_000_000)?).unwrap_or(u32::MAX);

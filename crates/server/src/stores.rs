@@ -34,7 +34,11 @@ pub fn context_names() -> Vec<&'static str> {
     CONTEXTS.iter().map(|context| context.name).collect()
 }
 
-fn location(settings: &Settings, context: &str) -> Result<Location> {
+/// Where the data of a context, or of the API keys (`access`), lies.
+///
+/// # Errors
+/// A bad database URL.
+pub fn location(settings: &Settings, context: &str) -> Result<Location> {
     Location::parse(settings.database_url(context), Path::new(settings.text("data")), context)
 }
 

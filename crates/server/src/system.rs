@@ -3,12 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderValue, Response, StatusCode};
-use axum::routing::{get, post, put};
 use platform::access::Role;
 use platform::error::{Error, ErrorKind, Result};
 use platform::fault::Delay;
@@ -18,9 +16,13 @@ use platform::http::number::Whole;
 use platform::http::shell::Caller;
 use platform::telemetry::Metrics;
 use serde::{Deserialize, Serialize};
-use utoipa::openapi::OpenApi;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::assembly::App;
+use crate::description::Description;
+use crate::docs;
 
 /// What these routes know.
 pub struct System {
@@ -31,16 +33,9 @@ pub struct System {
     /// Set when the program is asked to end: it is not ready for new work.
     pub draining: Arc<AtomicBool>,
     /// The API's description.
-    pub openapi: OpenApi,
+    pub description: Description,
     /// Links begin with this.
     pub base_url: String,
-}
-
-/// What the API says of itself.
-#[must_use]
-pub fn describe(mut routes: OpenApi) -> OpenApi {
-    routes.info = utoipa::openapi::Info::new("OnePoint", env!("CARGO_PKG_VERSION"));
-    routes
 }
 
 /// First path segments that metrics tell apart.
@@ -54,27 +49,30 @@ pub const RESOURCES: &[&str] = &[
     "causes",
     "parked",
     "bench",
+    "docs",
     "healthz",
     "readyz",
     "metrics",
 ];
 
 /// The program's routes; the load test's ones only where settings turn them on.
-pub fn routes(system: Arc<System>, echo: bool, faults: bool) -> Router {
-    let mut router = Router::new()
-        .route("/", get(index))
-        .route("/healthz", get(healthz))
-        .route("/readyz", get(readyz))
-        .route("/metrics", get(metrics))
-        .route("/openapi.json", get(openapi))
-        .route("/version", get(version));
+pub fn routes(echo: bool, faults: bool) -> OpenApiRouter<Arc<System>> {
+    let mut router = OpenApiRouter::new()
+        .routes(routes!(index))
+        .routes(routes!(healthz))
+        .routes(routes!(readyz))
+        .routes(routes!(metrics))
+        .routes(routes!(openapi))
+        .routes(routes!(docs::page))
+        .routes(routes!(docs::file))
+        .routes(routes!(version));
     if echo {
-        router = router.route("/bench/echo", post(bench_echo));
+        router = router.routes(routes!(bench_echo));
     }
     if faults {
-        router = router.route("/bench/faults", put(bench_faults));
+        router = router.routes(routes!(bench_faults));
     }
-    router.fallback(nothing_here).with_state(system)
+    router.fallback(nothing_here)
 }
 
 async fn nothing_here() -> Error {
@@ -86,31 +84,34 @@ async fn nothing_here() -> Error {
 }
 
 /// What there is, with links.
+#[utoipa::path(get, path = "/", operation_id = "showIndex", tag = "system",
+    responses((status = 200, description = "Links to every collection, to the documentation and to the description", body = Index, content_type = "application/hal+json")))]
 async fn index(State(system): State<Arc<System>>) -> Result<Response<Body>> {
+    let href = |path: &str| serde_json::json!({"href": format!("{}{path}", system.base_url)});
     let mut links = serde_json::Map::new();
-    let mut link = |name: &str, path: &str| {
-        links.insert(name.to_owned(), serde_json::json!({"href": format!("{}{path}", system.base_url)}))
-    };
-    link("self", "/");
-    for path in system.openapi.paths.paths.keys().filter(|path| path.matches('/').count() == 1) {
-        link(path.trim_start_matches('/'), path);
+    links.insert("self".to_owned(), href("/"));
+    for path in system.description.collections() {
+        links.insert(path.trim_start_matches('/').to_owned(), href(path));
     }
-    link("describedby", "/openapi.json");
-    let body = serde_json::json!({
-        "name": "OnePoint",
-        "version": env!("CARGO_PKG_VERSION"),
-        "about": "Members, points, donations and my page of a loyalty programme. POST /members joins one; the whole API is described at /openapi.json.",
-        "_links": links,
-    });
-    json(StatusCode::OK, "application/hal+json", &body)
+    links.insert("docs".to_owned(), href("/docs"));
+    links.insert("describedby".to_owned(), href("/openapi.json"));
+    let about = "A loyalty programme: its members, their points and donations, and a page for each. POST /members joins one; \
+        the API is described for people at /docs and for programs at /openapi.json.";
+    let index = Index { name: "OnePoint", version: env!("CARGO_PKG_VERSION"), about, links: links.into() };
+    json(StatusCode::OK, "application/hal+json", &index)
 }
 
 /// The process lives.
+#[utoipa::path(get, path = "/healthz", operation_id = "showHealth", tag = "system",
+    responses((status = 200, description = "It lives", body = String, content_type = "text/plain", example = "ok\n")))]
 async fn healthz() -> Response<Body> {
     text("ok\n")
 }
 
 /// The process can be sent work.
+#[utoipa::path(get, path = "/readyz", operation_id = "showReadiness", tag = "system",
+    responses((status = 200, description = "It can be sent work", body = String, content_type = "text/plain", example = "ready\n"),
+        (status = 503, description = "It is about to end")))]
 async fn readyz(State(system): State<Arc<System>>) -> Result<Response<Body>> {
     if system.draining.load(Ordering::Acquire) {
         return Err(Error::unavailable("server.draining", "this process is about to end"));
@@ -118,6 +119,9 @@ async fn readyz(State(system): State<Arc<System>>) -> Result<Response<Body>> {
     Ok(text("ready\n"))
 }
 
+/// Figures for Prometheus; the operator's and other processes' alone.
+#[utoipa::path(get, path = "/metrics", operation_id = "showMetrics", tag = "system", security(("bearer" = []), ("header" = [])),
+    responses((status = 200, description = "Prometheus's text format", body = String, content_type = "text/plain")))]
 async fn metrics(State(system): State<Arc<System>>, caller: Caller) -> Result<Response<Body>> {
     if !matches!(caller.0.role, Role::Operator | Role::Service) {
         return Err(Error::new(ErrorKind::Forbidden, "auth.not_allowed", "only the operator may read metrics"));
@@ -127,12 +131,53 @@ async fn metrics(State(system): State<Arc<System>>, caller: Caller) -> Result<Re
     Ok(text(&system.metrics.render()))
 }
 
+/// This description.
+#[utoipa::path(get, path = "/openapi.json", operation_id = "showDescription", tag = "system",
+    responses((status = 200, description = "OpenAPI 3.1", body = serde_json::Value)))]
 async fn openapi(State(system): State<Arc<System>>) -> Result<Response<Body>> {
-    json(StatusCode::OK, "application/json", &system.openapi)
+    json(StatusCode::OK, "application/json", system.description.json())
 }
 
+/// Which version runs.
+#[utoipa::path(get, path = "/version", operation_id = "showVersion", tag = "system",
+    responses((status = 200, description = "The version", body = Version)))]
 async fn version() -> Result<Response<Body>> {
-    json(StatusCode::OK, "application/json", &serde_json::json!({"version": env!("CARGO_PKG_VERSION")}))
+    json(StatusCode::OK, "application/json", &Version { version: env!("CARGO_PKG_VERSION") })
+}
+
+/// The first page.
+#[derive(Serialize, ToSchema)]
+struct Index {
+    /// The program.
+    #[schema(value_type = String, example = "OnePoint")]
+    name: &'static str,
+    /// Its version.
+    #[schema(value_type = String, example = "0.1.0")]
+    version: &'static str,
+    /// What it is, for people.
+    #[schema(value_type = String)]
+    about: &'static str,
+    /// Where everything is.
+    #[serde(rename = "_links")]
+    #[schema(value_type = std::collections::BTreeMap<String, LinkView>)]
+    links: serde_json::Value,
+}
+
+/// A link of the first page.
+#[derive(ToSchema)]
+#[schema(as = Link)]
+#[expect(dead_code, reason = "described, never made")]
+struct LinkView {
+    /// The address.
+    href: String,
+}
+
+/// The running version.
+#[derive(Serialize, ToSchema)]
+struct Version {
+    /// Major, minor and patch.
+    #[schema(value_type = String, example = "0.1.0")]
+    version: &'static str,
 }
 
 fn text(body: &str) -> Response<Body> {
@@ -142,22 +187,28 @@ fn text(body: &str) -> Response<Body> {
 }
 
 /// The same fields as a transaction of points, so that both cost the same to read.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct EchoInput {
+    /// Any word.
     kind: String,
+    /// Any whole number.
+    #[schema(value_type = i64)]
     amount: Whole,
+    /// What it is about.
     reference: Option<EchoReference>,
 }
 
-#[derive(Deserialize, Serialize)]
+/// A type and an id.
+#[derive(Deserialize, Serialize, ToSchema)]
 struct EchoReference {
     #[serde(rename = "type")]
     kind: String,
     id: String,
 }
 
-#[derive(Serialize)]
+/// What was sent.
+#[derive(Serialize, ToSchema)]
 struct Echo {
     kind: String,
     amount: i64,
@@ -165,19 +216,25 @@ struct Echo {
 }
 
 /// A JSON POST that touches nothing: the measure of what this machine can do at most.
+#[utoipa::path(post, path = "/bench/echo", operation_id = "echo", tag = "system", request_body = EchoInput,
+    security(("bearer" = []), ("header" = [])), responses((status = 200, description = "What was sent", body = Echo)))]
 async fn bench_echo(write: Write<EchoInput>) -> Result<Response<Body>> {
     let EchoInput { kind, amount: Whole(amount), reference } = write.body;
     json(StatusCode::OK, "application/json", &Echo { kind, amount, reference })
 }
 
-#[derive(Deserialize)]
+/// Faults for a load test.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct Faults {
     /// `450ms..680ms`, `700ms`, or empty for none.
+    #[schema(pattern = "^([0-9]{1,4}ms(\\.\\.[0-9]{1,4}ms)?)?$", example = "450ms..680ms")]
     point_delay: String,
 }
 
 /// Changes the faults of a running load test.
+#[utoipa::path(put, path = "/bench/faults", operation_id = "changeFaults", tag = "system", request_body = Faults,
+    security(("bearer" = []), ("header" = [])), responses((status = 204, description = "Done")))]
 async fn bench_faults(State(system): State<Arc<System>>, write: Write<Faults>) -> Result<Response<Body>> {
     if write.caller.0.role != Role::Operator {
         return Err(Error::new(ErrorKind::Forbidden, "auth.not_allowed", "only the operator may cause faults"));

@@ -51,7 +51,7 @@ async fn contacts(State(members): State<Arc<Members>>, write: Write<Wanted>) -> 
     json(StatusCode::OK, "application/json", &Found { contacts })
 }
 
-/// What a client may say about a member. What the server owns is accepted and ignored, as the seeds' clients send it.
+/// What a client may say about a member. What the server owns is accepted and ignored.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct MemberInput {

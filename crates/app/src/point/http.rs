@@ -110,7 +110,7 @@ struct ChangePoints {
     _remain_point: IgnoredAny,
 }
 
-/// The operator adjusts a balance (seed 0). A refusal is an answer: `result` is `REJECTED` and nothing has changed.
+/// The operator adjusts a balance. A refusal is an answer: `result` is `REJECTED` and nothing has changed.
 #[utoipa::path(patch, path = "/points/{id}", operation_id = "changePoints", tag = "points", request_body = ChangePoints,
     params(("id" = i64, Path, description = "The member number")),
     responses((status = 200, body = Adjusted), (status = 404, description = "No account"), (status = 422, description = "0 or no whole number")))]

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use super::store::Slot;
 
-/// The answer to seed 0's `PATCH /points/{id}`.
+/// What became of an adjustment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Adjusted {

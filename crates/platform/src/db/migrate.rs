@@ -1,7 +1,7 @@
 //! Migrations: embedded SQL, forward only, one history per context. What differs between engines is a closed list
 //! of tokens.
 
-use super::{Dialect, Session, Value, transaction};
+use super::{Dialect, Row, Session, Value, transaction};
 use crate::error::{Error, ErrorKind, Result};
 
 /// One step of a context's schema.
@@ -106,6 +106,14 @@ pub fn pending(session: &mut dyn Session, migrations: &[Migration]) -> Result<Ve
         session.dialect(),
     ))?;
     let done = session.query("SELECT number, lives_with FROM migration", &[])?;
+    due(&done, migrations)
+}
+
+/// The steps that are not among `done`, rows of number and the generation that can live with it.
+///
+/// # Errors
+/// As [`pending`].
+pub(super) fn due(done: &[Row], migrations: &[Migration]) -> Result<Vec<Migration>> {
     let newest_known = migrations.last().map_or(0, |step| step.number);
     if let Some(row) = done.iter().find(|row| row.int(1) > newest_known) {
         let message = format!(

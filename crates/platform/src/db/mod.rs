@@ -5,14 +5,17 @@
 //! ever owned by a future that a request or a timeout can drop. [`Database`] is a context's store: it opens
 //! sessions and answers reads.
 
+mod examine;
 mod migrate;
 mod postgres;
 mod sqlite;
 mod value;
 
-use std::path::PathBuf;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub use examine::{Examined, Fault, SeenLease, embedded_library, examine};
 pub use migrate::{Migration, migrate, pending};
 pub use value::{Kind, Row, Table, Value};
 
@@ -107,7 +110,7 @@ impl Location {
     ///
     /// # Errors
     /// `config.database_url` for anything else.
-    pub fn parse(url: &str, data_dir: &std::path::Path, context: &str) -> Result<Self> {
+    pub fn parse(url: &str, data_dir: &Path, context: &str) -> Result<Self> {
         if let Some(path) = url.strip_prefix("sqlite:") {
             let folder = if path.is_empty() { data_dir.to_path_buf() } else { PathBuf::from(path) };
             return Ok(Self::Sqlite(folder.join(format!("{context}.sqlite"))));
@@ -238,6 +241,14 @@ impl Database {
             Engine::Postgres(_) => None,
         }
     }
+}
+
+/// Makes a folder that only its owner may look into, if there is none; one that is there stays as it is.
+///
+/// # Errors
+/// What the operating system says.
+pub fn make_private_folder(path: &Path) -> std::io::Result<()> {
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
 /// Runs `work` between `begin` and `commit`; an error in either rolls back.

@@ -1,7 +1,7 @@
 //! SQLite: one file per context, written by one process, checkpointed in the background.
 
 use std::collections::HashMap;
-use std::fs::{self, File};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,14 +12,14 @@ use rusqlite::{CachedStatement, Connection, ErrorCode, ToSql};
 
 use self::checkpoint::Checkpointer;
 use self::statements::TableSql;
-use super::{Cursor, Dialect, Durability, Row, Session, Table, Value};
+use super::{Cursor, Dialect, Durability, Row, Session, Table, Value, make_private_folder};
 use crate::error::{Error, Result};
 
 mod checkpoint;
 mod statements;
 
 /// Older libraries have the WAL-reset bug, which can corrupt a file that is checkpointed under load.
-const OLDEST_SAFE_LIBRARY: i32 = 3_051_003;
+pub(super) const OLDEST_SAFE_LIBRARY: i32 = 3_051_003;
 /// Rows here are small and scattered, so a small page means less to write per change.
 const PAGE_BYTES: u32 = 1_024;
 /// Enough for the accounts of a hundred thousand members; filled as it is used.
@@ -51,7 +51,7 @@ impl Store {
             ));
         }
         if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder).map_err(|error| cannot_open(path).caused_by(error))?;
+            make_private_folder(folder).map_err(|error| cannot_open(path).caused_by(error))?;
         }
         Ok(Self {
             path: path.to_path_buf(),

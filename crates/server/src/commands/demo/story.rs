@@ -1,0 +1,244 @@
+//! What one member of the demonstration does: joins, earns, uses, gives, and perhaps leaves.
+
+use std::time::{Duration, Instant};
+
+use axum::http::Method;
+use platform::error::{Error, ErrorKind, Result};
+use serde_json::{Value, json};
+
+use super::people::{CAUSES, Dice, GOODS, person};
+use crate::client::{Answer, Client};
+
+/// The message to a new member has ended within this, or something is wrong with the server.
+const SETTLES_WITHIN: Duration = Duration::from_secs(60);
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// Points earned of what was paid, in basis points.
+const EARN_RATE_BP: u64 = 100;
+
+/// The story and where it is told.
+#[derive(Clone)]
+pub(super) struct Story {
+    pub(super) client: Client,
+    /// Begins every idempotency key.
+    pub(super) run: String,
+    pub(super) seed: u64,
+    /// Whether members get the numbers of the story; otherwise the server gives them the next free ones.
+    pub(super) chooses_numbers: bool,
+    /// Numbers of the causes; none if the server has no donations.
+    pub(super) causes: Vec<i64>,
+}
+
+/// What has happened.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Tally {
+    pub(super) joined: u64,
+    pub(super) normal: u64,
+    pub(super) abnormal: u64,
+    pub(super) withdrawn: u64,
+    pub(super) earned: u64,
+    pub(super) used: u64,
+    pub(super) adjusted: u64,
+    /// Answers that a rule gave: too few points, not NORMAL, a donation that was not taken.
+    pub(super) refused: u64,
+    pub(super) donations: u64,
+    /// The member with the longest history who is still there.
+    pub(super) busiest: Option<i64>,
+    longest: u64,
+}
+
+impl Tally {
+    /// Takes another tally in.
+    pub(super) fn add(&mut self, other: &Self) {
+        self.joined += other.joined;
+        self.normal += other.normal;
+        self.abnormal += other.abnormal;
+        self.withdrawn += other.withdrawn;
+        self.earned += other.earned;
+        self.used += other.used;
+        self.adjusted += other.adjusted;
+        self.refused += other.refused;
+        self.donations += other.donations;
+        if other.longest > self.longest {
+            (self.busiest, self.longest) = (other.busiest, other.longest);
+        }
+    }
+}
+
+/// The server refused what it should have taken.
+pub(super) fn refused(what: &str, answer: &Answer) -> Error {
+    let message = format!("{what}: the server answered {} {}", answer.status, answer.detail());
+    Error::new(ErrorKind::Conflict, "demo.refused", message)
+}
+
+/// A member of the story while it is told.
+struct Life<'a> {
+    story: &'a Story,
+    member: u64,
+    member_id: i64,
+    step: u64,
+    dice: Dice,
+}
+
+impl Story {
+    /// Opens the causes; none on a server without donations.
+    pub(super) async fn open_causes(&self) -> Result<Vec<i64>> {
+        if self.client.get("/causes?limit=1").await?.status == 404 {
+            return Ok(Vec::new());
+        }
+        let mut causes = Vec::new();
+        for (place, name) in CAUSES.iter().enumerate() {
+            let key = format!("{}-cause-{place}", self.run);
+            let answer = self.client.write(Method::POST, "/causes", Some(&json!({"name": name})), &key).await?;
+            let cause_id = answer.json["causeId"].as_i64().filter(|_| answer.status == 201);
+            causes.push(cause_id.ok_or_else(|| refused("a cause", &answer))?);
+        }
+        Ok(causes)
+    }
+
+    /// Tells the story of one member, from joining on.
+    pub(super) async fn live(&self, member: u64, tally: &mut Tally) -> Result<()> {
+        let mut dice = Dice::of(self.seed, member);
+        let member_id = self.join(member, &mut dice).await?;
+        tally.joined += 1;
+        let mut life = Life { story: self, member, member_id, step: 0, dice };
+        let is_normal = life.settled().await? == "NORMAL";
+        if is_normal {
+            tally.normal += 1;
+            life.visit(tally).await?;
+        } else {
+            tally.abnormal += 1;
+            // The operator tries to be kind; the rules refuse, because nobody could be told.
+            life.adjust(500, tally).await?;
+        }
+        if life.dice.once_in(if is_normal { 30 } else { 6 }) {
+            life.leave(tally).await?;
+        } else if life.step > tally.longest {
+            (tally.busiest, tally.longest) = (Some(member_id), life.step);
+        }
+        Ok(())
+    }
+
+    async fn join(&self, member: u64, dice: &mut Dice) -> Result<i64> {
+        let person = person(self.seed, member, dice);
+        let mut body = json!({"phoneNo": person.phone_no, "nickname": person.nickname});
+        if dice.once_in(3) {
+            body["email"] = json!(format!("member{member}@example.com"));
+        }
+        let mut tries = vec![(body.clone(), format!("{}-join-{member}", self.run))];
+        if self.chooses_numbers {
+            // A number that someone had who has left is not given out again; then any other will do.
+            body["memberId"] = json!(member);
+            tries.insert(0, (body, format!("{}-join-as-{member}", self.run)));
+        }
+        let mut last = None;
+        for (body, key) in tries {
+            let answer = self.client.write(Method::POST, "/members", Some(&body), &key).await?;
+            match answer.json["memberId"].as_i64().filter(|_| answer.status == 201) {
+                Some(member_id) => return Ok(member_id),
+                None if answer.status == 409 => last = Some(answer),
+                None => return Err(refused("joining", &answer)),
+            }
+        }
+        Err(last.map_or_else(|| Error::internal("nobody tried to join"), |answer| refused("joining", &answer)))
+    }
+}
+
+impl Life<'_> {
+    /// Waits until the message has ended and the account knows it; the status then.
+    async fn settled(&self) -> Result<String> {
+        let started = Instant::now();
+        loop {
+            let member = self.story.client.get(&format!("/members/{}", self.member_id)).await?;
+            let points = self.story.client.get(&format!("/points/{}", self.member_id)).await?;
+            let status = member.json["memberStatus"].as_str().unwrap_or("READY");
+            if status != "READY" && points.json["memberStatus"] == status {
+                return Ok(status.to_owned());
+            }
+            if started.elapsed() > SETTLES_WITHIN {
+                let what = format!("member {} is still READY after {} s", self.member_id, SETTLES_WITHIN.as_secs());
+                return Err(refused(&what, &member));
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// Some visits: something is bought and earns points, points are used, and sometimes given away.
+    async fn visit(&mut self, tally: &mut Tally) -> Result<()> {
+        for _ in 0..self.dice.between(0, 9) {
+            let (name, low, high) = *self.dice.one_of(GOODS);
+            let paid = self.dice.between(low / 100, high / 100) * 100;
+            let earned = paid * EARN_RATE_BP / 10_000;
+            if self.transact("EARN", earned, &format!("{name} {paid}원")).await? {
+                tally.earned += 1;
+            }
+            if self.dice.once_in(4) {
+                let wanted = self.dice.between(1, 20) * 100;
+                if self.transact("USE", wanted, name).await? { tally.used += 1 } else { tally.refused += 1 }
+            }
+            if self.dice.once_in(12) {
+                self.donate(tally).await?;
+            }
+        }
+        if self.dice.once_in(12) {
+            let points = i64::try_from(self.dice.between(1, 10)).unwrap_or(1) * 100;
+            let signed = if self.dice.once_in(3) { -points } else { points };
+            self.adjust(signed, tally).await?;
+        }
+        Ok(())
+    }
+
+    /// One movement of points; whether the rules let it happen.
+    async fn transact(&mut self, kind: &str, amount: u64, reason: &str) -> Result<bool> {
+        let reference = json!({"type": "deal", "id": format!("{}-{}", self.member, self.step + 1)});
+        let body = json!({"kind": kind, "amount": amount, "reference": reference, "reason": reason});
+        let path = format!("/points/{}/transactions", self.member_id);
+        let answer = self.write(Method::POST, &path, Some(&body)).await?;
+        match answer.status {
+            201 => Ok(true),
+            409 => Ok(false),
+            _ => Err(refused("a transaction", &answer)),
+        }
+    }
+
+    /// The operator puts a balance right.
+    async fn adjust(&mut self, points: i64, tally: &mut Tally) -> Result<()> {
+        let body = json!({"requirePoint": points, "reason": "고객 응대"});
+        let answer = self.write(Method::PATCH, &format!("/points/{}", self.member_id), Some(&body)).await?;
+        match answer.json["result"].as_str() {
+            Some("APPLIED") => tally.adjusted += 1,
+            Some("REJECTED") => tally.refused += 1,
+            _ => return Err(refused("an adjustment", &answer)),
+        }
+        Ok(())
+    }
+
+    async fn donate(&mut self, tally: &mut Tally) -> Result<()> {
+        if self.story.causes.is_empty() {
+            return Ok(());
+        }
+        let (amount, cause_id) = (self.dice.between(1, 6) * 50, *self.dice.one_of(&self.story.causes));
+        let body = json!({"memberId": self.member_id, "amount": amount, "causeId": cause_id});
+        let answer = self.write(Method::POST, "/donations", Some(&body)).await?;
+        match (answer.status, answer.json["status"].as_str()) {
+            (201, Some("REJECTED")) => tally.refused += 1,
+            (201, _) => tally.donations += 1,
+            _ => return Err(refused("a donation", &answer)),
+        }
+        Ok(())
+    }
+
+    async fn leave(&mut self, tally: &mut Tally) -> Result<()> {
+        let answer = self.write(Method::DELETE, &format!("/members/{}", self.member_id), None).await?;
+        if !matches!(answer.status, 202 | 204) {
+            return Err(refused("leaving", &answer));
+        }
+        tally.withdrawn += 1;
+        Ok(())
+    }
+
+    async fn write(&mut self, method: Method, path: &str, body: Option<&Value>) -> Result<Answer> {
+        self.step += 1;
+        let key = format!("{}-{}-{}", self.story.run, self.member, self.step);
+        self.story.client.write(method, path, body, &key).await
+    }
+}

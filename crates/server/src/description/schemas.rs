@@ -1,0 +1,247 @@
+//! What holds for schemas of every route: links, pages, problems, names of states, and numbers as clients send them.
+
+use std::collections::BTreeSet;
+
+use app::kit::{MAX_AMOUNT, MAX_SAFE};
+use platform::http::problem::Problem;
+use serde_json::{Value, json};
+use utoipa::PartialSchema;
+
+use super::operations;
+
+/// A number of a resource as text: blanks around it, leading zeros.
+const ID_TEXT: &str = "^\\s*\\+?0*[1-9][0-9]{0,14}\\s*$";
+/// Points as text: blanks around it, one sign, leading zeros, and never nothing.
+const AMOUNT_TEXT: &str = "^\\s*[+-]?0*[1-9][0-9]{0,11}\\s*$";
+/// The same without a minus.
+const POSITIVE_TEXT: &str = "^\\s*\\+?0*[1-9][0-9]{0,11}\\s*$";
+/// A month as text, `yyyyMM`.
+const MONTH_TEXT: &str = "^(000[1-9]|00[1-9][0-9]|0[1-9][0-9]{2}|[1-9][0-9]{3})(0[1-9]|1[0-2])$";
+/// Fields that an operation needs, where others that take the same schema do not.
+const NEEDED: &[(&str, &str)] = &[("openCause", "name")];
+/// Characters in a text of a request at most, where the route says no other number.
+const TEXT_CHARS: u64 = 200;
+
+/// Fields that are one of a few words, wherever they stand in an answer and whatever is said about them there.
+const STATES: &[(&str, &[&str])] =
+    &[("memberStatus", &["READY", "NORMAL", "ABNORMAL"]), ("notified", &["Y", "N"]), ("couponCancelled", &["Y", "N"])];
+
+/// Completes the schemas.
+pub(super) fn complete(whole: &mut Value) {
+    let asked = asked(whole);
+    for (_, _, operation) in operations(whole) {
+        need(operation);
+    }
+    let schemas = super::object(&mut whole["components"], "schemas");
+    schemas.insert("ReferenceInput".to_owned(), reference_input());
+    for (name, schema) in schemas.iter_mut() {
+        if asked.contains(name) { request(schema) } else { states(schema) }
+    }
+    let problem = serde_json::to_value(Problem::schema()).unwrap_or_default();
+    schemas.insert("Problem".to_owned(), problem);
+    schemas.insert(
+        "Link".to_owned(),
+        json!({"type": "object", "description": "A link", "required": ["href"], "properties": {"href": {"type": "string", "format": "uri-reference"}}}),
+    );
+    schemas.insert(
+        "Links".to_owned(),
+        json!({"type": "object", "description": "Where it is, and what belongs to it",
+            "additionalProperties": {"$ref": "#/components/schemas/Link"}}),
+    );
+    schemas.insert(
+        "Page".to_owned(),
+        json!({"type": "object", "description": "How much this page holds", "required": ["size"],
+            "properties": {"size": {"type": "integer", "minimum": 0, "maximum": 200}, "totalElements": {"type": "integer", "minimum": 0}}}),
+    );
+}
+
+/// Names of the schemas that requests are made of, and of what stands inside them.
+fn asked(whole: &mut Value) -> BTreeSet<String> {
+    let mut due: Vec<String> = Vec::new();
+    for (_, _, operation) in operations(whole) {
+        references(&operation["requestBody"], &mut due);
+    }
+    let mut asked = BTreeSet::new();
+    while let Some(name) = due.pop() {
+        references(&whole["components"]["schemas"][&name], &mut due);
+        if !asked.insert(name) {
+            due.retain(|name| !asked.contains(name));
+        }
+    }
+    asked
+}
+
+fn references(value: &Value, found: &mut Vec<String>) {
+    match value {
+        Value::Object(fields) => {
+            if let Some(name) = fields.get("$ref").and_then(Value::as_str).and_then(|path| path.rsplit('/').next()) {
+                found.push(name.to_owned());
+            }
+            fields.values().for_each(|value| references(value, found));
+        }
+        Value::Array(items) => items.iter().for_each(|value| references(value, found)),
+        _ => {}
+    }
+}
+
+/// What a movement is about, as a client may say it: things are numbered or named.
+fn reference_input() -> Value {
+    json!({
+        "type": "object", "description": "What it is about", "required": ["type", "id"], "additionalProperties": false,
+        "properties": {
+            "type": {"type": "string", "minLength": 1, "maxLength": TEXT_CHARS, "example": "deal"},
+            "id": {"type": ["string", "integer"], "minLength": 1, "maxLength": TEXT_CHARS,
+                "minimum": i64::MIN, "maximum": i64::MAX, "example": "4"},
+        },
+    })
+}
+
+/// Says which fields this operation needs.
+fn need(operation: &mut Value) {
+    let Some((_, field)) = NEEDED.iter().find(|(id, _)| operation["operationId"] == *id) else { return };
+    let Some(schema) = operation.pointer_mut("/requestBody/content/application~1json/schema") else { return };
+    let needed = json!({"required": [field], "properties": {*field: {"not": {"type": "null"}}}});
+    *schema = json!({"allOf": [schema, needed]});
+}
+
+/// In requests nothing unknown may stand, texts are short, and whole numbers may come as text.
+fn request(schema: &mut Value) {
+    if schema["properties"].is_object() && schema.get("additionalProperties").is_none() {
+        schema["additionalProperties"] = json!(false);
+    }
+    refer(schema, "ReferenceView", "ReferenceInput");
+    let is_movement = is_movement(schema);
+    each_property(schema, &mut |name, property| {
+        choices(property);
+        number(name, property, is_movement);
+        if is_of(property, "string") && !is_of(property, "integer") && property.get("maxLength").is_none() {
+            property["maxLength"] = json!(TEXT_CHARS);
+        }
+        match name {
+            "lot" => property["pattern"] = json!(MONTH_TEXT),
+            // Causes are called something; people need not be.
+            "name" if says(property, "needs one") => property["pattern"] = json!("\\S"),
+            _ => {}
+        }
+    });
+    if is_movement {
+        schema["if"] = json!({"properties": {"kind": {"const": "ADJUST"}}});
+        schema["else"] = json!({"properties": {"amount": {"minimum": 1, "pattern": POSITIVE_TEXT}}});
+    }
+}
+
+fn says(property: &Value, words: &str) -> bool {
+    property["description"].as_str().is_some_and(|text| text.contains(words))
+}
+
+/// Whether points move by it in either direction: those that are earned or used have no sign, those of an adjustment
+/// do.
+fn is_movement(schema: &Value) -> bool {
+    says(&schema["properties"]["kind"], "`ADJUST`") && schema["properties"]["amount"].is_object()
+}
+
+/// Another name in every reference.
+fn refer(value: &mut Value, from: &str, to: &str) {
+    match value {
+        Value::Object(fields) => {
+            if let Some(Value::String(path)) = fields.get_mut("$ref")
+                && path.ends_with(&format!("/{from}"))
+            {
+                *path = format!("#/components/schemas/{to}");
+            }
+            fields.values_mut().for_each(|value| refer(value, from, to));
+        }
+        Value::Array(items) => items.iter_mut().for_each(|value| refer(value, from, to)),
+        _ => {}
+    }
+}
+
+/// A whole number in a request: as a number or as text, and none larger than is taken.
+fn number(name: &str, property: &mut Value, is_movement: bool) {
+    let Some(nullable) = integer(property).filter(|_| !is_of(property, "string")) else { return };
+    let is_id = name.ends_with("Id");
+    property["type"] = if nullable { json!(["integer", "string", "null"]) } else { json!(["integer", "string"]) };
+    let is_signed = name == "requirePoint" || (name == "amount" && is_movement);
+    let least = property["minimum"].as_i64().unwrap_or(if is_signed { -MAX_AMOUNT } else { 1 });
+    property["minimum"] = json!(least);
+    property["maximum"] =
+        property["maximum"].as_i64().map_or(json!(if is_id { MAX_SAFE } else { MAX_AMOUNT }), |most| json!(most));
+    property["pattern"] = json!(match (is_id, least) {
+        (true, _) => ID_TEXT,
+        (false, ..0) => AMOUNT_TEXT,
+        (false, _) => POSITIVE_TEXT,
+    });
+    if least < 0 {
+        property["not"] = json!({"const": 0});
+    }
+    if let Some(fields) = property.as_object_mut() {
+        fields.remove("format");
+    }
+}
+
+/// Whether a value may be of this type.
+fn is_of(property: &Value, kind: &str) -> bool {
+    property["type"] == kind || property["type"].as_array().is_some_and(|kinds| kinds.iter().any(|known| known == kind))
+}
+
+/// A field that is described by nothing but words in capitals is one of them: "`EARN`, `USE` or `ADJUST`."
+fn choices(property: &mut Value) {
+    if property.get("enum").is_some() || !is_of(property, "string") {
+        return;
+    }
+    let text = property["description"].as_str().unwrap_or_default().trim_end_matches('.').replace(" or ", ", ");
+    let words: Option<Vec<&str>> = text.split(", ").map(word).collect();
+    let Some(words) = words.filter(|words| words.len() > 1) else { return };
+    let mut words: Vec<Value> = words.into_iter().map(|word| json!(word)).collect();
+    words.extend(is_of(property, "null").then_some(Value::Null));
+    property["enum"] = Value::Array(words);
+}
+
+/// The word between backticks, if it is one in capitals.
+fn word(text: &str) -> Option<&str> {
+    let word = text.strip_prefix('`')?.strip_suffix('`')?;
+    let is_capital = |byte: u8| byte.is_ascii_uppercase() || byte == b'_';
+    (!word.is_empty() && word.bytes().all(is_capital)).then_some(word)
+}
+
+/// Whether it is a whole number, and then whether it may be null.
+fn integer(property: &Value) -> Option<bool> {
+    match &property["type"] {
+        Value::String(kind) if kind == "integer" => Some(false),
+        Value::Array(kinds) if kinds.iter().any(|kind| kind == "integer") => {
+            Some(kinds.iter().any(|kind| kind == "null"))
+        }
+        _ => None,
+    }
+}
+
+/// In answers, states are named and instants are instants.
+fn states(schema: &mut Value) {
+    each_property(schema, &mut |name, property| {
+        if !is_of(property, "string") {
+            return;
+        }
+        choices(property);
+        if let Some((_, words)) = STATES.iter().find(|(state, _)| *state == name) {
+            let mut words: Vec<Value> = words.iter().map(|word| json!(word)).collect();
+            words.extend(is_of(property, "null").then_some(Value::Null));
+            property["enum"] = Value::Array(words);
+        }
+        if name == "at" || name.ends_with("At") {
+            property["format"] = json!("date-time");
+        }
+    });
+}
+
+fn each_property(schema: &mut Value, change: &mut impl FnMut(&str, &mut Value)) {
+    match schema {
+        Value::Object(fields) => {
+            if let Some(properties) = fields.get_mut("properties").and_then(Value::as_object_mut) {
+                properties.iter_mut().for_each(|(name, property)| change(name, property));
+            }
+            fields.values_mut().for_each(|value| each_property(value, change));
+        }
+        Value::Array(items) => items.iter_mut().for_each(|value| each_property(value, change)),
+        _ => {}
+    }
+}
