@@ -193,6 +193,18 @@ fn a_poison_event_stops_only_its_own_key_and_is_taken_in_once_after_the_fix() {
 }
 
 #[test]
+fn bytes_that_are_no_text_and_numbers_that_are_none_are_parked_like_any_other() {
+    for damage in ["data = CAST(x'22FF22' AS TEXT)", "data = x'00FF'", "data = 1.5", "type = x'FF'", "data = '\u{1}'"] {
+        let stage = Stage::set(Place::sqlite, Poison::UnreadableData);
+        let sql = format!("UPDATE event SET {damage} WHERE subject = $1 AND sequence = 1");
+        stage.source.funnel.with_session(|tx| tx.execute(&sql, &[BAD_PURSE.into()])).expect("the log can be changed");
+        let mut consumer = stage.follower();
+        stage.follow_until(&mut consumer, [3, 0, 3], 3);
+        assert!(stage.parked()[0].cause.contains("cannot be read"), "{damage}: {}", stage.parked()[0].cause);
+    }
+}
+
+#[test]
 fn control_delivered_as_a_whole_nobodys_events_are_taken_in() {
     on_both(|place| {
         let stage = Stage::set(place, Poison::UnknownType);
