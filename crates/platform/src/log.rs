@@ -88,10 +88,11 @@ pub struct LogSource {
 /// The source that every log has.
 pub const EVENT_SOURCE: LogSource = LogSource { table: &EVENTS, render: render_event };
 
-/// An event from its row; nothing for a row that only remembers an answer.
+/// An event from its row; nothing for a row that only remembers an answer. A type that is no word at all is an event
+/// too: one that nobody can read.
 fn render_event(row: Row) -> Option<Event> {
     let event = remembered_event(row);
-    event.kind.starts_with(|first: char| first.is_ascii_uppercase()).then_some(event)
+    (!event.kind.starts_with(|first: char| first.is_ascii_lowercase())).then_some(event)
 }
 
 /// Any row of the event table, answers that are only remembered included.

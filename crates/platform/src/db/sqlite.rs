@@ -7,16 +7,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{CachedStatement, Connection, ErrorCode, ToSql};
+use rusqlite::{CachedStatement, Connection, ErrorCode};
 
 use self::checkpoint::Checkpointer;
 use self::statements::TableSql;
+use self::wire::{failed, read_log_row, read_row};
 use super::{Cursor, Dialect, Durability, Row, Session, Table, Value, make_private_folder};
 use crate::error::{Error, Result};
 
 mod checkpoint;
 mod statements;
+mod wire;
 
 /// Older libraries have the WAL-reset bug, which can corrupt a file that is checkpointed under load.
 pub(super) const OLDEST_SAFE_LIBRARY: i32 = 3_051_003;
@@ -303,7 +304,7 @@ impl Session for SqliteSession {
         let mut rows = statement.query([after.position, limit]).map_err(failed)?;
         let mut found = Vec::new();
         while let Some(row) = rows.next().map_err(failed)? {
-            let row = read_row(row, table.columns.len())?;
+            let row = read_log_row(row, table.columns.len())?;
             found.push((Cursor { xid: 0, position: row.int(0) }, row));
         }
         Ok(found)
@@ -339,38 +340,6 @@ impl Session for SqliteSession {
     }
 }
 
-impl ToSql for Value {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(ToSqlOutput::Borrowed(match self {
-            Self::Null => ValueRef::Null,
-            Self::Int(value) => ValueRef::Integer(*value),
-            Self::Text(value) => ValueRef::Text(value.as_bytes()),
-            Self::Blob(value) => ValueRef::Blob(value),
-        }))
-    }
-}
-
-fn read_row(row: &rusqlite::Row<'_>, width: usize) -> Result<Row> {
-    let mut values = Vec::with_capacity(width);
-    for place in 0..width {
-        values.push(match row.get_ref(place).map_err(failed)? {
-            ValueRef::Null => Value::Null,
-            ValueRef::Integer(value) => Value::Int(value),
-            ValueRef::Text(bytes) => Value::Text(read_text(bytes)?),
-            ValueRef::Blob(bytes) => Value::Blob(bytes.to_vec()),
-            ValueRef::Real(_) => {
-                return Err(Error::internal("a store holds a fraction where only whole numbers may be"));
-            }
-        });
-    }
-    Ok(Row(values))
-}
-
-fn read_text(bytes: &[u8]) -> Result<String> {
-    let text = String::from_utf8(bytes.to_vec());
-    text.map_err(|error| Error::internal("a store holds text that is no UTF-8").caused_by(error))
-}
-
 /// After a failed sync nobody knows what the disk holds; the only safe thing is to start again from it.
 fn stop_if_disk_is_broken(error: &rusqlite::Error) {
     if let rusqlite::Error::SqliteFailure(failure, _) = error
@@ -379,16 +348,4 @@ fn stop_if_disk_is_broken(error: &rusqlite::Error) {
         tracing::error!(%error, "the disk failed during a commit; stopping, because what it holds is unknown");
         std::process::abort();
     }
-}
-
-fn failed(error: rusqlite::Error) -> Error {
-    let full = matches!(&error, rusqlite::Error::SqliteFailure(failure, _) if failure.code == ErrorCode::DiskFull);
-    if full {
-        return Error::unavailable("store.full", "the disk is full; nothing was changed").caused_by(error);
-    }
-    let busy = matches!(&error, rusqlite::Error::SqliteFailure(failure, _) if failure.code == ErrorCode::DatabaseBusy);
-    if busy {
-        return Error::unavailable("store.busy", "the store is busy; nothing was changed").caused_by(error);
-    }
-    Error::internal("the store refused a statement; nothing was changed").caused_by(error)
 }

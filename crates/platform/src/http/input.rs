@@ -1,5 +1,8 @@
 //! What comes in: bodies as typed values, path numbers, and the stamp of the idempotency key.
 
+#[cfg(test)]
+mod tests;
+
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};

@@ -87,6 +87,7 @@ struct Stage {
     clock: Arc<ManualClock>,
     mended: Arc<AtomicBool>,
     poison: Poison,
+    runtime: tokio::runtime::Runtime,
     here: Place,
     _elsewhere: Place,
 }
@@ -106,7 +107,8 @@ impl Stage {
         assert_eq!(spoiled.expect("the log can be changed past the program"), 1);
         let shop = here.shop();
         let (clock, mended) = (Arc::new(ManualClock::new(1_000)), Arc::new(AtomicBool::new(false)));
-        Self { source, shop, clock, mended, poison, here, _elsewhere: elsewhere }
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        Self { runtime: runtime.expect("a runtime"), source, shop, clock, mended, poison, here, _elsewhere: elsewhere }
     }
 
     fn follower_in(&self, shop: &Shop, holder: &str) -> Consumer<Purses> {
@@ -140,8 +142,7 @@ impl Stage {
     }
 
     fn parked(&self) -> Vec<ParkedEvent> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        runtime.block_on(parked::list(&self.shop.database, Some(NAME), 0, 100)).expect("a list")
+        self.runtime.block_on(parked::list(&self.shop.database, Some(NAME), 0, 100)).expect("a list")
     }
 
     fn one_more_for(&self, purse: i64) {
@@ -155,41 +156,60 @@ fn on_both(test: impl Fn(fn() -> Place)) {
 }
 
 #[test]
-fn a_poison_event_stops_only_its_own_key_and_is_taken_in_once_after_the_fix() {
-    on_both(|place| {
-        for poison in POISONS {
-            let stage = Stage::set(place, poison);
-            let mut consumer = stage.follower();
-            stage.follow_until(&mut consumer, [3, 0, 3], 3);
-            let parked = stage.parked();
-            assert!(parked[0].cause.contains(poison.cause()), "{poison:?}: {}", parked[0].cause);
-            let told = |parked: &ParkedEvent| (parked.event.subject, parked.event.sequence, parked.tries);
-            assert_eq!(parked.iter().map(told).collect::<Vec<_>>(), [(2, 1, 3), (2, 2, 0), (2, 3, 0)], "{poison:?}");
-            assert_eq!(parked[0].parked_at_ms, stage.clock.now_ms());
+fn a_poison_event_stops_only_its_own_key_on_sqlite() {
+    POISONS.into_iter().for_each(|poison| stops_only_its_own_key(Place::sqlite, poison));
+}
 
-            // Later ones of the same key are kept in order behind it; the others flow.
-            stage.one_more_for(1);
-            stage.one_more_for(2);
-            stage.follow_until(&mut consumer, [4, 0, 3], 4);
+#[test]
+fn a_poison_event_stops_only_its_own_key_on_postgres() {
+    let unlike = [Poison::UnknownType, Poison::RefusedByTheStore, Poison::PanickingReaction];
+    unlike.into_iter().for_each(|poison| stops_only_its_own_key(Place::postgres, poison));
+}
 
-            let desk = consumer.desk();
-            let in_vain = desk.retry(&parked[2]).expect("a retry");
-            assert_eq!((in_vain.delivered, in_vain.left), (0, 4), "{poison:?}");
-            assert!(in_vain.cause.is_some_and(|cause| cause.contains(poison.cause())));
-            assert_eq!((stage.parked()[0].tries, stage.taken()), (4, [4, 0, 3]));
+/// And is taken in once after the fix.
+fn stops_only_its_own_key(place: fn() -> Place, poison: Poison) {
+    let stage = Stage::set(place, poison);
+    let mut consumer = stage.follower();
+    stage.follow_until(&mut consumer, [3, 0, 3], 3);
+    let parked = stage.parked();
+    assert!(parked[0].cause.contains(poison.cause()), "{poison:?}: {}", parked[0].cause);
+    let told = |parked: &ParkedEvent| (parked.event.subject, parked.event.sequence, parked.tries);
+    assert_eq!(parked.iter().map(told).collect::<Vec<_>>(), [(2, 1, 3), (2, 2, 0), (2, 3, 0)], "{poison:?}");
+    assert_eq!(parked[0].parked_at_ms, stage.clock.now_ms());
 
-            stage.mended.store(true, Ordering::SeqCst);
-            let done = desk.retry(&parked[0]).expect("a retry");
-            assert_eq!(done, Retried { delivered: 4, left: 0, cause: None }, "{poison:?}");
-            assert_eq!((stage.taken(), stage.parked().len()), ([4, 4, 3], 0));
-            assert_eq!(desk.retry(&parked[0]).expect("a retry").delivered, 0, "it is taken in once");
-            assert_eq!(stage.shop.events(11).iter().filter(|event| event.subject == 2).count(), 4);
+    // Later ones of the same key are kept in order behind it; the others flow.
+    stage.one_more_for(1);
+    stage.one_more_for(2);
+    stage.follow_until(&mut consumer, [4, 0, 3], 4);
 
-            // The key flows again.
-            stage.one_more_for(2);
-            stage.follow_until(&mut consumer, [4, 5, 3], 0);
-        }
-    });
+    let desk = consumer.desk();
+    let in_vain = desk.retry(&parked[2]).expect("a retry");
+    assert_eq!((in_vain.delivered, in_vain.left), (0, 4), "{poison:?}");
+    assert!(in_vain.cause.is_some_and(|cause| cause.contains(poison.cause())));
+    assert_eq!((stage.parked()[0].tries, stage.taken()), (4, [4, 0, 3]));
+
+    stage.mended.store(true, Ordering::SeqCst);
+    let done = desk.retry(&parked[0]).expect("a retry");
+    assert_eq!(done, Retried { delivered: 4, left: 0, cause: None }, "{poison:?}");
+    assert_eq!((stage.taken(), stage.parked().len()), ([4, 4, 3], 0));
+    assert_eq!(desk.retry(&parked[0]).expect("a retry").delivered, 0, "it is taken in once");
+    assert_eq!(stage.shop.events(11).iter().filter(|event| event.subject == 2).count(), 4);
+
+    // The key flows again.
+    stage.one_more_for(2);
+    stage.follow_until(&mut consumer, [4, 5, 3], 0);
+}
+
+#[test]
+fn bytes_that_are_no_text_and_numbers_that_are_none_are_parked_like_any_other() {
+    for damage in ["data = CAST(x'22FF22' AS TEXT)", "data = x'00FF'", "data = 1.5", "type = x'FF'", "data = '\u{1}'"] {
+        let stage = Stage::set(Place::sqlite, Poison::UnreadableData);
+        let sql = format!("UPDATE event SET {damage} WHERE subject = $1 AND sequence = 1");
+        stage.source.funnel.with_session(|tx| tx.execute(&sql, &[BAD_PURSE.into()])).expect("the log can be changed");
+        let mut consumer = stage.follower();
+        stage.follow_until(&mut consumer, [3, 0, 3], 3);
+        assert!(stage.parked()[0].cause.contains("cannot be read"), "{damage}: {}", stage.parked()[0].cause);
+    }
 }
 
 #[test]
