@@ -97,7 +97,7 @@ fn is_parked_retried_and_taken_in_once(engine: Engine) {
             (&consumer.into(), &"MemberJoined".into(), &2.into())
         );
         assert_eq!((&event["tries"], &event["sequence"]), (&3.into(), &1.into()));
-        assert!(event["cause"].as_str().is_some_and(|cause| cause.contains("cannot be read")), "{event}");
+        assert!(event["reason"].as_str().is_some_and(|reason| reason.contains("cannot be read")), "{event}");
         assert_eq!(app.get(&path_of(&app, event)).must_be(200).json["consumer"], consumer);
         let in_vain = retry(&app, event).must_be(200).json;
         assert_eq!((&in_vain["delivered"], &in_vain["left"]), (&0.into(), &1.into()));
@@ -108,7 +108,7 @@ fn is_parked_retried_and_taken_in_once(engine: Engine) {
     mend(&app, &good);
     for event in parked(&app, "") {
         let done = retry(&app, &event).must_be(200).json;
-        assert_eq!((&done["delivered"], &done["cause"]), (&1.into(), &Json::Null), "{done}");
+        assert_eq!((&done["delivered"], &done["reason"]), (&1.into(), &Json::Null), "{done}");
         retry(&app, &event).must_be_problem(404);
     }
     // What came of the retry may have been parked behind: the member's status follows the message.
