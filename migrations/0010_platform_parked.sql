@@ -10,7 +10,7 @@ CREATE TABLE parked_event (
     sequence {int} NOT NULL,
     at {int} NOT NULL,
     data TEXT NOT NULL,
-    cause TEXT NOT NULL,
+    reason TEXT NOT NULL,
     tries {int} NOT NULL,
     parked_at {int} NOT NULL
 );

@@ -30,7 +30,7 @@ const PIECE_ROWS: usize = 2_000;
 const LARGE_PIECE_ROWS: usize = 16_000;
 /// An event that fails alone is tried again after each of these pauses, then parked.
 const PAUSES: [Duration; 2] = [Duration::from_millis(20), Duration::from_millis(80)];
-/// The cause that is noted for an event that was not even tried.
+/// The reason that is noted for an event that was not even tried.
 const WAITS: &str = "waits behind an earlier parked event of the same subject";
 
 /// Turns events of another context into commands of this one. May ask other contexts; keeps nothing.
@@ -210,7 +210,7 @@ impl<W: Writer> Consumer<W> {
                 events.iter().partition(|event| self.parked.contains(&event.subject));
             if !behind.is_empty() {
                 let free: Vec<Event> = free.into_iter().cloned().collect();
-                let aside = Aside { cause: WAITS, tries: 0, now_ms: self.clock.now_ms() };
+                let aside = Aside { reason: WAITS, tries: 0, now_ms: self.clock.now_ms() };
                 return self.deliver_parking(&free, &behind, aside, Delivery { consumer: &self.name, fence, end });
             }
         }
@@ -256,8 +256,8 @@ impl<W: Writer> Consumer<W> {
         }
         let position = event.cursor.position;
         tracing::error!(consumer = self.name, position, kind = event.kind, subject = event.subject, %error, "an event cannot be taken in and is parked; later ones of its subject wait behind it");
-        let cause = parked::cause_of(&error);
-        let aside = Aside { cause: &cause, tries: 1 + PAUSES.len() as i64, now_ms: self.clock.now_ms() };
+        let reason = parked::reason_of(&error);
+        let aside = Aside { reason: &reason, tries: 1 + PAUSES.len() as i64, now_ms: self.clock.now_ms() };
         self.deliver_parking(&[], &[event], aside, Delivery { consumer: &self.name, fence, end })?;
         self.parked.insert(event.subject);
         Ok(false)

@@ -29,7 +29,7 @@ pub struct Retried {
     /// Events of the subject that are still parked.
     pub left: i64,
     /// Why the first of those could not be taken in.
-    pub cause: Option<String>,
+    pub reason: Option<String>,
 }
 
 impl Desk {
@@ -73,7 +73,7 @@ impl Desk {
                 first = parked::first_of(tx, &self.consumer, subject)?;
                 Ok(())
             })?;
-            let Some(first) = first else { return Ok(Retried { delivered, left: 0, cause: None }) };
+            let Some(first) = first else { return Ok(Retried { delivered, left: 0, reason: None }) };
             match (self.deliver)(&first) {
                 Ok(()) => delivered += 1,
                 Err(error) if error.code == parked::changed().code => {}
@@ -85,14 +85,14 @@ impl Desk {
 
     fn still_parked(&self, first: &ParkedEvent, delivered: i64, error: &Error) -> Result<Retried> {
         tracing::error!(consumer = self.consumer, parked = first.id, %error, "a parked event still cannot be taken in");
-        let cause = parked::cause_of(error);
+        let reason = parked::reason_of(error);
         let mut left = 0;
         (self.in_transaction)(&mut |tx| {
-            parked::note_failure(tx, first.id, &cause)?;
+            parked::note_failure(tx, first.id, &reason)?;
             left = parked::count_of(tx, &self.consumer, first.event.subject)?;
             Ok(())
         })?;
-        Ok(Retried { delivered, left, cause: Some(cause) })
+        Ok(Retried { delivered, left, reason: Some(reason) })
     }
 
     /// Gives an event up: what it would have done never happens. Those behind it can be retried then.

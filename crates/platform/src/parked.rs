@@ -26,13 +26,13 @@ static PARKED: Table = Table {
         ("sequence", Kind::Int),
         ("at", Kind::Int),
         ("data", Kind::Text),
-        ("cause", Kind::Text),
+        ("reason", Kind::Text),
         ("tries", Kind::Int),
         ("parked_at", Kind::Int),
     ],
 };
 const NUMBERS: &str = "parked_number";
-const CAUSE_CHARS: usize = 500;
+const REASON_CHARS: usize = 500;
 
 /// An event that waits for an operator.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,7 +44,7 @@ pub struct ParkedEvent {
     /// The event as it stands in its log.
     pub event: Event,
     /// Code and sentence of the error, or that it waits behind another one. Nothing of the event's data is in it.
-    pub cause: String,
+    pub reason: String,
     /// How often it was tried; 0 if it only waits behind another one.
     pub tries: i64,
     /// Since when, in milliseconds since 1970 in UTC.
@@ -64,7 +64,7 @@ impl ParkedEvent {
                 at_ms: row.int(7),
                 data: row.take_text(8).unwrap_or_default(),
             },
-            cause: row.take_text(9).unwrap_or_default(),
+            reason: row.take_text(9).unwrap_or_default(),
             tries: row.int(10),
             parked_at_ms: row.int(11),
         }
@@ -74,14 +74,14 @@ impl ParkedEvent {
 /// Why events are set aside, and when.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Aside<'a> {
-    pub(crate) cause: &'a str,
+    pub(crate) reason: &'a str,
     pub(crate) tries: i64,
     pub(crate) now_ms: i64,
 }
 
-/// The cause that is written down: what went wrong, without the data that it went wrong with.
-pub(crate) fn cause_of(error: &Error) -> String {
-    format!("{}: {}", error.code, error.message).chars().take(CAUSE_CHARS).collect()
+/// The reason that is written down: what went wrong, without the data that it went wrong with.
+pub(crate) fn reason_of(error: &Error) -> String {
+    format!("{}: {}", error.code, error.message).chars().take(REASON_CHARS).collect()
 }
 
 /// The subjects of which a consumer has parked events, and how many events they are.
@@ -131,7 +131,7 @@ pub(crate) fn park(tx: &mut dyn Session, consumer: &str, events: &[&Event], asid
             event.sequence.into(),
             event.at_ms.into(),
             event.data.as_str().into(),
-            aside.cause.into(),
+            aside.reason.into(),
             aside.tries.into(),
             aside.now_ms.into(),
         ];
@@ -151,9 +151,9 @@ fn first_cursors(events: &[&Event]) -> HashMap<i64, Cursor> {
 }
 
 /// Notes that an event was tried once more in vain.
-pub(crate) fn note_failure(tx: &mut dyn Session, id: i64, cause: &str) -> Result<()> {
-    let sql = "UPDATE parked_event SET tries = tries + 1, cause = $1 WHERE id = $2";
-    tx.execute(sql, &[cause.into(), id.into()]).map(|_| ())
+pub(crate) fn note_failure(tx: &mut dyn Session, id: i64, reason: &str) -> Result<()> {
+    let sql = "UPDATE parked_event SET tries = tries + 1, reason = $1 WHERE id = $2";
+    tx.execute(sql, &[reason.into(), id.into()]).map(|_| ())
 }
 
 /// Removes an event; whether it was there.

@@ -102,7 +102,7 @@ pub struct ParkedView {
     #[schema(value_type = Object)]
     data: serde_json::Value,
     /// Why it could not be taken in.
-    cause: String,
+    reason: String,
     /// How often it was tried; 0 if it only waits behind another one.
     tries: i64,
     /// Since when it is parked, RFC 3339.
@@ -111,7 +111,7 @@ pub struct ParkedView {
 
 impl ParkedView {
     fn new(context: &str, parked: ParkedEvent, zone: &Zone) -> Self {
-        let ParkedEvent { id, consumer, event, cause, tries, parked_at_ms } = parked;
+        let ParkedEvent { id, consumer, event, reason, tries, parked_at_ms } = parked;
         let data = serde_json::from_str(&event.data).unwrap_or(serde_json::Value::String(event.data));
         Self {
             parked_id: id,
@@ -123,7 +123,7 @@ impl ParkedView {
             position: event.cursor.position,
             at: zone.format(event.at_ms),
             data,
-            cause,
+            reason,
             tries,
             parked_at: zone.format(parked_at_ms),
         }
@@ -140,7 +140,7 @@ struct RetriedView {
     left: i64,
     /// Why the first of these still cannot be taken in.
     #[serde(skip_serializing_if = "Option::is_none")]
-    cause: Option<String>,
+    reason: Option<String>,
 }
 
 /// Whose parked events are asked for.
@@ -244,7 +244,7 @@ async fn retry_parked(
     // Stores are used by threads that may block; and once begun it goes on though the client may hang up.
     let retried = tokio::task::spawn_blocking(move || desk.retry(&event)).await;
     let retried = retried.map_err(|error| Error::internal("a retry broke off").caused_by(error))??;
-    let view = RetriedView { delivered: retried.delivered, left: retried.left, cause: retried.cause };
+    let view = RetriedView { delivered: retried.delivered, left: retried.left, reason: retried.reason };
     json(StatusCode::OK, "application/json", &view)
 }
 

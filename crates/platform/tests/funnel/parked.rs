@@ -48,7 +48,7 @@ const POISONS: [Poison; 6] = [
 ];
 
 impl Poison {
-    fn cause(self) -> &'static str {
+    fn reason(self) -> &'static str {
         match self {
             Self::UnknownType | Self::UnreadableData => "cannot be read by this version",
             Self::RefusedByTheRule => "purse.empty: there are not so many coins",
@@ -172,7 +172,7 @@ fn stops_only_its_own_key(place: fn() -> Place, poison: Poison) {
     let mut consumer = stage.follower();
     stage.follow_until(&mut consumer, [3, 0, 3], 3);
     let parked = stage.parked();
-    assert!(parked[0].cause.contains(poison.cause()), "{poison:?}: {}", parked[0].cause);
+    assert!(parked[0].reason.contains(poison.reason()), "{poison:?}: {}", parked[0].reason);
     let told = |parked: &ParkedEvent| (parked.event.subject, parked.event.sequence, parked.tries);
     assert_eq!(parked.iter().map(told).collect::<Vec<_>>(), [(2, 1, 3), (2, 2, 0), (2, 3, 0)], "{poison:?}");
     assert_eq!(parked[0].parked_at_ms, stage.clock.now_ms());
@@ -185,12 +185,12 @@ fn stops_only_its_own_key(place: fn() -> Place, poison: Poison) {
     let desk = consumer.desk();
     let in_vain = desk.retry(&parked[2]).expect("a retry");
     assert_eq!((in_vain.delivered, in_vain.left), (0, 4), "{poison:?}");
-    assert!(in_vain.cause.is_some_and(|cause| cause.contains(poison.cause())));
+    assert!(in_vain.reason.is_some_and(|reason| reason.contains(poison.reason())));
     assert_eq!((stage.parked()[0].tries, stage.taken()), (4, [4, 0, 3]));
 
     stage.mended.store(true, Ordering::SeqCst);
     let done = desk.retry(&parked[0]).expect("a retry");
-    assert_eq!(done, Retried { delivered: 4, left: 0, cause: None }, "{poison:?}");
+    assert_eq!(done, Retried { delivered: 4, left: 0, reason: None }, "{poison:?}");
     assert_eq!((stage.taken(), stage.parked().len()), ([4, 4, 3], 0));
     assert_eq!(desk.retry(&parked[0]).expect("a retry").delivered, 0, "it is taken in once");
     assert_eq!(stage.shop.events(11).iter().filter(|event| event.subject == 2).count(), 4);
@@ -208,7 +208,7 @@ fn bytes_that_are_no_text_and_numbers_that_are_none_are_parked_like_any_other() 
         stage.source.funnel.with_session(|tx| tx.execute(&sql, &[BAD_PURSE.into()])).expect("the log can be changed");
         let mut consumer = stage.follower();
         stage.follow_until(&mut consumer, [3, 0, 3], 3);
-        assert!(stage.parked()[0].cause.contains("cannot be read"), "{damage}: {}", stage.parked()[0].cause);
+        assert!(stage.parked()[0].reason.contains("cannot be read"), "{damage}: {}", stage.parked()[0].reason);
     }
 }
 
@@ -276,7 +276,7 @@ fn a_dropped_event_never_happens_and_those_behind_it_can_be_retried() {
         // Nothing is delivered behind the operator's back.
         stage.one_more_for(2);
         stage.follow_until(&mut consumer, [3, 0, 3], 3);
-        assert_eq!(desk.retry(&parked[1]).expect("a retry"), Retried { delivered: 3, left: 0, cause: None });
+        assert_eq!(desk.retry(&parked[1]).expect("a retry"), Retried { delivered: 3, left: 0, reason: None });
         assert_eq!((stage.taken(), stage.parked().len()), ([3, 3, 3], 0));
     });
 }

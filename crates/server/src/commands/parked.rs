@@ -98,7 +98,7 @@ fn list(asking: &Asking, consumer: Option<&str>, json: bool) -> Result<ExitCode>
         println!("{}", Value::Array(all));
         return Ok(ExitCode::SUCCESS);
     }
-    println!("{:<22} {:<22} {:<24} {:>8} {:>5}  cause", "event", "consumer", "type", "subject", "tries");
+    println!("{:<22} {:<22} {:<24} {:>8} {:>5}  reason", "event", "consumer", "type", "subject", "tries");
     for event in &all {
         let text = |field: &str| event[field].as_str().unwrap_or_default().to_owned();
         let name = format!("{}/{}", text("context"), event["parkedId"]);
@@ -108,7 +108,7 @@ fn list(asking: &Asking, consumer: Option<&str>, json: bool) -> Result<ExitCode>
             text("type"),
             event["subject"].to_string(),
             event["tries"].to_string(),
-            text("cause")
+            text("reason")
         );
     }
     Ok(ExitCode::SUCCESS)
@@ -121,8 +121,8 @@ fn show_retried(answer: &Value, json: bool) -> Result<ExitCode> {
         println!("{answer}");
     } else {
         println!("{delivered} delivered, {left} still parked");
-        if let Some(cause) = answer["cause"].as_str() {
-            println!("because: {cause}");
+        if let Some(reason) = answer["reason"].as_str() {
+            println!("because: {reason}");
         }
     }
     Ok(match (delivered, left) {
