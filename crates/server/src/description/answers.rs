@@ -104,7 +104,7 @@ pub(super) fn complete(whole: &mut Value) {
     whole["components"]["parameters"] = json!({"IdempotencyKey": {
         "name": "Idempotency-Key", "in": "header", "required": false,
         "description": "The same key with the same body counts once and gets the first answer again",
-        "schema": {"type": "string", "pattern": "^[!-~]{1,255}$", "minLength": 1, "maxLength": 255},
+        "schema": {"type": "string", "pattern": "^[ -~]*[!-~][ -~]*$", "minLength": 1, "maxLength": 255},
         "example": "coffee-20261121-0001",
     }});
     let items = items(whole);
