@@ -15,3 +15,4 @@ pub mod peer;
 pub mod problem;
 pub mod serve;
 pub mod shell;
+mod watched;

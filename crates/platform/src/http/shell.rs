@@ -19,6 +19,7 @@ use tower::Service;
 
 use super::limit::RateLimits;
 use super::problem;
+use super::watched::watch;
 use crate::access::{AccessKeys, Principal};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -107,11 +108,13 @@ impl Shell {
     /// Answers one request.
     pub async fn handle<B>(&self, request: Request<B>) -> Response<Body>
     where
-        B: hyper::body::Body<Data = axum::body::Bytes> + Send + 'static,
+        B: hyper::body::Body<Data = axum::body::Bytes> + Send + Unpin + 'static,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let started = Instant::now();
-        let mut request = request.map(Body::new);
+        let (parts, body) = request.into_parts();
+        let (body, body_ended) = watch(body);
+        let mut request = Request::from_parts(parts, body);
         let id = self.request_id(request.headers());
         let resource = self.resource(request.uri().path());
         let method = request.method().clone();
@@ -127,6 +130,9 @@ impl Shell {
             Err(error) => axum::response::IntoResponse::into_response(error),
         };
         self.finish(&mut response, &id, is_bare, resource, &method);
+        if !body_ended.is_true() {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
         observe(resource, &method, response.status(), started);
         response
     }
@@ -218,14 +224,10 @@ impl Shell {
             if error.kind == ErrorKind::Internal {
                 tracing::error!(request_id = text, resource, %method, %error, "request failed");
             }
-            let is_too_slow = error.kind == ErrorKind::TooSlow;
             let allow = response.headers_mut().remove(axum::http::header::ALLOW);
             *response = problem::respond(&error, text, is_bare);
             if let Some(allow) = allow {
                 response.headers_mut().insert(axum::http::header::ALLOW, allow);
-            }
-            if is_too_slow {
-                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
         }
         let headers = response.headers_mut();

@@ -124,7 +124,7 @@ fn print_lines(all: &[(&str, Findings)], parked: &[(String, i64)], clean: bool) 
     }
     // What is stored is sound; it is the operator who has something to do.
     for (consumer, count) in parked {
-        println!("{:<6} {consumer}: {count} parked events wait; see 'onepoint parked list'", "note");
+        println!("{:<6} {consumer}: events that are parked: {count}; see 'onepoint parked list'", "note");
     }
     println!(
         "{}",

@@ -166,7 +166,7 @@ fn the_command_lists_retries_and_drops() {
     let verified = verify.arg("verify").output().expect("the program runs");
     let text = said(&verified);
     assert!(verified.status.success(), "what is stored is sound: {text}");
-    assert!(text.contains("point<member: 1 parked events wait"), "{text}");
+    assert!(text.contains("point<member: events that are parked: 1"), "{text}");
 
     let in_vain = onepoint(&app, &["retry", &name]);
     assert_eq!(in_vain.status.code(), Some(1), "{}", said(&in_vain));
