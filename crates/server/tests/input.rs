@@ -20,11 +20,15 @@ struct Write {
     path: &'static str,
     body: Value,
     status: u16,
+    /// Bytes that a body may have.
+    limit: usize,
 }
 
 /// Every route that takes a body. In this order each of them succeeds on a store with member 1.
 fn writes() -> Vec<Write> {
-    let write = |method, path, body, status| Write { method, path, body, status };
+    let write = |method, path, body, status| Write { method, path, body, status, limit: 64 * 1024 };
+    let one = json!({"memberId": "1", "key": "b-1", "kind": "EARN", "amount": "7"});
+    let many = write("POST", "/points/transactions", json!({"transactions": [one]}), 200);
     vec![
         write("POST", "/members", json!({"memberId": "7", "phoneNo": "01077777777", "nickname": "SEVEN"}), 201),
         write("PATCH", "/members/1", json!({"nickname": "ONE", "address": "Seoul"}), 200),
@@ -44,6 +48,7 @@ fn writes() -> Vec<Write> {
         write("POST", "/causes", json!({"causeId": "5", "name": "forest", "open": true}), 201),
         write("PATCH", "/causes/1", json!({"name": "the fund", "open": true}), 200),
         write("POST", "/donations", json!({"memberId": "1", "amount": " 0100", "causeId": "1"}), 201),
+        Write { limit: 1024 * 1024, ..many },
     ]
 }
 
@@ -63,7 +68,7 @@ fn changes_nothing(app: &TestApp, attack: impl FnOnce()) {
     app.settle();
     assert_eq!(app.state(), state);
     assert_eq!(app.entry_count(), entries);
-    for Write { method, path, body, status } in writes() {
+    for Write { method, path, body, status, .. } in writes() {
         let answer = app.request(method, path).json(&body).send();
         assert_eq!(answer.status, status, "control: {method} {path}: {}", answer.text);
     }

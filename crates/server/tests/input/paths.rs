@@ -35,7 +35,7 @@ pub fn described(app: &TestApp) -> Vec<(String, Vec<String>)> {
     let paths = openapi["paths"].as_object().expect("paths").clone();
     let described = paths.into_iter().map(|(path, item)| {
         let methods = item.as_object().expect("an item").keys().map(|method| method.to_uppercase());
-        let path = path.replace("{id}", "1").replace("{entryId}", "1");
+        let path = path.replace("{id}", "1").replace("{entryId}", "1").replace("{file}", "docs.css");
         (path.replace("{context}", "point"), methods.collect())
     });
     described.collect()
