@@ -224,11 +224,18 @@ pub fn request_donation(cause: Option<&Cause>, cmd: &RequestDonation) -> Result<
     Ok(Event::DonationRefused { donation_id, member_id, cause_id, amount, reason, ended_at_ms: now_ms })
 }
 
+/// Whether a decision is about this donation: a store that was restored on its own gives numbers out again.
+#[must_use]
+pub fn is_about(donation: &Donation, decision: &DonationDecision) -> bool {
+    (donation.donation_id, donation.member_id, donation.amount)
+        == (decision.donation_id, decision.member_id, decision.amount)
+}
+
 /// Records what point decided, whichever way its answer came. `None`: it is recorded already.
 #[must_use]
 pub fn record_decision(donation: &Donation, decision: &DonationDecision) -> Option<Event> {
-    let is_about_it = donation.donation_id == decision.donation_id && donation.member_id == decision.member_id;
-    if donation.status != DonationStatus::Requested || decision.status == DonationStatus::Requested || !is_about_it {
+    let undecided = DonationStatus::Requested;
+    if donation.status != undecided || decision.status == undecided || !is_about(donation, decision) {
         return None;
     }
     Some(Event::DonationEnded {

@@ -48,6 +48,11 @@ pub enum Answer {
     Taken,
 }
 
+/// So often no more numbers are asked for than are needed, because what is too much is lost.
+const PATIENT_ROUNDS: usize = 3;
+/// Numbers asked for at once at most, while free ones are looked for.
+const LONGEST_STRIDE: usize = 1_000;
+
 /// Donation's side of the funnel.
 pub struct DonationWriter {
     policy: Policy,
@@ -61,8 +66,14 @@ impl DonationWriter {
     /// Numbers for causes that did not get one: from the counter, leaving out those that were chosen.
     fn free_numbers(tx: &mut dyn Session, wanted: usize, chosen: &HashSet<i64>) -> Result<VecDeque<i64>> {
         let mut free = VecDeque::with_capacity(wanted);
+        let (mut round, mut fruitless) = (wanted, 0);
         while free.len() < wanted {
-            let candidates = tx.next_ids("cause_number", 2 * wanted)?;
+            let candidates = tx.next_ids("cause_number", round)?;
+            // Long stretches may have been chosen by clients; they are passed in ever longer strides.
+            fruitless += 1;
+            if fruitless > PATIENT_ROUNDS {
+                round = (round * 2).min(LONGEST_STRIDE);
+            }
             let keys: Vec<Value> = candidates.iter().copied().map(Value::Int).collect();
             let taken: HashSet<i64> = tx.load_many(&CAUSE, &keys)?.iter().map(|row| row.int(0)).collect();
             free.extend(
@@ -89,6 +100,12 @@ impl DonationWriter {
     fn record(loaded: &mut Loaded, decision: &DonationDecision, out: &mut Out<'_>) -> Result<Answer> {
         // Point tells of a donation that is not here only if the two stores do not belong together.
         let Some(stored) = loaded.donation(decision.donation_id) else { return Ok(Answer::Taken) };
+        if !donation::is_about(&stored.donation, decision) {
+            tracing::error!(
+                donation_id = decision.donation_id,
+                "point decided another donation under this number; the stores of point and donation do not belong together"
+            );
+        }
         let stored = match donation::record_decision(&stored.donation, decision) {
             Some(event) => loaded.record(&event, out)?,
             None => stored.clone(),

@@ -18,7 +18,7 @@ use utoipa::ToSchema;
 use super::Points;
 use super::entry::EntryView;
 use super::http::{Direction, ReferenceInput, read_transaction};
-use super::writer::{Answer, Command};
+use super::writer::{Answer, Command, Transaction, TransactionKind};
 use crate::kit::must_be_operator;
 
 /// Transactions in one request at most.
@@ -69,7 +69,7 @@ pub(super) struct TransactionResults<'a> {
 
 #[derive(Serialize, ToSchema)]
 struct TransactionResult<'a> {
-    /// As of a single transaction: 201, 404, 409 or 422; 503 to be repeated.
+    /// As of a single transaction: 201, 404, 409 or 422; 500 and 503 to be repeated.
     status: u16,
     /// The entry, if it was carried out.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -88,6 +88,10 @@ pub(super) async fn create_transactions(
     write: Write<CreateTransactions, BODY_BYTES>,
 ) -> Result<Response<Body>> {
     must_be_operator(&write.caller)?;
+    if write.stamp.is_some() {
+        let message = "each of the transactions has its own key; leave the header away";
+        return Err(Error::invalid("/headers/Idempotency-Key", message));
+    }
     let items = write.body.transactions;
     if items.is_empty() || items.len() > MOST {
         return Err(Error::invalid("/transactions", "send 1 to 1,000 transactions"));
@@ -106,13 +110,26 @@ impl KeyedTransaction {
             return Err(Error::invalid("/key", "a key has 1 to 255 characters"));
         }
         let Whole(member_id) = self.member_id;
-        let kind = self.kind.into();
+        let kind = TransactionKind::from(self.kind);
         let transaction = read_transaction(self.amount, self.reference, self.reason)?;
-        // Equal values are the same request, however they were written.
-        let body = format!("{member_id} {kind:?} {transaction:?}");
+        let body = canonical(member_id, kind, &transaction)?;
         let stamp = KeyStamp::new(principal, "POST", PATH, &self.key, body.as_bytes());
         Ok((Command::Transact { member_id, kind, transaction }, stamp))
     }
+}
+
+/// The text whose digest stands for the values of a transaction: equal values are the same request, however they were
+/// written. Keys are remembered for weeks, so this text must not change from one version to the next.
+fn canonical(member_id: i64, kind: TransactionKind, transaction: &Transaction) -> Result<String> {
+    let Transaction { amount, reference, reason } = transaction;
+    let kind = match kind {
+        TransactionKind::Earn => "EARN",
+        TransactionKind::Use => "USE",
+        TransactionKind::Adjust => "ADJUST",
+    };
+    let reference = reference.as_ref().map(|reference| (&reference.kind, &reference.id));
+    serde_json::to_string(&(member_id, kind, amount, reference, reason))
+        .map_err(|error| Error::internal("a transaction cannot be written").caused_by(error))
 }
 
 impl<'a> TransactionResult<'a> {
@@ -156,5 +173,21 @@ impl Points {
             },
         });
         Ok(outcomes.collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::point::Reference;
+
+    #[test]
+    fn the_text_of_a_transaction_stays_as_it_is() {
+        let reference = Some(Reference { kind: "till".to_owned(), id: "4".to_owned() });
+        let transaction = Transaction { amount: -7, reference, reason: Some("a \"b\"".to_owned()) };
+        let text = canonical(1, TransactionKind::Adjust, &transaction).expect("it can be written");
+        assert_eq!(text, r#"[1,"ADJUST",-7,["till","4"],"a \"b\""]"#);
+        let bare = Transaction { amount: 5, reference: None, reason: None };
+        assert_eq!(canonical(2, TransactionKind::Earn, &bare).expect("text"), r#"[2,"EARN",5,null,null]"#);
     }
 }

@@ -77,6 +77,10 @@ fn a_bulk_request_has_one_to_a_thousand_items() {
     let answer = app.post("/points/transactions", &shapeless);
     assert_eq!((answer.status, answer.json["pointer"].as_str()), (422, Some("/transactions/1/amount")));
     assert_eq!(app.points_of(1), Some(2_000));
+    // A key for the whole request would promise what only the keys of the items keep.
+    let body = json!({"transactions": many(1)});
+    let answer = app.request("POST", "/points/transactions").key("k").json(&body).send();
+    assert_eq!((answer.status, answer.json["pointer"].as_str()), (422, Some("/headers/Idempotency-Key")));
     app.stop("point");
     app.post("/points/transactions", &json!({"transactions": many(1)})).must_be(503);
 }
