@@ -8,6 +8,7 @@ use std::time::Duration;
 use app::notification::{
     Language, LogNotifier, Notifier, Protection, SendSettings, SmsNotifier, SmtpNotifier, SmtpSettings, Texts,
 };
+use axum::http::Uri;
 use platform::clock::Clock;
 use platform::error::{Error, ErrorKind, Result};
 
@@ -76,6 +77,11 @@ fn smtp(settings: &Settings) -> Result<SmtpNotifier> {
 
 fn sms(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<SmsNotifier> {
     let url = needed(settings, "sms.url", "the address of the SMS gateway")?;
+    if crosses_unprotected(url) {
+        return Err(wrong(
+            "phone numbers would cross the network unprotected; sms.url must begin with https://".to_owned(),
+        ));
+    }
     SmsNotifier::new(url, settings.text("sms.header").trim(), settings.text("sms.template"), Arc::clone(clock))
 }
 
@@ -85,6 +91,13 @@ fn authority(path: &str) -> Result<Option<Vec<u8>>> {
     }
     let unreadable = |error| wrong(format!("smtp.ca: cannot read '{}'", Path::new(path).display())).caused_by(error);
     std::fs::read(path).map(Some).map_err(unreadable)
+}
+
+/// Whether what is posted to this URL leaves the machine without TLS. What is no URL at all is refused elsewhere.
+fn crosses_unprotected(url: &str) -> bool {
+    let Ok(uri) = url.parse::<Uri>() else { return false };
+    let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+    uri.scheme_str() == Some("http") && !is_this_machine(host)
 }
 
 fn is_this_machine(host: &str) -> bool {
@@ -130,6 +143,7 @@ mod tests {
             (&smtp, "smtp.ca=/nowhere", "cannot read"),
             (&sms[..1], "listen=127.0.0.1:1", "sms.url is missing"),
             (&sms, "sms.url=ftp://host/", "https://host/path"),
+            (&sms, "sms.url=http://", "https://host/path"),
             (&sms, "sms.header=secret", "Authorization"),
             (&sms, "sms.template={}", "lacks {to}"),
             (&[], "notification.sender=pigeon", "log, smtp, sms"),
@@ -155,6 +169,21 @@ mod tests {
         assert!(with("mail.example.org", "none").is_err());
         for (host, tls) in [("mail.example.org", "starttls"), ("mail.example.org", "tls"), ("127.0.0.1", "none")] {
             assert!(with(host, tls).is_ok(), "{host} {tls}");
+        }
+    }
+
+    #[test]
+    fn a_phone_number_crosses_no_network_unprotected() {
+        let with = |url: &str| read(&["notification.sender=sms", &format!("sms.url={url}")]);
+        for url in
+            ["http://sms.example.org/send", "HTTP://10.0.0.7:8080/send", "http://localhost@10.0.0.7/", "http://[::2]/"]
+        {
+            let error = with(url).err().expect(url);
+            assert!(error.message.contains("unprotected"), "{url}: {error}");
+        }
+        for url in ["https://sms.example.org/send", "http://127.0.0.1:80/a", "http://localhost/a", "http://[::1]:80/a"]
+        {
+            assert!(with(url).is_ok(), "{url}");
         }
     }
 }

@@ -11,7 +11,7 @@ mod texts;
 mod writer;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use platform::consumer::Consumer;
@@ -37,8 +37,10 @@ use crate::kit::Kit;
 use crate::member::MemberApi;
 
 const WORKER: &str = "message-sender";
-/// How long the end of the program waits for messages that are on their way.
-const LAST_WAIT: Duration = Duration::from_secs(5);
+/// How long the end of the program waits at most for messages that are on their way.
+const LAST_WAIT: Duration = Duration::from_secs(15);
+/// What it waits beyond a message's time limit, for the outcome to be recorded.
+const RECORDING: Duration = Duration::from_secs(1);
 
 /// How notification asks member for phone numbers.
 pub struct MemberQuestions {
@@ -135,30 +137,42 @@ impl Notifications {
     /// `Unavailable` when a store or member cannot be reached; the messages stay due.
     pub fn send_due(&self, runtime: &Handle) -> Result<usize> {
         let mut outgoing = self.outgoing.lock();
-        let under_way = outgoing.count();
-        if self.funnel.is_open() && under_way < self.sender.settings.parallel {
-            self.start_due(&mut outgoing, runtime)?;
+        if self.funnel.is_open() {
+            self.keep_lease(&mut outgoing)?;
+            if outgoing.count() < self.sender.settings.parallel {
+                self.start_due(&mut outgoing, runtime)?;
+            }
         }
         let count = outgoing.count();
         outgoing.look(runtime);
         Ok(count)
     }
 
+    /// Renews the lease in time as long as something is on its way, whether there is room for more or not.
+    fn keep_lease(&self, outgoing: &mut Outgoing) -> Result<()> {
+        let now_ms = self.kit.clock.now_ms();
+        if outgoing.count() > 0 && outgoing.lease_is_ageing(now_ms) {
+            let held = self.funnel.with_session(|tx| lease::hold(tx, WORKER, &self.kit.holder, now_ms))?;
+            outgoing.lead(held, now_ms);
+        }
+        Ok(())
+    }
+
     fn start_due(&self, outgoing: &mut Outgoing, runtime: &Handle) -> Result<()> {
         let now_ms = self.kit.clock.now_ms();
         let parallel = i64::try_from(self.sender.settings.parallel).unwrap_or(i64::MAX);
         let taken = self.funnel.with_session(|tx| {
-            // What is on its way is still due, so that the lease is kept as long as something is.
+            // What is on its way is still due.
             let due = store::due_messages(tx, now_ms, parallel)?;
             // Looking costs nothing; only who has something to send has to be the one who does.
-            let is_news = due.iter().any(|message| !outgoing.has(message.message_id));
-            if !is_news && (due.is_empty() || !outgoing.lease_is_ageing(now_ms)) {
+            if due.iter().all(|message| outgoing.has(message.message_id)) {
                 return Ok(None);
             }
-            outgoing.leased_at_ms = now_ms;
-            Ok(lease::hold(tx, WORKER, &self.kit.holder, now_ms)?.map(|number| (due, number)))
+            Ok(Some((due, lease::hold(tx, WORKER, &self.kit.holder, now_ms)?)))
         })?;
-        let Some((due, number)) = taken else { return Ok(()) };
+        let Some((due, held)) = taken else { return Ok(()) };
+        outgoing.lead(held, now_ms);
+        let Some(number) = held else { return Ok(()) };
         let fence = Fence { lease: WORKER, number };
         let room = self.sender.settings.parallel.saturating_sub(outgoing.count());
         let due: Vec<_> = due.into_iter().filter(|message| !outgoing.has(message.message_id)).take(room).collect();
@@ -174,8 +188,20 @@ impl Notifications {
         Ok(())
     }
 
-    /// Waits for the messages that are on their way, for a few seconds at most. Called when nothing sends any more.
+    /// Waits for the messages that are on their way: as long as one may take, at most 15 s. Those that are not done by
+    /// then are sent again after the next start. Called when nothing sends any more.
     pub fn finish_sending(&self, runtime: &Handle) {
-        self.outgoing.lock().finish(LAST_WAIT, runtime);
+        let mut outgoing = self.outgoing.lock();
+        let limit = self.sender.settings.time_limit.saturating_add(RECORDING).min(LAST_WAIT);
+        let started = Instant::now();
+        while outgoing.count() > 0 && started.elapsed() < limit {
+            if let Err(error) = self.keep_lease(&mut outgoing) {
+                // Without the store nothing can be recorded either.
+                tracing::warn!(%error, "the lease for sending cannot be renewed at the end");
+                break;
+            }
+            outgoing.look(runtime);
+        }
+        outgoing.break_off("the program ends");
     }
 }

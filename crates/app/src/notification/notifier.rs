@@ -11,7 +11,7 @@ const SAID_CHARS: usize = 120;
 
 /// A message on its way, with what is needed of its member just now. Never printed.
 pub struct Message {
-    /// Its number, which is the idempotency key towards a provider.
+    /// Its number.
     pub message_id: i64,
     /// When it was asked for, in milliseconds since 1970 in UTC.
     pub at_ms: i64,
@@ -25,6 +25,14 @@ pub struct Message {
     pub subject: String,
     /// What it says, in one line.
     pub text: String,
+}
+
+impl Message {
+    /// What a provider knows it by, the same whenever it is sent again. The number alone would not do: after a restore
+    /// from a backup it is given to another message.
+    pub(super) fn reference(&self) -> String {
+        format!("{}-{}", self.message_id, self.at_ms)
+    }
 }
 
 /// What an attempt came to, and why, as a code without personal data.

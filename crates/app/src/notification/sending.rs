@@ -105,7 +105,9 @@ pub(super) struct Outgoing {
     tasks: JoinSet<i64>,
     ids: HashSet<i64>,
     /// When the lease for sending was taken or renewed last.
-    pub(super) leased_at_ms: i64,
+    leased_at_ms: i64,
+    /// Its number then.
+    fence: i64,
 }
 
 impl Outgoing {
@@ -116,6 +118,27 @@ impl Outgoing {
     /// Whether the lease has to be renewed for the sake of those that are on their way.
     pub(super) fn lease_is_ageing(&self, now_ms: i64) -> bool {
         (now_ms - self.leased_at_ms).abs() > LEASE_MS / 3
+    }
+
+    /// Takes in what asking for the lease at `now_ms` came to, its number or nothing. What is on its way under another
+    /// number is broken off: whoever had the lease in between sends it as well.
+    pub(super) fn lead(&mut self, number: Option<i64>, now_ms: i64) {
+        if number != Some(self.fence) {
+            self.break_off("another process has taken over sending");
+        }
+        if let Some(number) = number {
+            (self.leased_at_ms, self.fence) = (now_ms, number);
+        }
+    }
+
+    /// Breaks off what is on its way; it is sent again, by whoever sends then.
+    pub(super) fn break_off(&mut self, why: &str) {
+        if self.count() > 0 {
+            tracing::warn!(messages = self.count(), "messages on their way are broken off: {why}");
+        }
+        // Dropping the tasks ends them.
+        self.tasks = JoinSet::new();
+        self.ids.clear();
     }
 
     pub(super) fn has(&self, message_id: i64) -> bool {
@@ -159,12 +182,5 @@ impl Outgoing {
         if self.tasks.is_empty() {
             self.ids.clear();
         }
-    }
-
-    /// Waits for all of them, at most for `limit`; those that are not done by then are sent again later.
-    pub(super) fn finish(&mut self, limit: Duration, runtime: &Handle) {
-        let all = async { while self.tasks.join_next().await.is_some() {} };
-        let _ = runtime.block_on(async { timeout(limit, all).await });
-        self.tasks.abort_all();
     }
 }

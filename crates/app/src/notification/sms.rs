@@ -17,6 +17,10 @@ use super::texts::network_bytes;
 const SHORT_BYTES: usize = 90;
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
+/// Answers that are about the message and will be the same next time.
+const ABOUT_MESSAGE: [StatusCode; 4] =
+    [StatusCode::BAD_REQUEST, StatusCode::GONE, StatusCode::PAYLOAD_TOO_LARGE, StatusCode::UNPROCESSABLE_ENTITY];
+
 /// What can stand in a template, each as `{name}` inside a JSON string.
 const PLACEHOLDERS: [&str; 5] = ["to", "text", "ref", "type", "subject"];
 
@@ -26,7 +30,7 @@ pub struct Template(Value);
 
 impl Template {
     /// Reads a template: JSON in whose strings `{to}` and `{text}` stand for the phone number and the text, and which
-    /// may have `{ref}` (the message's number), `{type}` (`SMS` or `LMS`, by length) and `{subject}`.
+    /// may have `{ref}` (what the message is known by), `{type}` (`SMS` or `LMS`, by length) and `{subject}`.
     ///
     /// # Errors
     /// `config.sms` if it is no JSON, has another placeholder, or lacks one of those two.
@@ -54,7 +58,7 @@ impl Template {
         let filled = fill(&self.0, &mut |name| match name {
             "to" => to.to_owned(),
             "text" => message.text.clone(),
-            "ref" => message.message_id.to_string(),
+            "ref" => message.reference(),
             "type" => kind.to_owned(),
             _ => message.subject.clone(),
         });
@@ -112,8 +116,8 @@ impl SmsNotifier {
 
     async fn deliver(&self, message: Message) -> Outcome {
         let Some(to) = message.phone_no.as_deref() else { return Outcome::undeliverable("no_phone") };
-        let key = (IDEMPOTENCY_KEY, HeaderValue::from(message.message_id));
-        let said = match self.gateway.post_json(self.template.write(&message, to), &[key]).await {
+        let key = HeaderValue::try_from(message.reference()).ok().map(|reference| (IDEMPOTENCY_KEY, reference));
+        let said = match self.gateway.post_json(self.template.write(&message, to), key.as_slice()).await {
             Ok(reply) if reply.status.is_success() => return Outcome::delivered(),
             Ok(reply) => {
                 let (outcome, said) = (self.judge(&reply), scrubbed(&String::from_utf8_lossy(&reply.body), &message));
@@ -127,16 +131,10 @@ impl SmsNotifier {
         outcome
     }
 
-    /// A gateway that is busy, broken, moved or does not know the programme any more says nothing about the message.
+    /// A gateway that is busy, broken or moved, or does not know the programme or its URL, says nothing about the message.
     fn judge(&self, reply: &Reply) -> Outcome {
         let failure = format!("sms.{}", reply.status.as_u16());
-        let about_us = [
-            StatusCode::UNAUTHORIZED,
-            StatusCode::PROXY_AUTHENTICATION_REQUIRED,
-            StatusCode::REQUEST_TIMEOUT,
-            StatusCode::TOO_MANY_REQUESTS,
-        ];
-        if reply.status.is_client_error() && !about_us.contains(&reply.status) {
+        if ABOUT_MESSAGE.contains(&reply.status) {
             return Outcome::undeliverable(failure);
         }
         Outcome::failed(failure, reply.retry_after_ms(self.clock.now_ms()).unwrap_or(0))
@@ -156,7 +154,7 @@ mod tests {
     fn message(text: &str) -> Message {
         Message {
             message_id: 12,
-            at_ms: 0,
+            at_ms: 1_700,
             kind: "JOINED".to_owned(),
             phone_no: Some("01085581234".to_owned()),
             email: None,
@@ -174,7 +172,7 @@ mod tests {
         let body: Value = serde_json::from_str(&template.write(&message(nasty), "010")).expect("JSON");
         assert_eq!(
             body,
-            serde_json::json!({"to": "010", "list": [{"body": format!("<{nasty}>")}], "ref": "12", "kind": "SMS", "n": 1})
+            serde_json::json!({"to": "010", "list": [{"body": format!("<{nasty}>")}], "ref": "12-1700", "kind": "SMS", "n": 1})
         );
         let long = template.write(&message(&"가".repeat(46)), "010");
         assert!(long.contains(r#""kind":"LMS""#), "{long}");

@@ -87,7 +87,7 @@ impl SmtpNotifier {
             Protection::StartTls | Protection::Tls => {
                 let mut parameters = TlsParameters::builder(settings.host.clone());
                 if let Some(pem) = settings.authority {
-                    let unread = |_| wrong("smtp.ca_file holds no certificate in PEM");
+                    let unread = |_| wrong("smtp.ca holds no certificate in PEM");
                     parameters = parameters.add_root_certificate(Certificate::from_pem(&pem).map_err(unread)?);
                 }
                 let built = parameters.build();

@@ -62,7 +62,7 @@ fn korean(content: &Content, nickname: Option<&str>) -> (&'static str, String) {
             let (point, (year, month, day)) = (grouped(*point), last_day(*month));
             (
                 "포인트 소멸 예정 안내",
-                format!("{you}, {point}포인트가 {year}년 {month}월 {day}일에 소멸될 예정입니다. 그전에 사용해 주세요."),
+                format!("{you}, {year}년 {month}월 {day}일까지 사용하지 않으시면 {point}포인트가 소멸됩니다."),
             )
         }
         Content::Donated { amount, balance_after } => {
@@ -86,8 +86,8 @@ fn korean_reason(reason: &str) -> &'static str {
     match reason {
         "member_not_normal" => "회원 상태 확인 필요",
         "insufficient_points" => "포인트 부족",
-        "balance_too_low" => "잔여 포인트 기준 미달",
-        "cause_closed" => "모금 종료",
+        "balance_too_low" => "보유 포인트 기준 미달",
+        "cause_closed" => "현재 모금 중단",
         _ => "기부 조건 미충족",
     }
 }
@@ -224,7 +224,7 @@ mod tests {
              [OnePoint] 휴대폰번호가 변경되었습니다\n  \
              [OnePoint] 길동님, 휴대폰번호가 변경되었습니다. 직접 변경하지 않으셨다면 문의해 주세요.\n\
              [OnePoint] 포인트 소멸 예정 안내\n  \
-             [OnePoint] 길동님, 1,234,567포인트가 2031년 2월 28일에 소멸될 예정입니다. 그전에 사용해 주세요.\n\
+             [OnePoint] 길동님, 2031년 2월 28일까지 사용하지 않으시면 1,234,567포인트가 소멸됩니다.\n\
              [OnePoint] 기부해 주셔서 감사합니다\n  \
              [OnePoint] 길동님, 500포인트를 기부해 주셔서 감사합니다. 잔여 포인트는 1,030포인트입니다.\n\
              [OnePoint] 기부가 처리되지 않았습니다\n  \
@@ -232,9 +232,9 @@ mod tests {
              [OnePoint] 기부가 처리되지 않았습니다\n  \
              [OnePoint] 길동님, 800포인트 기부가 처리되지 않았습니다(포인트 부족). 포인트는 차감되지 않았습니다.\n\
              [OnePoint] 기부가 처리되지 않았습니다\n  \
-             [OnePoint] 길동님, 1포인트 기부가 처리되지 않았습니다(잔여 포인트 기준 미달). 포인트는 차감되지 않았습니다.\n\
+             [OnePoint] 길동님, 1포인트 기부가 처리되지 않았습니다(보유 포인트 기준 미달). 포인트는 차감되지 않았습니다.\n\
              [OnePoint] 기부가 처리되지 않았습니다\n  \
-             [OnePoint] 길동님, 800포인트 기부가 처리되지 않았습니다(모금 종료). 포인트는 차감되지 않았습니다.\n\
+             [OnePoint] 길동님, 800포인트 기부가 처리되지 않았습니다(현재 모금 중단). 포인트는 차감되지 않았습니다.\n\
              [OnePoint] 기부가 처리되지 않았습니다\n  \
              [OnePoint] 길동님, 800포인트 기부가 처리되지 않았습니다(기부 조건 미충족). 포인트는 차감되지 않았습니다.\n"
         );

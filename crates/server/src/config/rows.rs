@@ -68,7 +68,7 @@ pub const SETTINGS: &[Setting] = &[
     row("smtp.user", "", "user at the mail server; empty: none"),
     secret("smtp.password", "", "password at the mail server"),
     row("smtp.from", "", "sender of mail: a@example.org or Name <a@example.org>"),
-    secret("sms.url", "", "address of the SMS gateway: https://host/path"),
+    secret("sms.url", "", "address of the SMS gateway: https://host/path (http:// only on this machine)"),
     secret("sms.header", "", "header that the SMS gateway wants, as Authorization: Bearer KEY; empty: none"),
     row(
         "sms.template",

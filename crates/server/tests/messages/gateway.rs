@@ -96,7 +96,7 @@ async fn send(State(received): Received, headers: HeaderMap, body: String) -> Re
         (429, 0) => (StatusCode::TOO_MANY_REQUESTS, [(header::RETRY_AFTER, "2")], repeats).into_response(),
         (504, 0) => (StatusCode::GATEWAY_TIMEOUT, [(header::RETRY_AFTER, "5")], repeats).into_response(),
         (302, 0) => (StatusCode::FOUND, [(header::LOCATION, "/elsewhere")]).into_response(),
-        (400 | 403 | 422, _) | (401 | 408 | 500..=599, 0) => {
+        (400 | 410 | 413 | 422, _) | (401 | 403 | 404 | 408 | 409 | 500..=599, 0) => {
             (StatusCode::from_u16(code).expect("a status"), repeats).into_response()
         }
         _ => (StatusCode::ACCEPTED, "taken").into_response(),

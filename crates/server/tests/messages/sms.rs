@@ -3,9 +3,10 @@
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use platform::clock::Clock as _;
 use serde_json::json;
 
 use super::gateway::Gateway;
@@ -38,11 +39,15 @@ fn a_message_that_the_gateway_takes_makes_normal_and_one_that_it_refuses_abnorma
     let sent = gateway.sent_to("01085581234");
     assert_eq!(sent.len(), 1);
     let text = "[OnePoint] \"}{to}\\님, 회원 가입이 완료되었습니다. 환영합니다!";
-    assert_eq!(sent[0].body, json!({"to": "01085581234", "text": text, "ref": "1"}));
-    assert_eq!((sent[0].header("idempotency-key"), sent[0].header("x-api-key")), ("1", "sesame"));
+    // After a restore the number comes again, the moment does not.
+    let key = sent[0].header("idempotency-key");
+    let asked_ms = key.strip_prefix("1-").and_then(|at| at.parse::<i64>().ok()).expect("number and moment");
+    assert!((app.clock.now_ms() - asked_ms).abs() < 60_000, "{key}");
+    assert_eq!(sent[0].body, json!({"to": "01085581234", "text": text, "ref": key}));
+    assert_eq!(sent[0].header("x-api-key"), "sesame");
     assert_eq!(sent[0].header("content-type"), "application/json");
 
-    for (member_id, code) in [(2, 400), (3, 422), (4, 403)] {
+    for (member_id, code) in [(2, 400), (3, 422), (4, 410), (6, 413)] {
         app.join(member_id, &format!("01000000{code}"));
         eventually("the member is ABNORMAL", || app.status(member_id) == "ABNORMAL");
         assert_eq!(app.message_of(member_id)["failure"], format!("sms.{code}"));
@@ -59,7 +64,7 @@ fn a_message_that_the_gateway_takes_makes_normal_and_one_that_it_refuses_abnorma
 fn a_gateway_in_trouble_is_asked_again_under_the_same_key_until_it_takes_the_message() {
     let gateway = Gateway::start();
     let app = app(Engine::Sqlite, &gateway, &["notification.time_limit_ms=1500"]);
-    let codes = [408, 429, 500, 503, 401, 302, 999];
+    let codes = [408, 429, 500, 503, 401, 403, 404, 409, 302, 999];
     let started = Instant::now();
     for (member_id, code) in (1..).zip(codes) {
         app.join(member_id, &format!("01000000{code}"));
@@ -121,4 +126,55 @@ fn a_gateway_gets_the_body_that_it_wants() {
     eventually("member 1 is NORMAL", || app.status(1) == "NORMAL");
     let message = json!({"kind": "SMS", "title": "[Gildong's] Welcome", "body": "[Gildong's] Hello N, thank you for joining. Welcome!"});
     assert_eq!(gateway.sent_to("01085581234")[0].body, json!({"to": "01085581234", "messages": [message]}));
+}
+
+/// A gateway that takes a connection and says nothing; how many it has, and whether the first one was closed.
+fn silent_gateway() -> (String, Arc<AtomicUsize>, Arc<AtomicBool>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("sms.url=http://{}/send", listener.local_addr().expect("an address"));
+    let (asked, closed) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
+    let (asking, closing) = (Arc::clone(&asked), Arc::clone(&closed));
+    std::thread::spawn(move || {
+        for mut connection in listener.incoming().map_while(Result::ok) {
+            asking.fetch_add(1, Ordering::SeqCst);
+            let closing = Arc::clone(&closing);
+            std::thread::spawn(move || {
+                while connection.read(&mut [0; 4_096]).is_ok_and(|count| count > 0) {}
+                closing.store(true, Ordering::SeqCst);
+            });
+        }
+    });
+    (url, asked, closed)
+}
+
+#[test]
+fn the_lease_is_kept_while_no_more_messages_may_go_and_what_goes_without_it_is_broken_off() {
+    let (url, asked, closed) = silent_gateway();
+    let sets = ["notification.sender=sms", &url, "notification.parallel=1", "notification.time_limit_ms=60000"];
+    let app = TestApp::open_with(Engine::Postgres, &sets);
+    app.join(1, "01085581234");
+    eventually("the gateway is asked", || asked.load(Ordering::SeqCst) == 1);
+    let until_ms = || {
+        let rows = app
+            .app()
+            .notifications
+            .funnel
+            .with_session(|tx| tx.query("SELECT until_ms FROM lease WHERE name = 'message-sender'", &[]));
+        rows.expect("the lease can be read")[0].int(0)
+    };
+    for _ in 0..3 {
+        let before = until_ms();
+        app.clock.advance_ms(4_000);
+        eventually("the lease is renewed", || until_ms() >= before + 4_000);
+    }
+    assert!(!closed.load(Ordering::SeqCst), "the message is still on its way");
+
+    let far_ms = app.clock.now_ms() + 1_000_000;
+    let sql = "UPDATE lease SET holder = 'another', fence = fence + 1, until_ms = $1 WHERE name = 'message-sender'";
+    let taken = app.app().notifications.funnel.with_session(|tx| tx.execute(sql, &[far_ms.into()]));
+    assert_eq!(taken.expect("the lease can be written"), 1);
+    app.clock.advance_ms(4_000);
+    eventually("it is broken off", || closed.load(Ordering::SeqCst));
+    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!((asked.load(Ordering::SeqCst), app.attempts(1)), (1, 0), "the other process sends it");
 }

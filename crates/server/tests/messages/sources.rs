@@ -103,7 +103,7 @@ fn a_message_about_something_else_leaves_the_status_alone_however_it_ends() {
         assert!(messages(&app).iter().any(|message| message.starts_with("2 POINTS_EXPIRING FAIL")));
         assert_eq!([1, 2, 3].map(|member_id| app.status(member_id)), ["NORMAL", "ABNORMAL", "NORMAL"]);
         assert_eq!(app.points_of(3), Some(1_000), "welcomed once");
-        let text = "[OnePoint] N님, 104포인트가 2031년 2월 28일에 소멸될 예정입니다. 그전에 사용해 주세요.";
+        let text = "[OnePoint] N님, 2031년 2월 28일까지 사용하지 않으시면 104포인트가 소멸됩니다.";
         assert!(gateway.sent_to("01085581234").iter().any(|sms| sms.body["text"] == text));
         app.verify();
     }

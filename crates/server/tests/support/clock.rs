@@ -16,7 +16,12 @@ pub struct TestClock {
 impl TestClock {
     /// Puts the clock forward by days.
     pub fn advance_days(&self, days: i64) {
-        self.ahead_ms.fetch_add(days * DAY_MS, Ordering::SeqCst);
+        self.advance_ms(days * DAY_MS);
+    }
+
+    /// Puts the clock forward by milliseconds.
+    pub fn advance_ms(&self, ms: i64) {
+        self.ahead_ms.fetch_add(ms, Ordering::SeqCst);
     }
 }
 

@@ -168,7 +168,7 @@ impl Life<'_> {
             let (name, low, high) = *self.dice.one_of(GOODS);
             let paid = self.dice.between(low / 100, high / 100) * 100;
             let earned = paid * EARN_RATE_BP / 10_000;
-            if self.transact("EARN", earned, &format!("{name} {paid}원")).await? {
+            if self.transact("EARN", earned, &format!("{name} {}", won(paid))).await? {
                 tally.earned += 1;
             }
             if self.dice.once_in(4) {
@@ -240,5 +240,20 @@ impl Life<'_> {
         self.step += 1;
         let key = format!("{}-{}-{}", self.story.run, self.member, self.step);
         self.story.client.write(method, path, body, &key).await
+    }
+}
+
+/// A price in words: `4,500원`. Goods cost less than a million.
+fn won(price: u64) -> String {
+    if price < 1_000 { format!("{price}원") } else { format!("{},{:03}원", price / 1_000, price % 1_000) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prices_have_a_comma_between_thousands() {
+        assert_eq!([900, 4_500, 13_050, 98_000].map(won), ["900원", "4,500원", "13,050원", "98,000원"]);
     }
 }
