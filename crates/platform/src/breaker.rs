@@ -67,29 +67,24 @@ pub struct Refused {
     pub retry_after_ms: i64,
 }
 
-/// A circuit breaker in front of one callee; shared by all who call it.
+/// A circuit breaker between one caller and one callee.
 pub struct Breaker {
-    name: &'static str,
+    caller: &'static str,
+    callee: &'static str,
     settings: BreakerSettings,
     clock: Arc<dyn Clock>,
     inner: Mutex<Inner>,
 }
 
 impl Breaker {
-    /// A closed breaker for the callee `name`, which is also its label in the gauge `breaker_state`
+    /// A closed breaker for what `caller` asks `callee`; both are labels of the gauge `breaker_state`
     /// (0 closed, 1 half-open, 2 open). The gauge follows when the breaker is next asked or shown, not before.
     #[must_use]
-    pub fn new(name: &'static str, settings: BreakerSettings, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(caller: &'static str, callee: &'static str, settings: BreakerSettings, clock: Arc<dyn Clock>) -> Self {
         let inner = Inner { phase: Phase::Closed, generation: 0, window: Window::new(settings.window_ms) };
-        let breaker = Self { name, settings, clock, inner: Mutex::new(inner) };
+        let breaker = Self { caller, callee, settings, clock, inner: Mutex::new(inner) };
         breaker.show(BreakerState::Closed);
         breaker
-    }
-
-    /// The callee's name.
-    #[must_use]
-    pub fn name(&self) -> &'static str {
-        self.name
     }
 
     /// The state as it is now.
@@ -175,7 +170,7 @@ impl Breaker {
             BreakerState::HalfOpen => 1.0,
             BreakerState::Open => 2.0,
         };
-        metrics::gauge!("breaker_state", "callee" => self.name).set(level);
+        metrics::gauge!("breaker_state", "caller" => self.caller, "callee" => self.callee).set(level);
     }
 
     fn opened(&self, now_ms: i64) -> Phase {

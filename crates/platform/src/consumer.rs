@@ -284,9 +284,10 @@ impl<W: Writer> Consumer<W> {
                 Some(fence) => fence,
                 None => {
                     self.place = None;
-                    // Whoever holds it counts them.
+                    // Whoever holds it counts them, and says how far behind it is.
                     self.parked.clear();
                     self.parked_events.set(0.0);
+                    self.lag.set(0.0);
                     return Ok(None);
                 }
             }

@@ -41,7 +41,7 @@ impl Default for GuardSettings {
     }
 }
 
-/// Guards the questions to one callee; shared by all who ask it.
+/// Guards the questions of one caller to one callee.
 pub struct Guard {
     callee: &'static str,
     time_limit: Duration,
@@ -52,17 +52,17 @@ pub struct Guard {
 }
 
 impl Guard {
-    /// A guard for the questions to `callee`, which names it in messages, codes and metrics. `clock` is the
-    /// breaker's; the time limit runs on tokio's timer.
+    /// A guard for the questions of `caller` to `callee`, which names it in messages, codes and metrics. `caller` tells
+    /// the breakers of one callee apart. `clock` is the breaker's; the time limit runs on tokio's timer.
     #[must_use]
-    pub fn new(callee: &'static str, settings: GuardSettings, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(caller: &'static str, callee: &'static str, settings: GuardSettings, clock: Arc<dyn Clock>) -> Self {
         Self {
             callee,
             time_limit: Duration::from_millis(settings.time_limit_ms.min(LONGEST_MS)),
             retries: settings.retries,
             slots: Semaphore::new(settings.concurrency.clamp(1, Semaphore::MAX_PERMITS)),
             budget: RetryBudget::full(),
-            breaker: Breaker::new(callee, settings.breaker, clock),
+            breaker: Breaker::new(caller, callee, settings.breaker, clock),
         }
     }
 

@@ -84,6 +84,9 @@ impl Default for Options {
     }
 }
 
+/// Who asks whom: caller, then callee.
+type Between = (&'static str, &'static str);
+
 /// The clock that the settings ask for.
 ///
 /// # Errors
@@ -106,12 +109,17 @@ pub fn base_url(settings: &Settings, address: Option<SocketAddr>) -> String {
     }
 }
 
-fn guard(settings: &Settings, callee: &'static str, clock: &Arc<dyn Clock>) -> Result<Guard> {
-    guard_of(settings, callee, GuardSettings::default().concurrency, clock)
+fn guard(settings: &Settings, between: Between, clock: &Arc<dyn Clock>) -> Result<Guard> {
+    guard_of(settings, between, GuardSettings::default().concurrency, clock)
 }
 
 /// A guard that lets so many questions through at once.
-fn guard_of(settings: &Settings, callee: &'static str, concurrency: usize, clock: &Arc<dyn Clock>) -> Result<Guard> {
+fn guard_of(
+    settings: &Settings,
+    (caller, callee): Between,
+    concurrency: usize,
+    clock: &Arc<dyn Clock>,
+) -> Result<Guard> {
     let mut guard = GuardSettings { concurrency, ..GuardSettings::default() };
     let time_limit_ms = settings.int_in(&format!("questions.{callee}.time_limit_ms"), 1..=600_000)?;
     guard.time_limit_ms = time_limit_ms.unsigned_abs();
@@ -120,7 +128,7 @@ fn guard_of(settings: &Settings, callee: &'static str, concurrency: usize, clock
     guard.breaker.failure_rate_bp =
         u32::try_from(settings.int_in("breaker.failure_rate_bp", 1..=10_000)?).unwrap_or(10_000);
     guard.breaker.open_ms = settings.int_in("breaker.open_ms", 1..=3_600_000)?;
-    Ok(Guard::new(callee, guard, Arc::clone(clock)))
+    Ok(Guard::new(caller, callee, guard, Arc::clone(clock)))
 }
 
 /// Where a context runs, if it is another process.
@@ -176,13 +184,15 @@ impl App {
         let mut databases = stores.into_iter();
         let mut next = || databases.next().ok_or_else(|| Error::internal("a context without a store"));
         let points = open_points(settings, &kit, next()?)?;
-        let (ask_point, guarded) = (point_api(settings, &points)?, guard(settings, "point", &clock)?);
+        let (ask_point, guarded) = (point_api(settings, &points)?, guard(settings, ("member", "point"), &clock)?);
         let questions = PointQuestions { api: Arc::clone(&ask_point), guard: guarded, delay: Arc::clone(&point_delay) };
         let members = open_members(settings, &kit, next()?, questions)?;
         let api = member_api(settings, &members)?;
-        let questions = MemberQuestions { api: Arc::clone(&api), guard: guard(settings, "member", &clock)? };
+        let questions =
+            MemberQuestions { api: Arc::clone(&api), guard: guard(settings, ("notification", "member"), &clock)? };
         let notifications = open_notifications(settings, &kit, next()?, questions)?;
-        let contacts = ContactQuestions { api, guard: guard(settings, "member", &clock)?, runtime: runtime.clone() };
+        let contacts =
+            ContactQuestions { api, guard: guard(settings, ("mypage", "member"), &clock)?, runtime: runtime.clone() };
         let pages = Pages::open(kit.clone(), next()?, contacts)?;
         let donations = open_donations(settings, &kit, next()?, ask_point, &point_delay)?;
         let app = Self {
@@ -375,7 +385,7 @@ fn open_donations(
         capacity: usize::try_from(capacity).unwrap_or(1),
     };
     // Donations have their own limit in front; what was let in is to be asked.
-    let guard = guard_of(settings, "point", policy.capacity, &kit.clock)?;
+    let guard = guard_of(settings, ("donation", "point"), policy.capacity, &kit.clock)?;
     let questions = donation::PointQuestions { api, guard, delay: Arc::clone(delay) };
     Donations::open(kit.clone(), database, policy, questions)
 }

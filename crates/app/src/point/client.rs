@@ -2,7 +2,7 @@
 
 use domain::point::{DonationDecision, Rejection};
 use futures_util::future::BoxFuture;
-use platform::error::{Error, Result};
+use platform::error::Result;
 use platform::http::peer::Peer;
 use serde::{Deserialize, Serialize};
 
@@ -37,7 +37,7 @@ impl PointApi for RemotePoints {
     fn prepare_withdrawal(&self, member_id: i64, attempt: i64) -> Asked<'_, i64, Rejection> {
         Box::pin(async move {
             let answer: Prepared = self.0.ask(PREPARE, &Prepare { member_id, attempt }).await?;
-            answer.read()
+            answer.read().ok_or_else(|| self.0.not_understood())
         })
     }
 
@@ -54,11 +54,12 @@ impl Prepared {
         }
     }
 
-    fn read(self) -> Result<Result<i64, Rejection>> {
+    /// Nothing for an answer that this version does not know.
+    fn read(self) -> Option<Result<i64, Rejection>> {
         match (self.remain_point, self.rejection.as_deref().and_then(Rejection::from_reason)) {
-            (Some(remain_point), None) => Ok(Ok(remain_point)),
-            (None, Some(rejection)) => Ok(Err(rejection)),
-            _ => Err(Error::internal("point answered something that this version does not know")),
+            (Some(remain_point), None) => Some(Ok(remain_point)),
+            (None, Some(rejection)) => Some(Err(rejection)),
+            _ => None,
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::clock::ManualClock;
 
 fn breaker(settings: BreakerSettings) -> (Breaker, Arc<ManualClock>) {
     let clock = Arc::new(ManualClock::new(0));
-    (Breaker::new("callee", settings, clock.clone()), clock)
+    (Breaker::new("caller", "callee", settings, clock.clone()), clock)
 }
 
 fn admit(breaker: &Breaker) -> Permit<'_> {
@@ -161,7 +161,7 @@ fn the_gauge_shows_every_change() {
     let recorder = PrometheusBuilder::new().build_recorder();
     let shows = |level: u8| {
         let page = recorder.handle().render();
-        assert!(page.contains(&format!("breaker_state{{callee=\"callee\"}} {level}\n")), "{page}");
+        assert!(page.contains(&format!("breaker_state{{caller=\"caller\",callee=\"callee\"}} {level}\n")), "{page}");
     };
     metrics::with_local_recorder(&recorder, || {
         let (breaker, clock) = breaker(BreakerSettings::default());

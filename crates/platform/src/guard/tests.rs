@@ -15,7 +15,7 @@ use crate::error::{Error, ErrorKind, Result};
 
 fn guard(settings: GuardSettings) -> (Guard, Arc<ManualClock>) {
     let clock = Arc::new(ManualClock::new(0));
-    (Guard::new("callee", settings, clock.clone()), clock)
+    (Guard::new("caller", "callee", settings, clock.clone()), clock)
 }
 
 /// A breaker that never opens, to look at the rest alone.

@@ -12,6 +12,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
+use tokio::time::{Instant, timeout_at};
 
 use super::number::parse_whole;
 use super::shell::Caller;
@@ -20,8 +21,8 @@ use crate::funnel::KeyStamp;
 
 /// Bytes in a body at most, unless the route's handler says otherwise.
 pub const BODY_BYTES: usize = 64 * 1024;
-/// How long a body may take; a slower one is answered 408 and its connection closed.
-const BODY_TIME: Duration = Duration::from_secs(10);
+/// How long a body may take, what is skipped of it included; a slower one is answered 408 and its connection closed.
+const BODY_TIME: Duration = Duration::from_secs(6);
 /// What is still read of a body that is too large, so that its client gets to read the answer.
 const LINGER_BYTES: usize = 16 * 1024 * 1024;
 const LINGER_TIME: Duration = Duration::from_secs(2);
@@ -142,7 +143,8 @@ fn path_number(name: &str, value: &str) -> Result<i64> {
 }
 
 async fn read_body(mut body: Body, most_bytes: usize) -> Result<Bytes> {
-    let collected = tokio::time::timeout(BODY_TIME, Limited::new(&mut body, most_bytes).collect()).await;
+    let deadline = Instant::now() + BODY_TIME;
+    let collected = timeout_at(deadline, Limited::new(&mut body, most_bytes).collect()).await;
     let Ok(collected) = collected else {
         let message = format!("the body did not arrive within {} seconds", BODY_TIME.as_secs());
         return Err(Error::new(ErrorKind::TooSlow, "request.body_timeout", message));
@@ -151,7 +153,7 @@ async fn read_body(mut body: Body, most_bytes: usize) -> Result<Bytes> {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => {
             // A connection that is closed while its client still sends loses the answer on the way.
-            let _ = tokio::time::timeout(LINGER_TIME, skip(body)).await;
+            let _ = timeout_at(deadline.min(Instant::now() + LINGER_TIME), skip(body)).await;
             let message = format!("the body is larger than {} KiB", most_bytes / 1024);
             Err(Error::new(ErrorKind::TooLarge, "request.too_large", message))
         }

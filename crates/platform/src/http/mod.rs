@@ -15,4 +15,5 @@ pub mod peer;
 pub mod problem;
 pub mod serve;
 pub mod shell;
+mod stall;
 mod watched;

@@ -45,7 +45,9 @@ impl Peer {
     /// Asks one question. The caller limits its time.
     ///
     /// # Errors
-    /// `Unavailable` when the other process cannot be reached or cannot answer now; its own refusal otherwise.
+    /// `Unavailable` when the other process cannot be reached, cannot answer now, or is of a version that this one does
+    /// not understand: all of it passes, and nothing is to be given up for it. `Internal` if the question cannot be
+    /// written.
     pub async fn ask<Q: Serialize, A: DeserializeOwned>(&self, path: &str, question: &Q) -> Result<A> {
         let body = serde_json::to_vec(question).map_err(|error| self.broken().caused_by(error))?;
         let request = Request::builder()
@@ -60,12 +62,19 @@ impl Peer {
         let body = Limited::new(answer.into_body(), ANSWER_BYTES).collect().await;
         let body: Bytes = body.map_err(|_| self.unreachable())?.to_bytes();
         if status.is_success() {
-            return serde_json::from_slice(&body).map_err(|error| self.broken().caused_by(error));
+            return serde_json::from_slice(&body).map_err(|error| {
+                tracing::warn!(callee = self.callee, %error, "a question was not understood");
+                self.not_understood().caused_by(error)
+            });
         }
-        tracing::warn!(callee = self.callee, %status, "a question was refused");
         // A key that is not known there, or a route that another version has: about the processes, not the question.
         let does_not_answer = status.is_server_error() || matches!(status.as_u16(), 401 | 403 | 404 | 408 | 429);
-        Err(if does_not_answer { self.unreachable() } else { self.broken() })
+        if does_not_answer {
+            tracing::warn!(callee = self.callee, %status, "a question was refused");
+            return Err(self.unreachable());
+        }
+        tracing::warn!(callee = self.callee, %status, "a question was not understood");
+        Err(self.not_understood())
     }
 
     fn unreachable(&self) -> Error {
@@ -73,8 +82,67 @@ impl Peer {
         Error::unavailable(code, format!("{} cannot be reached at present; repeat later", self.callee))
     }
 
-    /// The two processes do not understand each other: a wrong key, or versions that do not fit.
+    /// The versions of the two processes do not fit, as while they are replaced one after the other.
+    #[must_use]
+    pub fn not_understood(&self) -> Error {
+        let message = format!("{} and this process do not understand each other at present; repeat later", self.callee);
+        Error::unavailable("peer.not_understood", message)
+    }
+
+    /// The question cannot be written.
     fn broken(&self) -> Error {
-        Error::internal(format!("{} and this process do not understand each other", self.callee))
+        Error::internal(format!("a question to {} cannot be written", self.callee))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+    use std::thread;
+
+    use super::*;
+
+    /// How a peer is understood that gives this answer.
+    async fn understood(status: u16, body: &'static str) -> Result<Vec<i64>> {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        let answering = thread::spawn(move || {
+            let (mut stream, _) = listener.accept().expect("a question");
+            let mut question = Vec::new();
+            while !question.ends_with(b"\r\n\r\n7") {
+                let mut piece = [0; 1_024];
+                let count = stream.read(&mut piece).expect("a question");
+                question.extend_from_slice(&piece[..count]);
+            }
+            let length = body.len();
+            write!(stream, "HTTP/1.1 {status} Said\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}")
+                .expect("it is read");
+        });
+        let peer = Peer::new("callee", &format!("http://{address}"), "key").expect("a peer");
+        let answer = peer.ask("/asked", &7).await;
+        answering.join().expect("no panic");
+        answer
+    }
+
+    #[tokio::test]
+    async fn what_is_not_understood_or_not_answered_may_be_repeated() {
+        assert_eq!(understood(200, "[1]").await.expect("an answer"), [1]);
+        let cases = [
+            (400, "{}", "peer.not_understood"),
+            (409, "{}", "peer.not_understood"),
+            (413, "{}", "peer.not_understood"),
+            (422, "{}", "peer.not_understood"),
+            (200, "{\"new\": true}", "peer.not_understood"),
+            (200, "[", "peer.not_understood"),
+            (401, "{}", "callee.unreachable"),
+            (404, "{}", "callee.unreachable"),
+            (500, "{}", "callee.unreachable"),
+            (503, "{}", "callee.unreachable"),
+        ];
+        for (status, body, code) in cases {
+            let error = understood(status, body).await.expect_err(body);
+            assert_eq!((error.kind, error.code.as_ref()), (ErrorKind::Unavailable, code), "{status} {body}");
+        }
     }
 }

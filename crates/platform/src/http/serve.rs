@@ -1,4 +1,5 @@
-//! Accepting connections: limits on how many, how long a header may take, and an end that loses no request.
+//! Accepting connections: limits on how many, how long a header may take and an answer may lie unread, and an
+//! end that loses no request.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -13,8 +14,13 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 
 use super::shell::Shell;
+use super::stall::Unstalled;
 
-const HEADER_TIME: Duration = Duration::from_secs(5);
+/// How long a header may take, from the end of the request before it on. With a body's time it stays below 10 s, after
+/// which a slow client is to be gone.
+const HEADER_TIME: Duration = Duration::from_secs(3);
+/// How long a client may take in nothing of its answer; then its connection is closed.
+const STALL_TIME: Duration = Duration::from_secs(20);
 /// Connections beyond those that are served, which are answered 503 at once; more wait in the kernel's queue.
 const TURNED_AWAY: usize = 256;
 
@@ -78,7 +84,7 @@ async fn connection(stream: TcpStream, shell: Arc<Shell>, is_served: bool, mut c
     });
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(HEADER_TIME).pipeline_flush(true);
-    let connection = builder.serve_connection(TokioIo::new(stream), service);
+    let connection = builder.serve_connection(TokioIo::new(Unstalled::new(stream, STALL_TIME)), service);
     tokio::pin!(connection);
     tokio::select! {
         _ = connection.as_mut() => return,

@@ -47,7 +47,7 @@ const COMMON: &[Common] = &[
         "The body did not arrive in time",
         "Request Timeout",
         "request.body_timeout",
-        "the body did not arrive within 10 seconds",
+        "the body did not arrive within 6 seconds",
     ),
     common(
         "409",

@@ -16,7 +16,7 @@ use crate::support::{Client, Engine, Request, TestApp};
 /// A sixth of them is closed at once, so a thousand stay.
 const BAD: usize = 1_200;
 /// Slow clients are closed within this.
-const CLOSED_WITHIN: Duration = Duration::from_secs(11);
+const CLOSED_WITHIN: Duration = Duration::from_secs(10);
 const HEALTHY: usize = 4;
 /// Fewer would show little.
 const HEALTHY_REQUESTS: usize = 1_000;
@@ -36,23 +36,29 @@ enum Manner {
     TricklesChunks,
     /// Sends byte by byte a body that nobody wants.
     TricklesForNothing,
+    /// Takes nearly the whole time that a header may take, then sends the body byte by byte.
+    SlowInBoth,
 }
 
-const MANNERS: [Manner; 6] = [
+const MANNERS: [Manner; 7] = [
     Manner::Silent,
     Manner::TricklesHeader,
     Manner::WithholdsBody,
     Manner::TricklesBody,
     Manner::TricklesChunks,
     Manner::TricklesForNothing,
+    Manner::SlowInBoth,
 ];
+
+/// How long [`Manner::SlowInBoth`] holds the end of its header back; a header may take 3 s.
+const HEADER_HELD: Duration = Duration::from_millis(2_300);
 
 impl Manner {
     fn opening(self) -> &'static str {
         match self {
             Self::Silent => "",
             Self::TricklesHeader => "POST /points/1/transactions HTTP/1.1\r\nHost: localhost\r\nX-Slow: ",
-            Self::WithholdsBody | Self::TricklesBody => {
+            Self::WithholdsBody | Self::TricklesBody | Self::SlowInBoth => {
                 "POST /points/1/transactions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 60000\r\n\r\n"
             }
             Self::TricklesForNothing => "GET /points/1 HTTP/1.1\r\nHost: localhost\r\nContent-Length: 60000\r\n\r\n",
@@ -65,7 +71,7 @@ impl Manner {
     fn drop_of_it(self) -> &'static [u8] {
         match self {
             Self::Silent | Self::WithholdsBody => b"",
-            Self::TricklesHeader | Self::TricklesBody | Self::TricklesForNothing => b" ",
+            Self::TricklesHeader | Self::TricklesBody | Self::TricklesForNothing | Self::SlowInBoth => b" ",
             Self::TricklesChunks => b"1\r\n \r\n",
         }
     }
@@ -74,7 +80,7 @@ impl Manner {
     fn is_told(self) -> Option<(&'static str, &'static str)> {
         match self {
             Self::Silent | Self::TricklesHeader => None,
-            Self::WithholdsBody | Self::TricklesBody | Self::TricklesChunks => {
+            Self::WithholdsBody | Self::TricklesBody | Self::TricklesChunks | Self::SlowInBoth => {
                 Some(("HTTP/1.1 408", "request.body_timeout"))
             }
             Self::TricklesForNothing => Some(("HTTP/1.1 200", "remainPoint")),
@@ -86,7 +92,14 @@ impl Manner {
 async fn misbehave(address: SocketAddr, manner: Manner) -> (String, Duration) {
     let mut stream = TcpStream::connect(address).await.expect("the server takes connections");
     let (started, mut said) = (Instant::now(), Vec::new());
-    let mut wants_to_send = stream.write_all(manner.opening().as_bytes()).await.is_ok();
+    let (mut opening, mut wants_to_send) = (manner.opening().as_bytes(), true);
+    if manner == Manner::SlowInBoth {
+        let (begins, ends) = opening.split_at(opening.len() - 2);
+        wants_to_send = stream.write_all(begins).await.is_ok();
+        tokio::time::sleep(HEADER_HELD).await;
+        opening = ends;
+    }
+    wants_to_send = wants_to_send && stream.write_all(opening).await.is_ok();
     let mut piece = [0; 1_024];
     loop {
         match tokio::time::timeout(Duration::from_millis(400), stream.read(&mut piece)).await {

@@ -9,8 +9,8 @@ use serde_json::Value;
 
 /// An answer slower than this is a failed test.
 const SILENCE: Duration = Duration::from_secs(30);
-/// The server ends idle connections after 5 s, so older ones are not used again.
-const IDLE: Duration = Duration::from_secs(2);
+/// The server ends idle connections after 3 s, so older ones are not used again.
+const IDLE: Duration = Duration::from_secs(1);
 
 /// Asks one server; any number of threads may use it at once.
 pub struct Client {

@@ -65,7 +65,7 @@ async fn ask(url: &str, args: &DoctorArgs, report: &mut Report) -> Result<Runnin
 fn figures(text: &str, report: &mut Report) {
     let of = |family: &str| -> Vec<(String, f64)> {
         let samples = text.lines().filter_map(sample).filter(|(name, ..)| *name == family);
-        samples.map(|(_, label, value)| (label.to_owned(), value)).collect()
+        samples.map(|(_, labels, value)| (labels, value)).collect()
     };
     let lags = of("event_lag_seconds");
     match lags.iter().max_by(|a, b| a.1.total_cmp(&b.1)) {
@@ -79,13 +79,13 @@ fn figures(text: &str, report: &mut Report) {
         }
         _ => report.ok("consumers", format!("{} follow, none is behind", lags.len())),
     }
-    let open: Vec<String> =
-        of("breaker_state").into_iter().filter(|(_, state)| *state == OPEN).map(|(callee, _)| callee).collect();
+    let states = of("breaker_state").into_iter();
+    let open: Vec<String> = states.filter(|(_, state)| *state == OPEN).map(|(between, _)| between).collect();
     if open.is_empty() {
         report.ok("breakers", "none is open");
     } else {
-        let found = format!("open towards {}: it does not answer", open.join(", "));
-        report.warn("breakers", found, "look at that context's process and store; the breaker probes every 2 s");
+        let found = format!("open: {}; the second does not answer the first", open.join(", "));
+        report.warn("breakers", found, "look at the second's process and store; the breaker probes every 2 s");
     }
     match of("funnel_queue_depth").into_iter().find(|(_, depth)| *depth > QUEUE_WANTED) {
         Some((context, depth)) => {
@@ -102,21 +102,21 @@ fn figures(text: &str, report: &mut Report) {
     }
 }
 
-/// Name, first label's value and value of a line of figures; `name{labels} value [time]`.
-fn sample(line: &str) -> Option<(&str, &str, f64)> {
+/// Name, values of the labels and value of a line of figures; `name{labels} value [time]`.
+fn sample(line: &str) -> Option<(&str, String, f64)> {
     if line.starts_with('#') {
         return None;
     }
     let name = &line[..line.find(['{', ' '])?];
-    let (label, rest) = match line[name.len()..].strip_prefix('{') {
+    let (labels, rest) = match line[name.len()..].strip_prefix('{') {
         Some(labelled) => {
             let (labels, rest) = labelled.rsplit_once('}')?;
-            (labels.split('"').nth(1).unwrap_or_default(), rest)
+            (labels.split('"').skip(1).step_by(2).collect::<Vec<_>>().join(" to "), rest)
         }
-        None => ("", &line[name.len()..]),
+        None => (String::new(), &line[name.len()..]),
     };
     let value: f64 = rest.split_ascii_whitespace().next()?.parse().ok()?;
-    value.is_finite().then_some((name, label, value))
+    value.is_finite().then_some((name, labels, value))
 }
 
 #[cfg(test)]
@@ -140,6 +140,12 @@ mod tests {
     }
 
     #[test]
+    fn two_breakers_towards_one_callee_are_told_apart() {
+        let line = "breaker_state{caller=\"donation\",callee=\"point\"} 2";
+        assert_eq!(sample(line), Some(("breaker_state", "donation to point".to_owned(), 2.0)));
+    }
+
+    #[test]
     fn a_consumer_that_is_behind_is_seen() {
         let lag =
             |value: &str| verdict(&format!("event_lag_seconds{{consumer=\"point<member\"}} {value}\n"), "consumers");
@@ -151,8 +157,8 @@ mod tests {
 
     #[test]
     fn an_open_breaker_a_long_queue_and_parked_events_are_seen() {
-        assert_eq!(verdict("breaker_state{callee=\"point\"} 2\n", "breakers"), Some(Verdict::Warn));
-        assert_eq!(verdict("breaker_state{callee=\"point\"} 1\n", "breakers"), Some(Verdict::Ok));
+        assert_eq!(verdict("breaker_state{caller=\"member\",callee=\"point\"} 2\n", "breakers"), Some(Verdict::Warn));
+        assert_eq!(verdict("breaker_state{caller=\"member\",callee=\"point\"} 1\n", "breakers"), Some(Verdict::Ok));
         assert_eq!(verdict("funnel_queue_depth{context=\"point\"} 8000\n", "queues"), Some(Verdict::Warn));
         assert_eq!(verdict("parked_events{consumer=\"point<member\"} 1\n", "parked events"), Some(Verdict::Warn));
         assert_eq!(verdict("parked_events{consumer=\"point<member\"} 0\n", "parked events"), Some(Verdict::Ok));
