@@ -175,7 +175,7 @@ fn kinds(whole: &Value) -> String {
 
 /// What an answer means where no `Idempotency-Key` is taken: the part before it is mentioned.
 fn without_key(about: &'static str) -> &'static str {
-    about.split_once(", o").filter(|(_, rest)| rest.contains("`Idempotency-Key`")).map_or(about, |(first, _)| first)
+    about.split_once(", or ").filter(|(_, rest)| rest.contains("`Idempotency-Key`")).map_or(about, |(first, _)| first)
 }
 
 /// The code and the sentence that stand for an answer in examples.
