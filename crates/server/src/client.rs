@@ -16,6 +16,8 @@ use serde_json::Value;
 const ANSWER_BYTES: usize = 16 * 1024 * 1024;
 /// A server that is silent for longer counts as gone.
 const SILENCE: Duration = Duration::from_secs(15);
+/// The same where no key makes a repeat safe: the server gives a request half of it, so its own answer comes first.
+const LONG_SILENCE: Duration = Duration::from_secs(60);
 /// A server that says "later" (429, 503) is asked so often in all.
 const TRIES: u32 = 60;
 /// The longest pause between two tries, whatever the server asks for.
@@ -38,7 +40,8 @@ pub struct Answer {
     pub text: String,
     /// The body as JSON; null if it is none.
     pub json: Value,
-    retry_after: Option<Duration>,
+    /// After what time the server wants to be asked again, if it says so.
+    pub retry_after: Option<Duration>,
 }
 
 impl Answer {
@@ -83,7 +86,7 @@ impl Client {
     /// # Errors
     /// `client.unreachable` if no whole answer came.
     pub async fn get(&self, path: &str) -> Result<Answer> {
-        self.ask(Method::GET, path, None, None).await
+        self.ask(Method::GET, path, None, None, SILENCE).await
     }
 
     /// A write under an idempotency key, repeated while the server says "later" or the answer is lost: the key lets
@@ -94,8 +97,8 @@ impl Client {
     pub async fn write(&self, method: Method, path: &str, body: Option<&Value>, key: &str) -> Result<Answer> {
         let mut tries = 1;
         loop {
-            let asked = self.ask(method.clone(), path, body, Some(key)).await;
-            let pause = match &asked {
+            let asked = self.ask(method.clone(), path, body, Some(key), SILENCE).await;
+            let wanted = match &asked {
                 Ok(answer) if matches!(answer.status, 429 | 503) => answer.retry_after.unwrap_or_default(),
                 Ok(_) => return asked,
                 Err(_) => Duration::from_millis(250),
@@ -104,11 +107,35 @@ impl Client {
                 return asked;
             }
             tries += 1;
-            tokio::time::sleep(pause.clamp(Duration::from_millis(50), LONGEST_PAUSE)).await;
+            pause(wanted).await;
         }
     }
 
-    async fn ask(&self, method: Method, path: &str, body: Option<&Value>, key: Option<&str>) -> Result<Answer> {
+    /// A request without body and idempotency key, repeated only while this API key may not send so much (429): then
+    /// nothing was done. Whether anything was done when another answer says "later", or none comes, is not known.
+    ///
+    /// # Errors
+    /// `client.unreachable` if no whole answer came.
+    pub async fn send(&self, method: Method, path: &str) -> Result<Answer> {
+        let mut tries = 1;
+        loop {
+            let answer = self.ask(method.clone(), path, None, None, LONG_SILENCE).await?;
+            if answer.status != 429 || tries >= TRIES {
+                return Ok(answer);
+            }
+            tries += 1;
+            pause(answer.retry_after.unwrap_or_default()).await;
+        }
+    }
+
+    async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+        key: Option<&str>,
+        silence: Duration,
+    ) -> Result<Answer> {
         let mut request = Request::builder().method(method).uri(format!("{}{path}", self.base));
         // Problems are asked for in words: without this header a GET of nothing is answered by an empty body.
         request = request.header(ACCEPT, "application/json, application/problem+json, text/plain");
@@ -126,7 +153,7 @@ impl Client {
             None => Body::empty(),
         };
         let request = request.body(body).map_err(|error| Error::internal("a bad request").caused_by(error))?;
-        let answered = tokio::time::timeout(SILENCE, self.exchange(request)).await;
+        let answered = tokio::time::timeout(silence, self.exchange(request)).await;
         answered.map_err(|_| self.unreachable())?
     }
 
@@ -144,6 +171,10 @@ impl Client {
     fn unreachable(&self) -> Error {
         Error::unavailable("client.unreachable", format!("nobody answers at {}; is the server running?", self.base))
     }
+}
+
+async fn pause(wanted: Duration) {
+    tokio::time::sleep(wanted.clamp(Duration::from_millis(50), LONGEST_PAUSE)).await;
 }
 
 #[cfg(test)]

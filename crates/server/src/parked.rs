@@ -14,6 +14,7 @@ use platform::error::{Error, ErrorKind, Result};
 use platform::http::hal::{Item, json, no_content};
 use platform::http::input::{Bodiless, PathNameId};
 use platform::http::list::PageQuery;
+use platform::http::percent::encoded;
 use platform::http::shell::Caller;
 use platform::parked::{self, ParkedEvent};
 use platform::zone::Zone;
@@ -167,13 +168,7 @@ impl<S: Send + Sync> FromRequestParts<S> for OfConsumer {
 impl OfConsumer {
     /// As it stands in a link.
     fn in_query(&self) -> String {
-        let encode = |byte: u8| match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
-            _ => format!("%{byte:02X}"),
-        };
-        self.0
-            .as_ref()
-            .map_or(String::new(), |name| format!("&consumer={}", name.bytes().map(encode).collect::<String>()))
+        self.0.as_deref().map_or(String::new(), |name| format!("&consumer={}", encoded(name)))
     }
 }
 
@@ -210,7 +205,7 @@ async fn list_parked(
         let context = store.context();
         items.extend(found.into_iter().map(|event| (place << NUMBER_BITS | event.id, parking.item(context, event))));
     }
-    page.show_items(&parking.base_url, COLLECTION, &consumer.in_query(), items)
+    page.show_items(format!("{}/{COLLECTION}", parking.base_url), COLLECTION, &consumer.in_query(), items)
 }
 
 /// A parked event.

@@ -10,6 +10,7 @@ use domain::point::EntryKind;
 use platform::db::Value;
 use platform::error::{Error, Result};
 use platform::http::csv::{Cell, write_row};
+use platform::http::percent::encoded;
 use platform::zone::{Zone, parse_day, parse_instant};
 use serde::Deserialize;
 
@@ -171,7 +172,7 @@ impl StatementQuery {
     pub(super) fn text(&self, limit: i64) -> String {
         let fields = [("kind", &self.kind), ("from", &self.from), ("to", &self.to)];
         let asked =
-            fields.into_iter().filter_map(|(name, value)| Some(format!("{name}={}&", escaped(value.as_ref()?))));
+            fields.into_iter().filter_map(|(name, value)| Some(format!("{name}={}&", encoded(value.as_ref()?))));
         asked.chain([format!("limit={limit}")]).collect()
     }
 }
@@ -197,18 +198,6 @@ fn read_time(text: &str, pointer: &'static str, zone: &Zone, is_end: bool) -> Re
     day.or_else(instant).ok_or_else(|| {
         Error::invalid(pointer, "write a day like 2020-07-15, or an instant like 2020-07-15T12:00:00+09:00")
     })
-}
-
-fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-_.:,".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            out.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    out
 }
 
 /// The first row of a statement as CSV.

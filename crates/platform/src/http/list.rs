@@ -6,7 +6,7 @@ use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
 use axum::http::{Response, StatusCode};
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, json};
 
 use super::hal::{self, Item, Place};
 use super::number::parse_whole;
@@ -81,43 +81,33 @@ impl PageQuery {
     /// `Internal` if an item cannot be written as JSON.
     pub fn show<T: serde::Serialize>(&self, base: &str, place: Place, items: Vec<(i64, T)>) -> Result<Response<Body>> {
         let items = items.into_iter().map(|(id, item)| (id, Item::new(base, place, id, item))).collect();
-        self.show_items(base, place.collection, "", items)
+        self.show_items(format!("{base}/{}", place.collection), place.collection, "", items)
     }
 
-    /// As [`PageQuery::show`], for items that know their own links. `filter` is what else the list was asked for, as
-    /// it stands in a query: `&colour=red`.
+    /// As [`PageQuery::show`], for items that know their own links. `href` is where the list is, without a query, and
+    /// `filter` what else it was asked for, as it stands in a query: `&colour=red`.
     ///
     /// # Errors
     /// `Internal` if an item cannot be written as JSON.
     pub fn show_items<T: serde::Serialize>(
         &self,
-        base: &str,
-        collection: &str,
+        href: String,
+        collection: &'static str,
         filter: &str,
         mut items: Vec<(i64, Item<T>)>,
     ) -> Result<Response<Body>> {
-        let limit = self.limit();
-        let more = items.len() > limit;
-        items.truncate(limit);
-        let last = items.last().map(|(id, _)| *id);
-        let path = format!("{base}/{collection}");
-        let mut links = Map::new();
-        links.insert("self".to_owned(), json!({"href": format!("{path}?limit={}{}{filter}", self.limit, if self.after > 0 { format!("&after={}", write_mark(self.after)) } else { String::new() })}));
-        if let (true, Some(last)) = (more, last) {
-            links.insert(
-                "next".to_owned(),
-                json!({"href": format!("{path}?limit={}&after={}{filter}", self.limit, write_mark(last))}),
-            );
-        }
-        let shown: Result<Vec<Value>, _> = items.into_iter().map(|(_, item)| serde_json::to_value(item)).collect();
-        let shown = shown.map_err(|error| Error::internal("a list cannot be written").caused_by(error))?;
-        let size = shown.len();
-        let body = json!({"_embedded": {collection: shown}, "_links": links, "page": {"size": size}});
-        hal::json(StatusCode::OK, "application/hal+json", &body)
+        let more = items.len() > self.limit();
+        items.truncate(self.limit());
+        let next = items.last().map(|(id, _)| *id).filter(|_| more);
+        let query = format!("limit={}{filter}", self.limit);
+        let after = Some(self.after).filter(|after| *after > 0);
+        let items = items.into_iter().map(|(_, item)| item).collect();
+        Sublist { href, collection, query, after, next, items }.show()
     }
 }
 
-/// A list that belongs to one thing, whose parts are not found by rising ids: `/things/1/parts`.
+/// A page with its links. Lists that go by rising ids are made into one by [`PageQuery`]; what belongs to one thing and
+/// goes by something else (`/things/1/parts`) says itself where it goes on.
 pub struct Sublist<T: serde::Serialize> {
     /// Where it is, without a query.
     pub href: String,

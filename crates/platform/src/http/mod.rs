@@ -12,6 +12,7 @@ pub mod list;
 pub mod number;
 pub mod outbound;
 pub mod peer;
+pub mod percent;
 pub mod problem;
 pub mod serve;
 pub mod shell;

@@ -1,18 +1,16 @@
 //! `onepoint parked`: lists, retries and drops parked events by asking the running server, which holds the stores.
 
-use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
 use std::process::ExitCode;
-use std::time::Duration;
 
+use axum::http::Method;
 use clap::{Args, Subcommand};
 use platform::error::{Error, ErrorKind, Result};
+use platform::http::percent::encoded;
 use serde_json::Value;
+use tokio::runtime::Runtime;
 
+use crate::client::{Answer, Client};
 use crate::config::Settings;
-
-/// A retry of many events takes a while.
-const ANSWER_TIME: Duration = Duration::from_secs(60);
 
 /// Where the server is, and as whom to ask it.
 #[derive(Debug, Args)]
@@ -65,11 +63,12 @@ pub fn run(settings: &Settings, command: &ParkedCommand) -> Result<ExitCode> {
             list(&Asking::of(settings, server)?, consumer.as_deref(), server.json)
         }
         ParkedCommand::Retry { event, server } => {
-            let answer = Asking::of(settings, server)?.ask("POST", &format!("/parked/{}/retry", checked(event)?))?;
+            let answer =
+                Asking::of(settings, server)?.ask(Method::POST, &format!("/parked/{}/retry", checked(event)?))?;
             show_retried(&answer, server.json)
         }
         ParkedCommand::Drop { event, server } => {
-            Asking::of(settings, server)?.ask("DELETE", &format!("/parked/{}", checked(event)?))?;
+            Asking::of(settings, server)?.ask(Method::DELETE, &format!("/parked/{}", checked(event)?))?;
             if !server.json {
                 println!("{event} is dropped");
             }
@@ -82,10 +81,10 @@ fn list(asking: &Asking, consumer: Option<&str>, json: bool) -> Result<ExitCode>
     let mut all = Vec::new();
     let mut path = "/parked?limit=200".to_owned();
     if let Some(consumer) = consumer {
-        path.push_str(&format!("&consumer={}", consumer.replace('%', "%25").replace('<', "%3C").replace('&', "%26")));
+        path.push_str(&format!("&consumer={}", encoded(consumer)));
     }
     loop {
-        let page = asking.ask("GET", &path)?;
+        let page = asking.ask(Method::GET, &path)?;
         all.extend(page["_embedded"]["parked"].as_array().cloned().unwrap_or_default());
         // Links may name the server as others know it; what follows the host is the same.
         let next = page["_links"]["next"]["href"].as_str().and_then(|href| href.find("/parked?").map(|at| &href[at..]));
@@ -145,55 +144,29 @@ fn checked(event: &str) -> Result<&str> {
 
 /// A server that is asked one question at a time.
 struct Asking {
-    host: String,
-    key: Option<String>,
+    client: Client,
+    runtime: Runtime,
 }
 
 impl Asking {
     fn of(settings: &Settings, server: &ServerArgs) -> Result<Self> {
         let url = server.url.clone().unwrap_or_else(|| format!("http://{}", settings.text("listen")));
-        let host = url.strip_prefix("http://").map(|rest| rest.trim_end_matches('/').to_owned());
-        let wrong =
-            || Error::new(ErrorKind::Invalid, "config.url", format!("'{url}' does not look like http://host:port"));
-        let host = host.filter(|host| host.contains(':') && !host.contains('/')).ok_or_else(wrong)?;
-        let key = server.key.clone();
-        if key.as_ref().is_some_and(|key| key.chars().any(char::is_control)) {
-            return Err(Error::new(ErrorKind::Invalid, "config.key", "an API key is one line of text"));
-        }
-        Ok(Self { host, key })
+        let client = Client::new(&url, server.key.as_deref())?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| Error::internal("no runtime for the client").caused_by(error))?;
+        Ok(Self { client, runtime })
     }
 
     /// The body of the answer; null if it has none.
-    fn ask(&self, method: &str, path: &str) -> Result<Value> {
-        let key = self.key.as_ref().map_or(String::new(), |key| format!("Authorization: Bearer {key}\r\n"));
-        let request = format!(
-            "{method} {path} HTTP/1.1\r\nHost: {}\r\nAccept: application/json\r\nContent-Length: 0\r\nConnection: close\r\n{key}\r\n",
-            self.host
-        );
-        let (status, body) = self.exchange(&request).map_err(|error| {
-            let message = format!("no server answers at {}; is it running there?", self.host);
-            Error::unavailable("server.unreachable", message).caused_by(error)
-        })?;
-        let body: Value = serde_json::from_slice(&body).unwrap_or_default();
-        if (200..300).contains(&status) {
-            return Ok(body);
-        }
-        let detail = body["detail"].as_str().unwrap_or("the server refused without saying why").to_owned();
-        let code = body["code"].as_str().unwrap_or("server.refused").to_owned();
-        Err(Error::new(ErrorKind::Conflict, code, format!("{status}: {detail}")))
+    fn ask(&self, method: Method, path: &str) -> Result<Value> {
+        let answer = self.runtime.block_on(self.client.send(method, path))?;
+        if (200..300).contains(&answer.status) { Ok(answer.json) } else { Err(refused(&answer)) }
     }
+}
 
-    fn exchange(&self, request: &str) -> std::io::Result<(u16, Vec<u8>)> {
-        let mut stream = TcpStream::connect(&self.host)?;
-        stream.set_read_timeout(Some(ANSWER_TIME))?;
-        stream.write_all(request.as_bytes())?;
-        let mut bytes = Vec::new();
-        stream.read_to_end(&mut bytes)?;
-        let mut headers = [httparse::EMPTY_HEADER; 32];
-        let mut response = httparse::Response::new(&mut headers);
-        match response.parse(&bytes).map_err(std::io::Error::other)? {
-            httparse::Status::Complete(start) => Ok((response.code.unwrap_or_default(), bytes[start..].to_vec())),
-            httparse::Status::Partial => Err(std::io::ErrorKind::UnexpectedEof.into()),
-        }
-    }
+/// What the server refused, under the code that it gave.
+fn refused(answer: &Answer) -> Error {
+    let later = answer.retry_after.map_or(String::new(), |pause| format!("; repeat after {} s", pause.as_secs()));
+    let code = answer.json["code"].as_str().unwrap_or("parked.refused").to_owned();
+    Error::new(ErrorKind::Conflict, code, format!("{}: {}{later}", answer.status, answer.detail()))
 }

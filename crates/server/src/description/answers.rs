@@ -41,7 +41,7 @@ const COMMON: &[Common] = &[
         "send your API key as Authorization: Bearer …",
     ),
     common("403", "This key may not do that", "Forbidden", "auth.not_allowed", "this API key may not do that"),
-    common("404", "There is no such thing", "Not Found", "request.not_found", "there is nothing with this number"),
+    common("404", "There is no such thing", "Not Found", "member.unknown", "there is no such member"),
     common(
         "408",
         "The body did not arrive in time",
@@ -54,7 +54,7 @@ const COMMON: &[Common] = &[
         "It cannot be done in the present state, or the same `Idempotency-Key` is still being worked on",
         "Conflict",
         "idempotency.in_progress",
-        "the first request with this key is still being worked on",
+        "this request is still being worked on; repeat it with the same Idempotency-Key",
     ),
     common("413", "The body is too large", "Payload Too Large", "request.too_large", "the body is larger than 64 KiB"),
     common(
@@ -75,8 +75,8 @@ const COMMON: &[Common] = &[
         "429",
         "Too many requests by this key; see `Retry-After`",
         "Too Many Requests",
-        "request.too_many",
-        "this key sends too many requests; repeat later",
+        "rate.limited",
+        "this API key may send 50 requests a second; wait 1 s, then repeat",
     ),
     common(
         "500",
@@ -89,10 +89,26 @@ const COMMON: &[Common] = &[
         "503",
         "Not now; see `Retry-After`",
         "Service Unavailable",
-        "server.overloaded",
-        "more requests wait than can be carried out soon; repeat later",
+        "server.full",
+        "there are too many connections at present; repeat in a moment",
     ),
 ];
+
+/// What is said of a 404, by the beginning of the path; the longest that fits holds.
+const UNKNOWN: &[(&str, &str, &str)] = &[
+    ("/causes", "donation.cause_unknown", "there is no such cause; GET /causes lists them"),
+    ("/docs", "docs.no_such_file", "the documentation has no such file; it begins at /docs"),
+    ("/donations", "donation.unknown", "there is no such donation"),
+    ("/members", "member.unknown", "there is no such member"),
+    ("/messages", "notification.message_unknown", "there is no such message"),
+    ("/mypages", "mypage.unknown", "there is no page of this member"),
+    ("/parked", "parked.unknown", "there is no such parked event; it was delivered or dropped"),
+    ("/points", "point.account_unknown", "there is no point account of this member"),
+    ("/points/{id}/entries/{entryId}", "point.entry_unknown", "there is no such entry of this member"),
+    ("/withdrawals", "member.withdrawal_unknown", "there is no withdrawal of this member"),
+];
+/// Writes without a key of their own: in a bulk each item has one, and delivering or dropping twice changes nothing.
+const UNKEYED: &[&str] = &["/points/transactions", "/parked/{context}/{id}", "/parked/{context}/{id}/retry"];
 
 /// Completes every operation.
 pub(super) fn complete(whole: &mut Value) {
@@ -110,17 +126,20 @@ pub(super) fn complete(whole: &mut Value) {
     let items = items(whole);
     let kinds = kinds(whole);
     for (path, method, operation) in operations(whole) {
-        parameters(operation, method, &kinds);
+        let is_keyed = method != "get" && !is_system(operation) && !UNKEYED.contains(&path);
+        parameters(operation, is_keyed, &kinds);
         if method == "get" {
             page(operation, path, &items);
         }
-        let wanted = common_statuses(operation, method);
+        let wanted = common_statuses(operation, method, is_keyed);
+        let has_body = operation["requestBody"].is_object();
         let responses = object(operation, "responses");
         for error in COMMON.iter().filter(|error| wanted.contains(&error.status)) {
-            responses.entry(error.status).or_insert_with(|| json!({"description": error.about}));
+            let about = if is_keyed { error.about } else { without_key(error.about) };
+            responses.entry(error.status).or_insert_with(|| json!({"description": about}));
         }
         for (status, response) in responses.iter_mut() {
-            answer(status, response, method);
+            answer(status, response, method, |error| example(error, path, has_body));
         }
         if is_open(operation) {
             operation["security"] = json!([]);
@@ -154,8 +173,25 @@ fn kinds(whole: &Value) -> String {
     format!("^({any})(,({any}))*$")
 }
 
-fn parameters(operation: &mut Value, method: &str, kinds: &str) {
-    let is_keyed = method != "get" && !is_system(operation);
+/// What an answer means where no `Idempotency-Key` is taken: the part before it is mentioned.
+fn without_key(about: &'static str) -> &'static str {
+    about.split_once(", or ").filter(|(_, rest)| rest.contains("`Idempotency-Key`")).map_or(about, |(first, _)| first)
+}
+
+/// The code and the sentence that stand for an answer in examples.
+fn example(error: &'static Common, path: &str, has_body: bool) -> (&'static str, &'static str) {
+    let fitting = UNKNOWN.iter().filter(|(beginning, ..)| path.starts_with(beginning));
+    match (error.status, fitting.max_by_key(|(beginning, ..)| beginning.len())) {
+        ("404", Some((_, code, detail))) => (code, detail),
+        ("409", _) if UNKEYED.contains(&path) => {
+            ("parked.no_consumer", "this version has no consumer 'point<member'; drop the event")
+        }
+        ("400", _) if !has_body => ("request.malformed_path", "the path cannot be read"),
+        _ => (error.code, error.detail),
+    }
+}
+
+fn parameters(operation: &mut Value, is_keyed: bool, kinds: &str) {
     let mut all = operation["parameters"].as_array().cloned().unwrap_or_default();
     // One description for all of them, whether a route names the header or not.
     all.retain(|parameter| {
@@ -202,7 +238,7 @@ fn parameters(operation: &mut Value, method: &str, kinds: &str) {
 }
 
 /// The statuses that what surrounds the route may answer.
-fn common_statuses(operation: &Value, method: &str) -> Vec<&'static str> {
+fn common_statuses(operation: &Value, method: &str, is_keyed: bool) -> Vec<&'static str> {
     let has = |place: &str| {
         let mut all = operation["parameters"].as_array().into_iter().flatten();
         all.any(|parameter| parameter["in"] == place)
@@ -216,7 +252,7 @@ fn common_statuses(operation: &Value, method: &str) -> Vec<&'static str> {
     add(has("path"), &["400", "404"]);
     add(has_number || has("query") || is_write, &["422"]);
     add(is_write, &["400", "408", "413"]);
-    add(is_write && !is_system(operation), &["409"]);
+    add(is_keyed, &["409"]);
     add(has_body, &["415"]);
     statuses
 }
@@ -258,10 +294,15 @@ fn linked(schema: &Value) -> Value {
     json!({"allOf": [schema, links]})
 }
 
-fn answer(status: &str, response: &mut Value, method: &str) {
+fn answer(
+    status: &str,
+    response: &mut Value,
+    method: &str,
+    example: impl Fn(&'static Common) -> (&'static str, &'static str),
+) {
     let is_error = !status.starts_with(['1', '2', '3']);
     if let Some(error) = COMMON.iter().find(|error| is_error && error.status == status) {
-        response["content"] = problem(error);
+        response["content"] = problem(error, example(error));
         if status == "404" && method == "get" {
             let about = response["description"].as_str().unwrap_or_default();
             response["description"] = json!(format!("{about}. The body is empty unless `Accept` names a type"));
@@ -297,9 +338,9 @@ fn item(content: &mut Map<String, Value>, method: &str) {
     content.insert(kind.to_owned(), body);
 }
 
-fn problem(error: &Common) -> Value {
+fn problem(error: &Common, (code, detail): (&str, &str)) -> Value {
     let mut example = json!({
-        "type": format!("/problems/{}", error.code), "title": error.title, "detail": error.detail, "code": error.code,
+        "type": format!("/problems/{code}"), "title": error.title, "detail": detail, "code": code,
         "status": error.status.parse::<u16>().unwrap_or_default(), "requestId": "5f2c9a10-2a",
     });
     if error.status == "422" {

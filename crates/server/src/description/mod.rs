@@ -17,8 +17,8 @@ const ABOUT: &str = "A loyalty programme that you host yourself: members, their 
     **Numbers.** A whole number may come as a JSON number or as text, with blanks around it, a sign and leading zeros.\n\n\
     **Errors** are problems (RFC 9457) with a stable `code`. A GET of something that is not there is answered 404 with \
     an empty body, unless `Accept` names a type.\n\n\
-    **Repeats.** Each write takes an `Idempotency-Key`: the same key with the same body counts once and gets the first \
-    answer again, for 35 days.\n\n\
+    **Repeats.** A write takes an `Idempotency-Key`: the same key with the same body counts once and gets the first \
+    answer again, for 35 days. In a bulk each item has a `key` of its own instead.\n\n\
     **Lists** come a page at a time, by number; `_links.next` leads to the next one.";
 
 /// What the tags mean; a tag that is not here is listed by its name alone.

@@ -1,6 +1,7 @@
 //! The API's description says neither more nor less than the routes, and its examples are examples.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use axum::Router;
 use axum::routing::get;
@@ -88,12 +89,13 @@ fn every_operation_says_who_may_ask_and_what_can_go_wrong() {
         assert!(tags.iter().any(is_explained), "{what}: the tag {tag} is not explained");
         let is_write = method != "get" && tag != "system";
         let is_keyed = operation["parameters"].to_string().contains("IdempotencyKey");
-        assert_eq!(is_keyed, is_write, "{what}: a write, and nothing else, takes an idempotency key");
-        for status in if is_write {
-            &["400", "401", "403", "408", "409", "413", "422", "429", "503"][..]
-        } else {
-            &["401", "429"]
-        } {
+        let has_none = path == "/points/transactions" || path.starts_with("/parked/");
+        assert_eq!(is_keyed, is_write && !has_none, "{what}: a write takes an idempotency key, nothing else does");
+        let is_told = operation["responses"].to_string().contains("Idempotency-Key");
+        assert_eq!(is_told, is_keyed, "{what}: the answers speak of the key that is taken, and of no other");
+        let always =
+            if is_write { &["400", "401", "403", "408", "413", "422", "429", "503"][..] } else { &["401", "429"] };
+        for status in always.iter().chain(is_keyed.then_some(&"409")) {
             assert!(operation["responses"][status].is_object(), "{what}: {status} is missing");
         }
         for (status, response) in operation["responses"].as_object().expect("answers") {
@@ -107,6 +109,41 @@ fn every_operation_says_who_may_ask_and_what_can_go_wrong() {
             }
         }
     }
+}
+
+/// The program's own sources, without the description's.
+fn sources(folder: &Path, text: &mut String) {
+    for entry in std::fs::read_dir(folder).expect("a folder").flatten() {
+        let path = entry.path();
+        if path.is_dir() && !path.ends_with("description") {
+            sources(&path, text);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            text.push_str(&std::fs::read_to_string(&path).expect("a source"));
+        }
+    }
+}
+
+#[test]
+fn every_code_in_an_example_is_one_that_the_program_sends() {
+    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the folder of the crates");
+    let mut text = String::new();
+    for part in ["app", "platform", "server"] {
+        sources(&crates.join(part).join("src"), &mut text);
+    }
+    let is_sent = |code: &str| text.contains(&format!("\"{code}\""));
+    assert!(!is_sent("request.too_many"), "control");
+    let whole = json_of(&onepoint(&["openapi"]));
+    let mut codes = BTreeSet::new();
+    for (path, method, operation) in operations(&whole) {
+        for (status, response) in operation["responses"].as_object().into_iter().flatten() {
+            let Some(code) = response["content"]["application/problem+json"]["example"]["code"].as_str() else {
+                continue;
+            };
+            assert!(is_sent(code), "{method} {path}: {status} {code}");
+            codes.insert(code.to_owned());
+        }
+    }
+    assert!(codes.contains("rate.limited") && codes.contains("parked.unknown") && codes.len() > 15, "{codes:?}");
 }
 
 #[test]

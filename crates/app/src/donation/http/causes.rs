@@ -21,7 +21,7 @@ use utoipa_axum::routes;
 
 use super::super::Donations;
 use super::super::views::{CauseView, ReceiptView};
-use super::{show_page, shown};
+use super::shown;
 use crate::kit::must_be_operator;
 
 const CAUSES: Place = Place { collection: "causes", name: "cause" };
@@ -156,5 +156,5 @@ async fn list_receipts(
     let base = &donations.kit.base_url;
     let item = |receipt: ReceiptView| (receipt.donation_id, shown(base, receipt.donation_id, receipt));
     let href = format!("{base}/causes/{cause_id}/receipts");
-    show_page(page, href, "receipts", "", found.into_iter().map(item).collect())
+    page.show_items(href, "receipts", "", found.into_iter().map(item).collect())
 }

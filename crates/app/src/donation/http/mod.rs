@@ -14,7 +14,7 @@ use platform::access::Role;
 use platform::error::{Error, Result};
 use platform::http::hal::{Item, Place};
 use platform::http::input::{PathId, Write};
-use platform::http::list::{PageQuery, Sublist};
+use platform::http::list::PageQuery;
 use platform::http::number::{Whole, parse_whole};
 use platform::http::shell::Caller;
 use serde::de::IgnoredAny;
@@ -129,28 +129,12 @@ async fn list_donations(
     let filter: String = filter.iter().filter_map(|(name, id)| id.map(|id| format!("&{name}={id}"))).collect();
     let base = &donations.kit.base_url;
     let item = |donation: DonationView| (donation.donation_id, shown(base, donation.donation_id, donation));
-    show_page(page, format!("{base}/donations"), DONATIONS.collection, &filter, found.into_iter().map(item).collect())
+    let found = found.into_iter().map(item).collect();
+    page.show_items(format!("{base}/donations"), DONATIONS.collection, &filter, found)
 }
 
 fn shown<T: Serialize>(base: &str, donation_id: i64, fields: T) -> Item<T> {
     Item::new(base, DONATIONS, donation_id, fields)
-}
-
-/// A page of a list that is filtered or belongs to something, from up to `fetch()` items and their numbers.
-fn show_page<T: Serialize>(
-    page: PageQuery,
-    href: String,
-    collection: &'static str,
-    filter: &str,
-    mut items: Vec<(i64, Item<T>)>,
-) -> Result<Response<Body>> {
-    let limit = usize::try_from(page.limit).unwrap_or(usize::MAX);
-    let more = items.len() > limit;
-    items.truncate(limit);
-    let next = items.last().map(|(id, _)| *id).filter(|_| more);
-    let query = format!("limit={}{filter}", page.limit);
-    let items = items.into_iter().map(|(_, item)| item).collect();
-    Sublist { href, collection, query, after: Some(page.after).filter(|after| *after > 0), next, items }.show()
 }
 
 /// The member whose donations are all that this caller may see; nothing for one who may see all.

@@ -3,7 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use platform::access;
-use platform::db::{Database, Durability, Examined, Fault, Location, Migration, examine};
+use platform::db::{Database, Durability, Examined, Fault, Location, Migration, SeenLease, examine};
 use platform::error::Result;
 use platform::lease::LEASE_MS;
 
@@ -18,6 +18,8 @@ const ACCESS: &str = "access";
 const LOG_WANTED: u64 = 512 * 1024 * 1024;
 /// A database whose clock differs by more gives leases of another length.
 const CLOCK_SLACK_MS: i64 = 2_000;
+/// In a consumer's name it stands between the context and the log that it follows; no other job's name has it.
+const BETWEEN: char = '<';
 
 /// A store that could be examined.
 pub(super) struct Found {
@@ -120,28 +122,66 @@ fn count_keys(store: &Found) -> Result<usize> {
     access::count_valid(&mut *database.read_session()?)
 }
 
-/// On a shared store each job is done by one process at a time; with a server running, every job should have one.
+/// On a shared store each consumer is followed by one process at a time, and a server that answers should follow. Other
+/// leases are taken only while there is something to do, and one that was given back waits for whoever comes next.
 pub(super) fn look_at_leases(found: &[Found], running: Running, report: &mut Report) {
+    let leases: Vec<&SeenLease> = found.iter().flat_map(|store| &store.examined.leases).collect();
+    judge_leases(&leases, running, now_ms(), report);
+}
+
+fn judge_leases(leases: &[&SeenLease], running: Running, now_ms: i64, report: &mut Report) {
     let name = "leases";
-    let leases: Vec<_> = found.iter().flat_map(|store| &store.examined.leases).collect();
     if leases.is_empty() {
         return report.ok(name, "none: a store of files belongs to one process");
     }
-    // A lease is renewed long before its end; one that ran out belongs to a process that is gone or stands still.
-    let now_ms = now_ms();
-    let left: Vec<&str> =
-        leases.iter().filter(|lease| lease.until_ms < now_ms - LEASE_MS).map(|lease| lease.name.as_str()).collect();
-    let mut holders: Vec<&str> =
-        leases.iter().filter(|lease| lease.until_ms >= now_ms).map(|lease| lease.holder.as_str()).collect();
+    // A consumer renews its lease long before the end; one that ran out was left by a process that is gone or stands
+    // still.
+    let ran_out = |lease: &SeenLease| lease.until_ms > 0 && lease.until_ms < now_ms - LEASE_MS;
+    let left = leases.iter().filter(|lease| lease.name.contains(BETWEEN) && ran_out(lease));
+    let left: Vec<&str> = left.map(|lease| lease.name.as_str()).collect();
+    if running == Running::Yes && !left.is_empty() {
+        let advice = "is a process with that context running? its log says why it does not take it";
+        return report.warn(name, format!("nobody does {}", left.join(", ")), advice);
+    }
+    let held = leases.iter().filter(|lease| lease.until_ms >= now_ms);
+    let mut holders: Vec<&str> = held.map(|lease| lease.holder.as_str()).collect();
     holders.sort_unstable();
     holders.dedup();
-    if running == Running::Yes && !left.is_empty() {
-        let found = format!("nobody does {}", left.join(", "));
-        return report.warn(
-            name,
-            found,
-            "is a process with that context running? its log says why it does not take it",
-        );
-    }
     report.ok(name, format!("{} jobs, {} processes", leases.len(), holders.len()));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Verdict;
+    use super::*;
+
+    const NOW_MS: i64 = 1_800_000_000_000;
+    const RAN_OUT_MS: i64 = NOW_MS - LEASE_MS - 1;
+
+    fn verdict(leases: &[(&str, i64)], running: Running) -> Verdict {
+        let seen = |(name, until_ms): &(&str, i64)| SeenLease {
+            name: (*name).to_owned(),
+            holder: "a".to_owned(),
+            until_ms: *until_ms,
+        };
+        let leases: Vec<SeenLease> = leases.iter().map(seen).collect();
+        let mut report = Report::default();
+        judge_leases(&leases.iter().collect::<Vec<_>>(), running, NOW_MS, &mut report);
+        report.worst()
+    }
+
+    #[test]
+    fn a_consumer_that_nobody_follows_any_more_is_seen() {
+        let leases = [("mypage<point", NOW_MS + 5_000), ("point<member", RAN_OUT_MS)];
+        assert_eq!(verdict(&leases, Running::Yes), Verdict::Warn);
+        assert_eq!(verdict(&leases, Running::No), Verdict::Ok, "nobody need follow while no server runs");
+        assert_eq!(verdict(&[("point<member", NOW_MS - 1)], Running::Yes), Verdict::Ok, "it may just pass on");
+    }
+
+    #[test]
+    fn a_job_with_nothing_to_do_and_a_lease_that_was_given_back_are_well() {
+        let idle = [("point<member", NOW_MS + 5_000), ("message-sender", RAN_OUT_MS), ("point-expiry", RAN_OUT_MS)];
+        assert_eq!(verdict(&idle, Running::Yes), Verdict::Ok);
+        assert_eq!(verdict(&[("point<member", 0), ("message-sender", 0)], Running::Yes), Verdict::Ok);
+    }
 }
