@@ -1,5 +1,6 @@
 //! What every context is handed: the time, the zone, where links point to, and who may do what.
 
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
 use domain::kernel::{Day, Month};
@@ -7,7 +8,7 @@ pub use domain::kernel::{MAX_AMOUNT, MAX_SAFE};
 use futures_util::future::BoxFuture;
 use platform::access::{Principal, Role};
 use platform::clock::Clock;
-use platform::db::Database;
+use platform::db::{Database, Session, Table, Value};
 use platform::error::{Error, ErrorKind, Result};
 use platform::funnel::Surroundings;
 use platform::http::shell::Caller;
@@ -51,6 +52,39 @@ impl Kit {
 
 /// The answer to a question between contexts: outside, whether it could be asked; inside, what the rule said.
 pub type Asked<'a, T, R> = BoxFuture<'a, Result<Result<T, R>>>;
+
+/// So often no more numbers are asked for than are needed, because what is too much is lost.
+const PATIENT_ROUNDS: usize = 3;
+/// Numbers looked at in one round at most.
+const LONGEST_STRIDE: usize = 65_536;
+
+/// Numbers of a sequence for things that did not choose one: none that stands in the table already, and none of
+/// `chosen`, which are about to.
+///
+/// # Errors
+/// `Unavailable` when the store cannot be reached.
+pub(crate) fn free_numbers(
+    tx: &mut dyn Session,
+    (sequence, table): (&'static str, &'static Table),
+    wanted: usize,
+    chosen: &HashSet<i64>,
+) -> Result<VecDeque<i64>> {
+    let mut free = VecDeque::with_capacity(wanted);
+    let (mut stride, mut rounds) = (wanted, 0);
+    while free.len() < wanted {
+        let candidates = tx.next_ids(sequence, stride)?;
+        rounds += 1;
+        // Long stretches may have been chosen by clients; they are passed in ever longer strides.
+        if rounds > PATIENT_ROUNDS {
+            stride = (stride * 2).min(LONGEST_STRIDE);
+        }
+        let keys: Vec<Value> = candidates.iter().copied().map(Value::Int).collect();
+        let taken: HashSet<i64> = tx.load_many(table, &keys)?.iter().map(|row| row.int(0)).collect();
+        let is_free = |id: &i64| !taken.contains(id) && !chosen.contains(id) && *id <= MAX_SAFE;
+        free.extend(candidates.into_iter().filter(is_free));
+    }
+    Ok(free)
+}
 
 /// The month that a day is in.
 #[must_use]

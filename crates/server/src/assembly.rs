@@ -238,8 +238,7 @@ impl App {
             }
         }
         // What gathered meanwhile is looked at now, not at the next commit.
-        let (member, notification, point) = self.logs();
-        [member, notification, point, Arc::clone(&self.donations.log)].iter().for_each(|log| log.ring(true));
+        self.logs().iter().for_each(|log| log.ring(true));
         Ok(())
     }
 
@@ -255,7 +254,7 @@ impl App {
         funnels.push(self.donations.funnel.spawn()?);
         drop(funnels);
         self.follow_donations()?;
-        let (member, notification, point) = self.logs();
+        let [member, notification, point, _] = self.logs();
         self.follow(self.notifications.follow_members(Arc::clone(&member)))?;
         self.follow(self.notifications.follow_points(Arc::clone(&point)))?;
         self.follow(self.members.follow_notification(Arc::clone(&notification)))?;
@@ -290,14 +289,14 @@ impl App {
         self.workers.spawn(consumer.name().to_owned(), wake, move || consumer.step())
     }
 
-    fn logs(&self) -> (Arc<Log>, Arc<Log>, Arc<Log>) {
-        (Arc::clone(&self.members.log), Arc::clone(&self.notifications.log), Arc::clone(&self.points.log))
+    /// The logs of member, notification, point and donation.
+    fn logs(&self) -> [Arc<Log>; 4] {
+        [&self.members.log, &self.notifications.log, &self.points.log, &self.donations.log].map(Arc::clone)
     }
 
     /// Ends the threads: consumers and workers first, then the funnels, which finish what waits.
     pub fn shut_down(&self) {
-        let (member, notification, point) = self.logs();
-        self.workers.stop(&[member, notification, point, Arc::clone(&self.donations.log)]);
+        self.workers.stop(&self.logs());
         self.notifications.finish_sending(&self.runtime);
         self.donations.funnel.shut_down();
         self.members.funnel.shut_down();

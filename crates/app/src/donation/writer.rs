@@ -1,17 +1,17 @@
 //! Donation's side of the funnel: what can be asked of it, and which verb decides it.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::HashSet;
 
 use domain::donation::{self, Cause, ChangeCause, Event, RequestDonation};
-use domain::kernel::MAX_SAFE;
 use domain::point::DonationDecision;
-use platform::db::{Session, Value};
+use platform::db::Session;
 use platform::error::{Error, Result};
 use platform::funnel::{Moment, Out, Writer};
 use platform::log;
 
 use super::refusal;
 use super::store::{CAUSE, Loaded, Stored, Touched};
+use crate::kit::free_numbers;
 
 /// The programme's settings that concern donations (SPEC section 5).
 #[derive(Debug, Clone, Copy)]
@@ -48,11 +48,6 @@ pub enum Answer {
     Taken,
 }
 
-/// So often no more numbers are asked for than are needed, because what is too much is lost.
-const PATIENT_ROUNDS: usize = 3;
-/// Numbers asked for at once at most, while free ones are looked for.
-const LONGEST_STRIDE: usize = 1_000;
-
 /// Donation's side of the funnel.
 pub struct DonationWriter {
     policy: Policy,
@@ -61,26 +56,6 @@ pub struct DonationWriter {
 impl DonationWriter {
     pub(super) fn new(policy: Policy) -> Self {
         Self { policy }
-    }
-
-    /// Numbers for causes that did not get one: from the counter, leaving out those that were chosen.
-    fn free_numbers(tx: &mut dyn Session, wanted: usize, chosen: &HashSet<i64>) -> Result<VecDeque<i64>> {
-        let mut free = VecDeque::with_capacity(wanted);
-        let (mut round, mut fruitless) = (wanted, 0);
-        while free.len() < wanted {
-            let candidates = tx.next_ids("cause_number", round)?;
-            // Long stretches may have been chosen by clients; they are passed in ever longer strides.
-            fruitless += 1;
-            if fruitless > PATIENT_ROUNDS {
-                round = (round * 2).min(LONGEST_STRIDE);
-            }
-            let keys: Vec<Value> = candidates.iter().copied().map(Value::Int).collect();
-            let taken: HashSet<i64> = tx.load_many(&CAUSE, &keys)?.iter().map(|row| row.int(0)).collect();
-            free.extend(
-                candidates.into_iter().filter(|id| !taken.contains(id) && !chosen.contains(id) && *id <= MAX_SAFE),
-            );
-        }
-        Ok(free)
     }
 
     fn request(
@@ -143,7 +118,7 @@ impl Writer for DonationWriter {
             loaded.donation_numbers = tx.next_ids("donation_number", requests)?.into();
         }
         if unnumbered > 0 {
-            loaded.cause_numbers = Self::free_numbers(tx, unnumbered, &chosen)?;
+            loaded.cause_numbers = free_numbers(tx, ("cause_number", &CAUSE), unnumbered, &chosen)?;
         }
         Ok(loaded)
     }

@@ -2,9 +2,8 @@
 
 use std::collections::{HashSet, VecDeque};
 
-use domain::kernel::MAX_SAFE;
 use domain::member;
-use platform::db::{Session, Value};
+use platform::db::Session;
 use platform::error::{Error, Result};
 use platform::funnel::Out;
 
@@ -12,28 +11,14 @@ use super::contacts::Contacts;
 use super::refusal;
 use super::store::{Loaded, MEMBER, Slot};
 use super::writer::{Answer, Command, MemberWriter};
-
-/// Numbers looked at in one round at most.
-const LONGEST_STRIDE: usize = 65_536;
+use crate::kit::free_numbers;
 
 impl MemberWriter {
     /// Numbers for members who did not choose one: from the counter, leaving out those that were chosen before.
     pub(super) fn free_numbers(tx: &mut dyn Session, commands: &[&Command]) -> Result<VecDeque<i64>> {
         let wanted = commands.iter().filter(|command| matches!(command, Command::Join { member_id: None, .. })).count();
         let chosen: HashSet<i64> = commands.iter().filter_map(|command| command.member_id()).collect();
-        let mut free = VecDeque::with_capacity(wanted);
-        let mut round = wanted;
-        while free.len() < wanted {
-            let candidates = tx.next_ids("member_number", round)?;
-            // Long stretches may have been chosen by clients; they are passed in ever longer strides.
-            round = (round * 2).min(LONGEST_STRIDE);
-            let keys: Vec<Value> = candidates.iter().copied().map(Value::Int).collect();
-            let taken: HashSet<i64> = tx.load_many(&MEMBER, &keys)?.iter().map(|row| row.int(0)).collect();
-            free.extend(
-                candidates.into_iter().filter(|id| !taken.contains(id) && !chosen.contains(id) && *id <= MAX_SAFE),
-            );
-        }
-        Ok(free)
+        free_numbers(tx, ("member_number", &MEMBER), wanted, &chosen)
     }
 
     /// Takes a new member in.

@@ -122,11 +122,7 @@ impl KeyedTransaction {
 /// written. Keys are remembered for weeks, so this text must not change from one version to the next.
 fn canonical(member_id: i64, kind: TransactionKind, transaction: &Transaction) -> Result<String> {
     let Transaction { amount, reference, reason } = transaction;
-    let kind = match kind {
-        TransactionKind::Earn => "EARN",
-        TransactionKind::Use => "USE",
-        TransactionKind::Adjust => "ADJUST",
-    };
+    let kind = kind.entry_kind().name();
     let reference = reference.as_ref().map(|reference| (&reference.kind, &reference.id));
     serde_json::to_string(&(member_id, kind, amount, reference, reason))
         .map_err(|error| Error::internal("a transaction cannot be written").caused_by(error))

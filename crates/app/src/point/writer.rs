@@ -218,7 +218,8 @@ impl Writer for PointWriter {
 }
 
 impl TransactionKind {
-    fn entry_kind(self) -> point::EntryKind {
+    /// The kind of the entry that it leaves.
+    pub(super) fn entry_kind(self) -> point::EntryKind {
         match self {
             Self::Earn => point::EntryKind::Earn,
             Self::Use => point::EntryKind::Use,

@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 pub use batch::Out;
 pub use cursor::move_cursor;
@@ -177,10 +178,7 @@ impl<W: Writer> Funnel<W> {
     pub async fn ask(&self, command: W::Command, stamp: Option<KeyStamp>) -> Result<W::Answer> {
         let is_keyed = stamp.is_some();
         let answered = self.submit(command, stamp)?;
-        match tokio::time::timeout(ANSWER_TIME, answered).await {
-            Ok(answered) => answered.map_err(|_| self.stopped())?,
-            Err(_) => Err(self.still_at_it(is_keyed)),
-        }
+        self.wait_for(answered, is_keyed, Instant::now() + ANSWER_TIME).await
     }
 
     /// Hands many commands over at once, all or none, and waits for the answer of each. They are carried out in this
@@ -189,22 +187,29 @@ impl<W: Writer> Funnel<W> {
     /// # Errors
     /// `Unavailable` when the context is stopped or has no room for all of them; nothing was done.
     pub async fn ask_all(&self, commands: Vec<(W::Command, Option<KeyStamp>)>) -> Result<Vec<Result<W::Answer>>> {
-        if !self.is_open() {
-            return Err(self.stopped());
-        }
+        self.must_be_open()?;
         let keyed: Vec<bool> = commands.iter().map(|(_, stamp)| stamp.is_some()).collect();
         let (waiting, waiters): (Vec<_>, Vec<_>) =
             commands.into_iter().map(|(command, stamp)| Waiting::new(Request { command, stamp, fence: None })).unzip();
         self.queue.push_all(waiting).map_err(|_| self.overloaded())?;
-        let deadline = tokio::time::Instant::now() + ANSWER_TIME;
+        let deadline = Instant::now() + ANSWER_TIME;
         let mut answers = Vec::with_capacity(waiters.len());
         for (waiter, is_keyed) in waiters.into_iter().zip(keyed) {
-            answers.push(match tokio::time::timeout_at(deadline, waiter).await {
-                Ok(answered) => answered.unwrap_or_else(|_| Err(self.stopped())),
-                Err(_) => Err(self.still_at_it(is_keyed)),
-            });
+            answers.push(self.wait_for(waiter, is_keyed, deadline).await);
         }
         Ok(answers)
+    }
+
+    async fn wait_for(
+        &self,
+        answered: oneshot::Receiver<Result<W::Answer>>,
+        is_keyed: bool,
+        deadline: Instant,
+    ) -> Result<W::Answer> {
+        match tokio::time::timeout_at(deadline, answered).await {
+            Ok(answered) => answered.map_err(|_| self.stopped())?,
+            Err(_) => Err(self.still_at_it(is_keyed)),
+        }
     }
 
     /// As [`Funnel::ask`], without waiting.
@@ -226,9 +231,7 @@ impl<W: Writer> Funnel<W> {
     }
 
     fn enqueue(&self, request: Request<W::Command>) -> Result<oneshot::Receiver<Result<W::Answer>>> {
-        if !self.open.load(Ordering::Acquire) {
-            return Err(self.stopped());
-        }
+        self.must_be_open()?;
         let (waiting, answered) = Waiting::new(request);
         self.queue.push(waiting).map_err(|_| self.overloaded())?;
         Ok(answered)
@@ -261,9 +264,7 @@ impl<W: Writer> Funnel<W> {
         commands: Vec<W::Command>,
         along: &mut dyn FnMut(&mut dyn Session) -> Result<()>,
     ) -> Result<()> {
-        if !self.open.load(Ordering::Acquire) {
-            return Err(self.stopped());
-        }
+        self.must_be_open()?;
         self.core.lock().deliver(commands, along)
     }
 
