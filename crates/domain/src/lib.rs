@@ -5,8 +5,10 @@
 #![no_std]
 extern crate alloc;
 
+pub mod deal;
 pub mod donation;
 pub mod kernel;
 pub mod member;
 pub mod notification;
 pub mod point;
+pub mod settlement;

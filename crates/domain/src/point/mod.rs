@@ -5,6 +5,7 @@
 mod account;
 mod adjust;
 mod claw_back;
+mod deal;
 mod donate;
 mod earn;
 mod expiry;
@@ -21,6 +22,7 @@ use serde::{Deserialize, Serialize};
 pub use account::Account;
 pub use adjust::{AdjustPoints, adjust_points};
 pub use claw_back::{ClawBack, claw_back, repay_owed};
+pub use deal::{DealAsk, DealDecision};
 pub use donate::{DonatePoints, DonationDecision, donate_points};
 pub use earn::{EarnPoints, earn_points};
 pub use expiry::{

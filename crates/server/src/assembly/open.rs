@@ -1,0 +1,123 @@
+//! Opening each context with its policies, and how it asks the others.
+
+use std::sync::Arc;
+
+use app::donation::Donations;
+use app::kit::Kit;
+use app::member::{MemberApi, Members, PointQuestions, RemoteMembers, WithdrawalMode};
+use app::notification::{MemberQuestions, Notifications};
+use app::point::{PointApi, Points, RemotePoints};
+use app::{donation, member, notification, point};
+use platform::clock::Clock;
+use platform::db::Database;
+use platform::error::Result;
+use platform::fault::Delay;
+use platform::guard::{Guard, GuardSettings};
+use platform::http::peer::Peer;
+
+use crate::config::Settings;
+use crate::secret::programme_secret;
+use crate::sender::send_settings;
+
+const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
+const HOUR_MS: i64 = 60 * 60 * 1_000;
+
+/// Who asks whom: caller, then callee.
+type Between = (&'static str, &'static str);
+
+pub(super) fn guard(settings: &Settings, between: Between, clock: &Arc<dyn Clock>) -> Result<Guard> {
+    guard_of(settings, between, GuardSettings::default().concurrency, clock)
+}
+
+/// A guard that lets so many questions through at once.
+fn guard_of(
+    settings: &Settings,
+    (caller, callee): Between,
+    concurrency: usize,
+    clock: &Arc<dyn Clock>,
+) -> Result<Guard> {
+    let mut guard = GuardSettings { concurrency, ..GuardSettings::default() };
+    let time_limit_ms = settings.int_in(&format!("questions.{callee}.time_limit_ms"), 1..=600_000)?;
+    guard.time_limit_ms = time_limit_ms.unsigned_abs();
+    guard.breaker.window_ms = settings.int_in("breaker.window_ms", 100..=3_600_000)?;
+    guard.breaker.min_calls = u32::try_from(settings.int_in("breaker.min_calls", 1..=100_000)?).unwrap_or(1);
+    guard.breaker.failure_rate_bp =
+        u32::try_from(settings.int_in("breaker.failure_rate_bp", 1..=10_000)?).unwrap_or(10_000);
+    guard.breaker.open_ms = settings.int_in("breaker.open_ms", 1..=3_600_000)?;
+    Ok(Guard::new(caller, callee, guard, Arc::clone(clock)))
+}
+
+/// Where a context runs, if it is another process.
+fn peer(settings: &Settings, context: &'static str) -> Result<Option<Peer>> {
+    match settings.text(&format!("{context}.url")) {
+        "" => Ok(None),
+        url => Peer::new(context, url, settings.text("internal.key")).map(Some),
+    }
+}
+
+/// Point as others ask it: here, or in another process.
+pub(super) fn point_api(settings: &Settings, here: &Arc<Points>) -> Result<Arc<dyn PointApi>> {
+    Ok(match peer(settings, "point")? {
+        Some(peer) => Arc::new(RemotePoints(peer)),
+        None => Arc::clone(here) as Arc<dyn PointApi>,
+    })
+}
+
+/// Member as others ask it: here, or in another process.
+pub(super) fn member_api(settings: &Settings, here: &Arc<Members>) -> Result<Arc<dyn MemberApi>> {
+    Ok(match peer(settings, "member")? {
+        Some(peer) => Arc::new(RemoteMembers(peer)),
+        None => Arc::clone(here) as Arc<dyn MemberApi>,
+    })
+}
+
+pub(super) fn open_points(settings: &Settings, kit: &Kit, database: Arc<Database>) -> Result<Arc<Points>> {
+    let policy = point::Policy {
+        welcome_point: settings.int_in("points.welcome", 0..=app::kit::MAX_AMOUNT)?,
+        expiry_months: i32::try_from(settings.int_in("points.expiry_months", 1..=1_200)?).unwrap_or(60),
+    };
+    Points::open(kit.clone(), database, policy)
+}
+
+pub(super) fn open_members(
+    settings: &Settings,
+    kit: &Kit,
+    database: Arc<Database>,
+    questions: PointQuestions,
+) -> Result<Arc<Members>> {
+    let policy = member::Policy {
+        again_after_ms: settings.int_in("welcome.again_after_days", 0..=36_500)? * DAY_MS,
+        secret: programme_secret(settings)?,
+    };
+    let modes = [("strict", WithdrawalMode::Strict), ("deferred", WithdrawalMode::Deferred)];
+    let mode = settings.choice("withdrawal.mode", &modes)?;
+    Members::open(kit.clone(), database, policy, mode, questions)
+}
+
+pub(super) fn open_notifications(
+    settings: &Settings,
+    kit: &Kit,
+    database: Arc<Database>,
+    questions: MemberQuestions,
+) -> Result<Arc<Notifications>> {
+    let policy = notification::Policy { give_up_ms: settings.int_in("notification.give_up_h", 0..=8_760)? * HOUR_MS };
+    Notifications::open(kit.clone(), database, policy, questions, send_settings(settings, &kit.clock)?)
+}
+
+pub(super) fn open_donations(
+    settings: &Settings,
+    kit: &Kit,
+    database: Arc<Database>,
+    api: Arc<dyn PointApi>,
+    delay: &Arc<Delay>,
+) -> Result<Arc<Donations>> {
+    let capacity = settings.int_in("donation.capacity", 1..=100_000)?;
+    let policy = donation::Policy {
+        balance_above: settings.int_in("donation.balance_above", 0..=app::kit::MAX_AMOUNT)?,
+        capacity: usize::try_from(capacity).unwrap_or(1),
+    };
+    // Donations have their own limit in front; what was let in is to be asked.
+    let guard = guard_of(settings, ("donation", "point"), policy.capacity, &kit.clock)?;
+    let questions = donation::PointQuestions { api, guard, delay: Arc::clone(delay) };
+    Donations::open(kit.clone(), database, policy, questions)
+}

@@ -1,0 +1,96 @@
+//! The threads of the program: which funnels run, who follows whose log, which jobs are done; and how all of it ends.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use app::point;
+use platform::consumer::Consumer;
+use platform::error::Result;
+use platform::funnel::{Funnel, Writer};
+use platform::lease;
+use platform::log::{Log, Scope};
+use platform::work::Wake;
+
+use super::App;
+
+/// How long an idle thread sleeps when no bell rings.
+const IDLE: Duration = Duration::from_millis(500);
+
+impl App {
+    /// Starts the threads: funnels, consumers, workers, sweeps.
+    ///
+    /// # Errors
+    /// `Internal` if the machine has no thread left.
+    pub fn start(self: &Arc<Self>) -> Result<()> {
+        let mut funnels = self.funnels.lock();
+        funnels.push(self.members.funnel.spawn()?);
+        funnels.push(self.notifications.funnel.spawn()?);
+        funnels.push(self.points.funnel.spawn()?);
+        funnels.push(self.donations.funnel.spawn()?);
+        drop(funnels);
+        self.follow_donations()?;
+        let [member, notification, point, _] = self.logs();
+        self.follow(self.notifications.follow_members(Arc::clone(&member)))?;
+        self.follow(self.notifications.follow_points(Arc::clone(&point)))?;
+        self.follow(self.members.follow_notification(Arc::clone(&notification)))?;
+        self.follow(self.points.follow_members(Arc::clone(&member)))?;
+        self.follow(self.members.follow_point(Arc::clone(&point)))?;
+        self.follow(self.pages.follow_members(member))?;
+        self.follow(self.pages.follow_point(point))?;
+        let (notifications, runtime) = (Arc::clone(&self.notifications), self.runtime.clone());
+        self.workers.spawn(
+            "message-sender".to_owned(),
+            Wake::Bell(notification, Scope::Everything, IDLE),
+            move || notifications.send_due(&runtime),
+        )?;
+        let mut expiry = self.points.expiry_walk();
+        self.workers.spawn(point::EXPIRY_JOB.to_owned(), Wake::Pause(IDLE), move || expiry.step())?;
+        let members = Arc::clone(&self.members);
+        self.workers.spawn("member-sweep".to_owned(), Wake::Pause(IDLE), move || members.sweep().map(|_| 0))
+    }
+
+    /// Who follows donation's log, and whose log donation follows.
+    fn follow_donations(&self) -> Result<()> {
+        let donation = &self.donations.log;
+        self.follow(self.points.follow_donations(Arc::clone(donation)))?;
+        self.follow(self.donations.follow_point(Arc::clone(&self.points.log)))?;
+        self.follow(self.pages.follow_donations(Arc::clone(donation)))?;
+        self.follow(self.notifications.follow_donations(Arc::clone(donation)))
+    }
+
+    fn follow<W: Writer>(&self, mut consumer: Consumer<W>) -> Result<()> {
+        self.parking.add(consumer.desk());
+        let wake = consumer.wake(IDLE);
+        self.workers.spawn(consumer.name().to_owned(), wake, move || consumer.step())
+    }
+
+    /// The logs of member, notification, point and donation.
+    pub(super) fn logs(&self) -> [Arc<Log>; 4] {
+        [&self.members.log, &self.notifications.log, &self.points.log, &self.donations.log].map(Arc::clone)
+    }
+
+    /// Ends the threads: consumers and workers first, then the funnels, which finish what waits.
+    pub fn shut_down(&self) {
+        self.workers.stop(&self.logs());
+        self.notifications.finish_sending(&self.runtime);
+        self.donations.funnel.shut_down();
+        self.members.funnel.shut_down();
+        self.notifications.funnel.shut_down();
+        self.points.funnel.shut_down();
+        for funnel in self.funnels.lock().drain(..) {
+            let _ = funnel.join();
+        }
+        self.give_back_leases(&self.members.funnel);
+        self.give_back_leases(&self.notifications.funnel);
+        self.give_back_leases(&self.points.funnel);
+        self.give_back_leases(&self.pages.funnel);
+        self.give_back_leases(&self.donations.funnel);
+    }
+
+    /// So that the process that comes next need not wait until they end by themselves.
+    fn give_back_leases<W: Writer>(&self, funnel: &Funnel<W>) {
+        if let Err(error) = funnel.with_session(|tx| lease::release_all(tx, &self.holder)) {
+            tracing::warn!(context = funnel.context(), %error, "leases could not be given back; they end by themselves");
+        }
+    }
+}
