@@ -14,13 +14,7 @@ use crate::point::{DealAsk, DealDecision};
 const POLICY: Policy = Policy { earn_rate_bp: 100, opens_merchants: true, may_owe: true };
 
 fn merchant() -> MerchantFacts {
-    MerchantFacts {
-        merchant_id: 20,
-        name: None,
-        earn_rate_bp: None,
-        fee_rate_bp: None,
-        status: MerchantStatus::Active,
-    }
+    MerchantFacts { merchant_id: 20, name: None, earn_rate_bp: None, fee_rate_bp: None, status: MerchantStatus::Active }
 }
 
 fn asked(deal_type: DealType, deal_amount: Option<i64>, point: Option<i64>) -> RequestDeal {
