@@ -51,10 +51,10 @@ fn writes() -> Vec<Write> {
         write(
             "POST",
             "/merchants",
-            json!({"merchantId": "5", "name": "bakery", "earnRateBp": "0150", "feeRateBp": 90}),
+            json!({"merchantId": "1", "name": "bakery", "earnRateBp": "0150", "feeRateBp": 90}),
             201,
         ),
-        write("PATCH", "/merchants/5", json!({"name": "the bakery", "status": "BLOCKED"}), 200),
+        write("PATCH", "/merchants/1", json!({"name": "the bakery", "status": "BLOCKED"}), 200),
         write(
             "POST",
             "/deals",
