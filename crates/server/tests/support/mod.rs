@@ -21,7 +21,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use server::assembly::{App, Options};
+use server::assembly::{App, Between, Options};
 use server::config::Settings;
 use server::serve::Running;
 use tokio::runtime::Runtime;
@@ -52,12 +52,14 @@ pub struct Setup {
     pub sets: Vec<String>,
     /// Remember idempotency keys; off only in a control run.
     pub remembers_keys: bool,
+    /// Stands between deal and point.
+    pub between: Option<Between>,
 }
 
 impl Setup {
     /// The default settings on this engine.
     pub fn on(engine: Engine) -> Self {
-        Self { engine, sets: Vec::new(), remembers_keys: true }
+        Self { engine, sets: Vec::new(), remembers_keys: true, between: None }
     }
 
     /// With these settings too.
@@ -112,6 +114,7 @@ impl TestApp {
         let options = Options {
             clock: Some(Arc::clone(&self.clock) as _),
             remembers_keys: self.setup.remembers_keys,
+            between_deal_and_point: self.setup.between.clone(),
             ..Options::default()
         };
         let running = Running::start(&settings, options, &runtime).expect("the server starts");
@@ -244,6 +247,11 @@ impl TestApp {
     /// A member gives points to the general fund.
     pub fn donate(&self, member_id: i64, points: i64) -> Answer {
         self.post("/donations", &json!({"memberId": member_id, "amount": points}))
+    }
+
+    /// A merchant posts a deal.
+    pub fn deal(&self, body: &Value) -> Answer {
+        self.post("/deals", body)
     }
 
     /// Changes the points of a member.
