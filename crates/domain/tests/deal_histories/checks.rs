@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::deal::{Deal, DealStatus, DealType, PointStatus, is_billed};
+use domain::deal::{Deal, DealStatus, DealType, Event, PointStatus, is_billed};
 use domain::point::EntryKind;
 
 use crate::model::{Model, Slip, State};
@@ -121,7 +121,9 @@ pub fn note(system: &System, seen: &mut BTreeMap<String, u64>) {
         if deal.cancelled_point > 0 && deal.cancelled_point < deal.facts.point {
             count("cancelled in part".to_owned());
         }
-        if deal.left_to_point {
+    }
+    for (_, _, event) in &system.deal_log {
+        if matches!(event, Event::DealLeftToPoint(_)) {
             count("left to point".to_owned());
         }
     }

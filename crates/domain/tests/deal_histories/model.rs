@@ -36,7 +36,6 @@ struct Verdict {
     /// Coins that moved, in the order of taking; of a save the month on its coins.
     coins: Vec<MonthNumber>,
     moved: i64,
-    owed: i64,
     undone: i64,
     is_void: bool,
 }
@@ -281,7 +280,7 @@ impl Model {
                 self.take_off(member, moved, old.coins.first().copied());
                 self.heap(member).owed += point - moved;
                 old.undone += point;
-                Verdict { moved, owed: point - moved, ..Verdict::default() }
+                Verdict { moved, ..Verdict::default() }
             };
             self.slips[of].verdict = Some(old);
             return verdict;

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 /// Members have the numbers from 1 to this one; the next one is nobody.
-pub const MEMBERS: i64 = 3;
+pub const MEMBERS: i64 = 2;
 /// Merchants have the numbers from 1 to this one.
 pub const MERCHANTS: i64 = 2;
 /// Half of what is paid is earned, so that small amounts come to something.
@@ -31,6 +31,7 @@ pub struct Posting {
     pub deal_type: DealType,
     pub deal_amount: i64,
     pub point: Option<i64>,
+    /// The deal that is cancelled: in a history a number that is wrapped to the deals that there are.
     pub original_deal_id: Option<i64>,
 }
 
@@ -68,10 +69,10 @@ fn any_fate() -> impl Strategy<Value = Fate> {
 
 fn any_posting() -> impl Strategy<Value = Posting> {
     // Few amounts, so that a cancel without a name finds one.
-    let amounts = || select(vec![1_i64, 20, 20, 40, 40, 100]);
-    let points = || select(vec![1_i64, 5, 10, 10, 20, 50]);
+    let amounts = || select(vec![1_i64, 20, 20, 40, 40, 200]);
+    let points = || select(vec![1_i64, 5, 10, 10, 20, 35]);
     let cancels = select(vec![DealType::SaveCancel, DealType::UseCancel, DealType::Cancel]);
-    let named = prop_oneof![2 => Just(None), 3 => (1..=16_i64).prop_map(Some)];
+    let named = prop_oneof![2 => Just(None), 4 => (1..=40_i64).prop_map(Some)];
     let part = prop_oneof![1 => Just(None), 1 => select(vec![1_i64, 3, 5, 10, 0, -4, 1_000]).prop_map(Some)];
     let who = || (prop_oneof![20 => 1..=MEMBERS, 1 => Just(MEMBERS + 1)], 1..=MERCHANTS);
     let posting = |(member_id, merchant_id): (i64, i64), deal_type, deal_amount, point, original_deal_id| Posting {
@@ -83,7 +84,7 @@ fn any_posting() -> impl Strategy<Value = Posting> {
         original_deal_id,
     };
     prop_oneof![
-        6 => (who(), amounts()).prop_map(move |(who, amount)| posting(who, DealType::Save, amount, None, None)),
+        7 => (who(), amounts()).prop_map(move |(who, amount)| posting(who, DealType::Save, amount, None, None)),
         6 => (who(), amounts(), points())
             .prop_map(move |(who, amount, point)| posting(who, DealType::Use, amount, Some(point), None)),
         8 => (who(), cancels, amounts(), part, named).prop_map(move |(who, kind, amount, part, named)| {
@@ -103,7 +104,7 @@ pub fn any_step() -> impl Strategy<Value = Step> {
         2 => (1..=20_i64).prop_map(|days| days * 86_400_000),
         1 => (21..=90_i64).prop_map(|days| days * 86_400_000 - 1),
     ];
-    let status = prop_oneof![3 => Just(MerchantStatus::Active), 1 => Just(MerchantStatus::Blocked)];
+    let status = prop_oneof![4 => Just(MerchantStatus::Active), 1 => Just(MerchantStatus::Blocked)];
     prop_oneof![
         24 => (any_posting(), any_fate()).prop_map(|(posting, fate)| Step::Post(posting, fate)),
         2 => (pick(), any_fate()).prop_map(|(pick, fate)| Step::Retry(pick, fate)),
@@ -116,8 +117,8 @@ pub fn any_step() -> impl Strategy<Value = Step> {
         6 => moments.prop_map(Step::Pass),
         2 => member().prop_map(Step::Look),
         1 => (member(), 1..=3_i64).prop_map(|(member, attempt)| Step::Prepare(member, attempt)),
-        1 => (member(), 1..=3_i64).prop_map(|(member, attempt)| Step::Release(member, attempt)),
-        1 => prop_oneof![2 => Just(Step::Sweep), 1 => member().prop_map(Step::Leave)],
+        2 => (member(), 1..=3_i64).prop_map(|(member, attempt)| Step::Release(member, attempt)),
+        1 => prop_oneof![4 => Just(Step::Sweep), 1 => member().prop_map(Step::Leave)],
         1 => (merchant(), status).prop_map(|(merchant, status)| Step::Block(merchant, status)),
         3 => (merchant(), 0..=2_i32).prop_map(|(merchant, back)| Step::Bill(merchant, back)),
     ]
