@@ -51,16 +51,18 @@ fn writes() -> Vec<Write> {
         write(
             "POST",
             "/merchants",
-            json!({"merchantId": "5", "name": "bakery", "earnRateBp": "0150", "feeRateBp": 90}),
+            json!({"merchantId": "1", "name": "bakery", "earnRateBp": "0150", "feeRateBp": 90}),
             201,
         ),
-        write("PATCH", "/merchants/5", json!({"name": "the bakery", "status": "BLOCKED"}), 200),
+        write("PATCH", "/merchants/1", json!({"name": "the bakery", "status": "BLOCKED"}), 200),
         write(
             "POST",
             "/deals",
             json!({"memberId": "1", "merchantId": " 020", "type": "save", "dealAmount": "100000"}),
             201,
         ),
+        write("POST", "/billings", json!({"mercharntId": "0005", "billingMonth": "202001"}), 201),
+        write("POST", "/closings", json!({"billingMonth": " 202001"}), 201),
         Write { limit: 1024 * 1024, ..many },
     ]
 }

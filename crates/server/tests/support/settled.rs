@@ -97,7 +97,8 @@ impl TestApp {
         self.verify_settlement();
     }
 
-    fn verify_settlement(&self) {
+    /// As [`TestApp::verify`], for settlement alone.
+    pub fn verify_settlement(&self) {
         let app = self.app();
         let inspected = app.settlements.funnel.with_session(app::settlement::inspect);
         let (mut findings, lines) = inspected.expect("settlement can be inspected");
