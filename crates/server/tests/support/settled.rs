@@ -15,8 +15,18 @@ use super::{TestApp, within};
 /// Everything has followed within this, or the test fails.
 const SETTLED: Duration = Duration::from_secs(10);
 /// The collections of the public API.
-const COLLECTIONS: [&str; 10] =
-    ["members", "withdrawals", "points", "messages", "mypages", "donations", "causes", "deals", "merchants", "billings"];
+const COLLECTIONS: [&str; 10] = [
+    "members",
+    "withdrawals",
+    "points",
+    "messages",
+    "mypages",
+    "donations",
+    "causes",
+    "deals",
+    "merchants",
+    "billings",
+];
 
 impl TestApp {
     /// Waits until nothing is queued, every consumer that runs has read its log to the end, and every message that
