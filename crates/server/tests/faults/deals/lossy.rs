@@ -96,9 +96,9 @@ impl Line {
         drop(late);
         let point = self.point.lock().clone().expect("a server runs");
         let asking = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        for (_, question) in &now {
-            let first = asking.block_on(point.deal(question.clone())).expect("point answers");
-            let second = asking.block_on(point.deal(question.clone())).expect("point answers");
+        for &(_, question) in &now {
+            let first = asking.block_on(point.deal(question)).expect("point answers");
+            let second = asking.block_on(point.deal(question)).expect("point answers");
             assert_eq!(first, second, "once decided it is decided");
         }
         self.delivered_late.fetch_add(now.len(), Ordering::SeqCst);
@@ -118,7 +118,7 @@ impl Line {
     }
 
     fn keep_back(&self, fault: Fault, question: &DealQuestion) {
-        self.late.lock().push((fault, question.clone()));
+        self.late.lock().push((fault, *question));
     }
 }
 
@@ -157,7 +157,7 @@ impl PointApi for LossyPoint {
                 }
                 Fault::Repeated => {
                     self.line.keep_back(Fault::Repeated, &question);
-                    self.point.deal(question.clone()).await?;
+                    self.point.deal(question).await?;
                     self.point.deal(question).await
                 }
             }
