@@ -52,7 +52,7 @@ impl Pass {
             setup = setup.with(&["deals.clawback=refuse"]);
         }
         let line = Arc::clone(line);
-        setup.deal_asks = Some(Arc::new(move |point| line.end(point)));
+        setup.between_deal_and_point = Some(Arc::new(move |point| line.end(point)));
         setup
     }
 
@@ -162,9 +162,7 @@ fn post_over_a_bad_line(pass: Pass, app: &TestApp, line: &Line, cases: &mut [Cas
     }
     let (mut crowds, mut others): (Vec<_>, Vec<_>) = cases.iter_mut().partition(|case| case.sender == Sender::Crowd);
     each_at_once(&mut others, |case| case.send(app));
-    for case in &mut crowds {
-        case.send(app);
-    }
+    each_at_once(&mut crowds, |case| case.send(app));
     let stranger = i64::try_from(cases.len()).expect("few cases") + 1;
     app.join(stranger, "01099999999");
     for case in cases.iter() {
