@@ -47,6 +47,8 @@ pub const RESOURCES: &[&str] = &[
     "mypages",
     "donations",
     "causes",
+    "deals",
+    "merchants",
     "parked",
     "bench",
     "docs",
