@@ -25,7 +25,9 @@ use tokio::runtime::Handle;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
-use self::open::{guard, member_api, open_deals, open_donations, open_members, open_notifications, open_points, point_api};
+use self::open::{
+    guard, member_api, open_deals, open_donations, open_members, open_notifications, open_points, point_api,
+};
 use crate::config::Settings;
 use crate::parked::{self, Parking};
 use crate::stores::{CONTEXTS, context_names, open_migrated};
@@ -77,7 +79,14 @@ pub type Between = Box<dyn FnOnce(Arc<dyn PointApi>) -> Arc<dyn PointApi> + Send
 
 impl Default for Options {
     fn default() -> Self {
-        Self { migrate: true, clock: None, remembers_keys: true, checks_fences: true, address: None, between_deal_and_point: None }
+        Self {
+            migrate: true,
+            clock: None,
+            remembers_keys: true,
+            checks_fences: true,
+            address: None,
+            between_deal_and_point: None,
+        }
     }
 }
 

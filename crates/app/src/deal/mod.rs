@@ -30,8 +30,8 @@ pub use list::Chosen;
 pub use store::MIGRATIONS;
 use store::Stored;
 pub use views::{DealView, MerchantView};
-pub use writer::{DealWriter, Posted};
 use writer::{Answer, Command};
+pub use writer::{DealWriter, Posted};
 
 use crate::kit::Kit;
 

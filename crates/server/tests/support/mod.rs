@@ -127,7 +127,11 @@ impl TestApp {
         let options = Options {
             clock: Some(Arc::clone(&self.clock) as _),
             remembers_keys: self.setup.remembers_keys,
-            between_deal_and_point: self.setup.between_deal_and_point.clone().map(|wrap| Box::new(move |point| wrap(point)) as _),
+            between_deal_and_point: self
+                .setup
+                .between_deal_and_point
+                .clone()
+                .map(|wrap| Box::new(move |point| wrap(point)) as _),
             ..Options::default()
         };
         let running = Running::start(&settings, options, &runtime).expect("the server starts");

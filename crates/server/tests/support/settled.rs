@@ -15,7 +15,8 @@ use super::{TestApp, within};
 /// Everything has followed within this, or the test fails.
 const SETTLED: Duration = Duration::from_secs(10);
 /// The collections of the public API.
-const COLLECTIONS: [&str; 7] = ["members", "withdrawals", "points", "messages", "mypages", "donations", "causes"];
+const COLLECTIONS: [&str; 9] =
+    ["members", "withdrawals", "points", "messages", "mypages", "donations", "causes", "deals", "merchants"];
 
 impl TestApp {
     /// Waits until nothing is queued, every consumer that runs has read its log to the end, and every message that
@@ -30,6 +31,7 @@ impl TestApp {
         let queued = member.funnel.depth() + notification.funnel.depth() + point.funnel.depth();
         Ok(queued + app.donations.funnel.depth() == 0
             && self.donations_are_settled()?
+            && self.deals_are_settled()?
             && has_read(&notification.funnel, &member.funnel, &member.log)?
             && has_read_events(&notification.funnel, &point.funnel, &point.log)?
             && (!self.can_send() || !self.has_due_message()?)
@@ -52,6 +54,13 @@ impl TestApp {
             && has_read(&app.notifications.funnel, &donation.funnel, &donation.log)?
             // What donation recorded last may be news to those who were asked first.
             && has_read(&point.funnel, &donation.funnel, &donation.log)?)
+    }
+
+    fn deals_are_settled(&self) -> Result<bool> {
+        let (point, deal) = (&self.app().points, &self.app().deals);
+        Ok(deal.funnel.depth() == 0
+            && has_read(&point.funnel, &deal.funnel, &deal.log)?
+            && has_read_events(&deal.funnel, &point.funnel, &point.log)?)
     }
 
     fn can_send(&self) -> bool {

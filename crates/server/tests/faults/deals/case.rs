@@ -200,6 +200,7 @@ impl Case {
         if remains.map(|remains| remains - owed) != Some(expected) {
             wrongs.push(format!("{remains:?} points and {owed} owed, but the deals say {expected}"));
         }
+        wrongs.extend(deals.iter().filter_map(|deal| over_cancelled(deal, &deals)));
         let Some(deal) = deals.last() else { return wrongs };
         for answer in &self.heard {
             match answer.status {
@@ -224,6 +225,15 @@ impl Case {
         };
         (!is_right).then(|| format!("ended as {deal}"))
     }
+}
+
+/// What a deal says of its cancels is what the cancels say.
+fn over_cancelled(deal: &Value, all: &[&Value]) -> Option<String> {
+    let number = |deal: &Value| deal["cancelledPoint"].as_i64().unwrap_or_default();
+    let cancels = all.iter().filter(|other| other["originalDealId"] == deal["dealId"] && other["status"] == "success");
+    let cancelled: i64 = cancels.map(|cancel| number(cancel)).sum();
+    let is_right = deal["point"] == 0 || (number(deal) == cancelled && deal["point"].as_i64() >= Some(cancelled));
+    (!is_right).then(|| format!("{cancelled} points were cancelled of {deal}"))
 }
 
 /// How a deal changed its member's points, what is owed counted as taken.

@@ -53,11 +53,6 @@ impl Fault {
     pub fn is_silent(self) -> bool {
         !matches!(self, Self::Sound | Self::FirstAnswerRefused | Self::Repeated)
     }
-
-    /// Whether point has decided by the time at which the caller gives up.
-    pub fn decides(self) -> bool {
-        matches!(self, Self::AnswerRefused | Self::AnswerLost)
-    }
 }
 
 /// The line itself; it outlives the servers at its ends.
@@ -86,6 +81,11 @@ impl Line {
     pub fn end(self: &Arc<Self>, point: Arc<dyn PointApi>) -> Arc<dyn PointApi> {
         *self.point.lock() = Some(Arc::clone(&point));
         Arc::new(LossyPoint { point, line: Arc::clone(self) })
+    }
+
+    /// Lets go of the server at its end, which is about to die.
+    pub fn hang_up(&self) {
+        *self.point.lock() = None;
     }
 
     /// Delivers the questions that this fault kept back, each twice; how many there were.
