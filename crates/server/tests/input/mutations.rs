@@ -66,7 +66,9 @@ fn judge(write: &Write, body: &[u8], answer: &Answer, seed: u64, tally: &mut Tal
             tally.accepted += 1;
             tally.joined += usize::from(write.path == "/members");
             let donated = write.path == "/donations" && answer.json["status"] == "DONATED";
-            let takes = answer.json["takenPoint"].as_i64() > Some(0) || donated;
+            let number = |field: &str| answer.json[field].as_i64().unwrap_or_default();
+            let dealt = answer.json["status"] == "success" && number("point") + number("cancelledPoint") > 0;
+            let takes = number("takenPoint") > 0 || donated || (write.path == "/deals" && dealt);
             let results = answer.json["results"].as_array();
             tally.bulk.extend(results.into_iter().flatten().filter_map(|result| result["entry"]["entryId"].as_i64()));
             let moves = write.path.ends_with("/1/transactions") || answer.json["result"] == "APPLIED" || takes;
@@ -89,7 +91,7 @@ fn broken_addresses_never_give_500() {
     for seed in 0..1_500 {
         let mut dice = Dice::new(seed);
         let collection =
-            *dice.pick(&["members", "withdrawals", "messages", "points", "mypages", "donations", "causes", "x"]);
+            *dice.pick(&["members", "withdrawals", "messages", "points", "mypages", "donations", "causes", "deals", "merchants", "x"]);
         let mut path = format!("/{collection}");
         for _ in 0..dice.below(4) {
             path.push(*dice.pick(&['/', '?', '&', '=', '1']));
@@ -118,6 +120,7 @@ fn noise(dice: &mut Dice) -> String {
                 "transactions",
                 "receipts",
                 "memberId",
+                "merchantId",
                 "n1",
                 "1",
                 "..",
