@@ -48,9 +48,19 @@ fn writes() -> Vec<Write> {
         write("POST", "/causes", json!({"causeId": "5", "name": "forest", "open": true}), 201),
         write("PATCH", "/causes/1", json!({"name": "the fund", "open": true}), 200),
         write("POST", "/donations", json!({"memberId": "1", "amount": " 0100", "causeId": "1"}), 201),
-        write("POST", "/merchants", json!({"merchantId": "5", "name": "bakery", "earnRateBp": "150", "status": "ACTIVE"}), 201),
+        write(
+            "POST",
+            "/merchants",
+            json!({"merchantId": "5", "name": "bakery", "earnRateBp": "150", "status": "ACTIVE"}),
+            201,
+        ),
         write("PATCH", "/merchants/1", json!({"name": "café", "feeRateBp": "0300"}), 200),
-        write("POST", "/deals", json!({"memberId": "0001", "merchantId": "1", "type": "save", "dealAmount": " 010000"}), 201),
+        write(
+            "POST",
+            "/deals",
+            json!({"memberId": "0001", "merchantId": "1", "type": "save", "dealAmount": " 010000"}),
+            201,
+        ),
         Write { limit: 1024 * 1024, ..many },
     ]
 }

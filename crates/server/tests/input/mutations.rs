@@ -90,8 +90,18 @@ fn broken_addresses_never_give_500() {
     let state = app.state();
     for seed in 0..1_500 {
         let mut dice = Dice::new(seed);
-        let collection =
-            *dice.pick(&["members", "withdrawals", "messages", "points", "mypages", "donations", "causes", "deals", "merchants", "x"]);
+        let collection = *dice.pick(&[
+            "members",
+            "withdrawals",
+            "messages",
+            "points",
+            "mypages",
+            "donations",
+            "causes",
+            "deals",
+            "merchants",
+            "x",
+        ]);
         let mut path = format!("/{collection}");
         for _ in 0..dice.below(4) {
             path.push(*dice.pick(&['/', '?', '&', '=', '1']));
