@@ -75,7 +75,7 @@ pub struct Options {
 }
 
 /// Wraps what is asked of point.
-pub type Between = Box<dyn FnOnce(Arc<dyn PointApi>) -> Arc<dyn PointApi> + Send>;
+pub type Between = Arc<dyn Fn(Arc<dyn PointApi>) -> Arc<dyn PointApi> + Send + Sync>;
 
 impl Default for Options {
     fn default() -> Self {

@@ -4,6 +4,7 @@
 mod client;
 mod drive;
 pub mod http;
+mod inspect;
 mod list;
 mod loaded;
 mod reactions;
@@ -26,6 +27,7 @@ use tokio::sync::Semaphore;
 
 pub use client::RemoteDeals;
 pub use drive::PointQuestions;
+pub use inspect::{Happened, Ledger, Waiting, happened, inspect};
 pub use list::Chosen;
 pub use store::MIGRATIONS;
 use store::Stored;

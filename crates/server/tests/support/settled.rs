@@ -29,7 +29,7 @@ impl TestApp {
         let app = self.app();
         let (member, notification, point) = (&app.members, &app.notifications, &app.points);
         let queued = member.funnel.depth() + notification.funnel.depth() + point.funnel.depth();
-        Ok(queued + app.donations.funnel.depth() == 0
+        Ok(queued + app.donations.funnel.depth() + app.deals.funnel.depth() == 0
             && self.donations_are_settled()?
             && self.deals_are_settled()?
             && has_read(&notification.funnel, &member.funnel, &member.log)?
@@ -58,8 +58,7 @@ impl TestApp {
 
     fn deals_are_settled(&self) -> Result<bool> {
         let (point, deal) = (&self.app().points, &self.app().deals);
-        Ok(deal.funnel.depth() == 0
-            && has_read(&point.funnel, &deal.funnel, &deal.log)?
+        Ok(has_read(&point.funnel, &deal.funnel, &deal.log)?
             && has_read_events(&deal.funnel, &point.funnel, &point.log)?)
     }
 
@@ -75,6 +74,7 @@ impl TestApp {
     /// Fails unless every invariant that `onepoint verify` knows holds.
     pub fn verify(&self) {
         let before = self.app().donations.funnel.with_session(app::donation::donated).expect("donations can be read");
+        let happened = self.app().deals.funnel.with_session(app::deal::happened).expect("deals can be read");
         let point = self
             .app()
             .points
@@ -87,6 +87,10 @@ impl TestApp {
         let entries = self.app().points.funnel.with_session(app::point::donated).expect("the ledger can be read");
         let donation = self.app().donations.funnel.with_session(|tx| app::donation::inspect(tx, &before, &entries));
         must_be_clean(&donation.expect("donation can be inspected"));
+        let ledger =
+            self.app().points.funnel.with_session(server::commands::verify::ledger).expect("the ledger can be read");
+        let deal = self.app().deals.funnel.with_session(|tx| app::deal::inspect(tx, &happened, &ledger));
+        must_be_clean(&deal.expect("deal can be inspected").0);
     }
 
     /// Everything that the public API shows, without links, for "nothing has changed".
