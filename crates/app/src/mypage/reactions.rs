@@ -64,6 +64,7 @@ pub(super) fn on_point_events(events: &[log::Event]) -> Result<Vec<Command>> {
             PointEvent::PointsForfeited(facts) => ("FORFEIT", facts),
             PointEvent::PointsExpired(facts) => ("EXPIRE", facts),
             PointEvent::EarnCancelled(facts) => ("EARN_CANCEL", facts),
+            PointEvent::UseCancelled(facts) => ("USE_CANCEL", facts),
             PointEvent::OwedRepaid(facts) => ("OWED_REPAY", facts),
             _ => continue,
         };

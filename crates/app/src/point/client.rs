@@ -1,18 +1,20 @@
 //! Point in another process.
 
-use domain::point::{DonationDecision, Rejection};
+use domain::point::{DealDecision, DonationDecision, Rejection};
 use futures_util::future::BoxFuture;
 use platform::error::Result;
 use platform::http::peer::Peer;
 use serde::{Deserialize, Serialize};
 
-use super::{DonationQuestion, PointApi};
+use super::{DealQuestion, DonationQuestion, PointApi};
 use crate::kit::Asked;
 
 /// Where the question is asked on an internal listener.
 pub(super) const PREPARE: &str = "/internal/point/withdrawals";
 /// Where donations are decided on an internal listener.
 pub(super) const DONATE: &str = "/internal/point/donations";
+/// Where deals are decided on an internal listener.
+pub(super) const DEAL: &str = "/internal/point/deals";
 
 /// The question: may this member leave?
 #[derive(Serialize, Deserialize)]
@@ -43,6 +45,10 @@ impl PointApi for RemotePoints {
 
     fn donate(&self, question: DonationQuestion) -> BoxFuture<'_, Result<DonationDecision>> {
         Box::pin(async move { self.0.ask(DONATE, &question).await })
+    }
+
+    fn deal(&self, question: DealQuestion) -> BoxFuture<'_, Result<DealDecision>> {
+        Box::pin(async move { self.0.ask(DEAL, &question).await })
     }
 }
 

@@ -1,7 +1,7 @@
 //! Entries of the ledger: as rows, as events and on the wire.
 
 use domain::kernel::Month;
-use domain::point::{DonationDecision, EntryKind, LotChange, Lots, Movement, Notices, Reference};
+use domain::point::{DealDecision, DonationDecision, EntryKind, LotChange, Lots, Movement, Notices, Reference};
 use platform::db::{Row, Value};
 use platform::zone::Zone;
 use serde::{Deserialize, Serialize};
@@ -67,6 +67,11 @@ impl EntryRow {
         ])
     }
 
+    /// Position of an entry and how it changed lots, from its row.
+    pub(super) fn read_lots(row: &Row) -> (i64, LotChange) {
+        (row.int(0), changed_lots(row.text(11)))
+    }
+
     /// An entry from its row; nothing for a kind that this version does not know.
     pub(super) fn read(row: &Row) -> Option<Self> {
         let text = |place: usize| Some(row.text(place).to_owned()).filter(|text| !text.is_empty());
@@ -94,7 +99,7 @@ pub struct EntryView {
     pub entry_id: i64,
     /// Whose points moved.
     pub member_id: i64,
-    /// Why points moved: `WELCOME`, `EARN`, `USE`, `ADJUST`, `DONATE`, `EARN_CANCEL`, `OWED_REPAY`, `EXPIRE`, `FORFEIT` or another.
+    /// Why points moved: `WELCOME`, `EARN`, `USE`, `ADJUST`, `DONATE`, `EARN_CANCEL`, `OWED_REPAY`, `USE_CANCEL`, `EXPIRE`, `FORFEIT` or another.
     #[schema(value_type = String, example = "EARN")]
     pub kind: EntryKind,
     /// Points, with sign.
@@ -190,6 +195,10 @@ pub enum PointEvent {
     EarnCancelled(EntryFacts),
     /// Points were earned and at once given for what was owed.
     OwedRepaid(EntryFacts),
+    /// Points were given back because what they were used on was cancelled.
+    UseCancelled(EntryFacts),
+    /// A deal that came by event was answered, now or before.
+    DealDecided(DealDecision),
     /// What taking points back came to; the entry, if there is one, comes before.
     PointsClawedBack {
         /// Whose.
@@ -277,6 +286,7 @@ pub(super) fn event_kind(kind: EntryKind) -> &'static str {
         EntryKind::Expire => "PointsExpired",
         EntryKind::EarnCancel => "EarnCancelled",
         EntryKind::OwedRepay => "OwedRepaid",
+        EntryKind::UseCancel => "UseCancelled",
     }
 }
 

@@ -2,17 +2,15 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
-use axum::http::{HeaderValue, Response, StatusCode};
-use axum::routing::post;
+use axum::http::{HeaderValue, Response};
 use domain::kernel::Month;
 use domain::point::{ClawBack, Reference};
 use futures_util::stream;
 use platform::error::{Error, Result};
-use platform::http::hal::{Item, Place, json};
+use platform::http::hal::{Item, Place};
 use platform::http::input::{PathId, PathIds, Write};
 use platform::http::list::{PageQuery, Sublist};
 use platform::http::number::Whole;
@@ -23,14 +21,14 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::Points;
 use super::bulk::{__path_create_transactions, create_transactions};
-use super::client::{DONATE, PREPARE, Prepare, Prepared};
 use super::entry::EntryView;
+pub use super::internal::internal_routes;
 use super::statement::{Filter, Statement, StatementQuery, csv_head, write_csv};
 use super::views::{AccountView, Adjusted, ClawedBack, LotView};
 use super::writer::{Transaction, TransactionKind};
-use super::{DonationQuestion, PointApi, Points};
-use crate::kit::{must_be_operator, must_be_service, must_concern};
+use crate::kit::{must_be_operator, must_concern};
 
 const POINTS: Place = Place { collection: "points", name: "point" };
 const REASON_CHARS: usize = 200;
@@ -49,22 +47,6 @@ pub fn routes(points: Arc<Points>) -> OpenApiRouter {
         .routes(routes!(list_entries))
         .routes(routes!(show_entry))
         .with_state(points)
-}
-
-/// The routes on the internal listener.
-pub fn internal_routes(points: Arc<Points>) -> Router {
-    Router::new().route(PREPARE, post(prepare_withdrawal)).route(DONATE, post(donate)).with_state(points)
-}
-
-async fn prepare_withdrawal(State(points): State<Arc<Points>>, write: Write<Prepare>) -> Result<Response<Body>> {
-    must_be_service(&write.caller)?;
-    let answer = points.prepare_withdrawal(write.body.member_id, write.body.attempt).await?;
-    json(StatusCode::OK, "application/json", &Prepared::of(answer))
-}
-
-async fn donate(State(points): State<Arc<Points>>, write: Write<DonationQuestion>) -> Result<Response<Body>> {
-    must_be_service(&write.caller)?;
-    json(StatusCode::OK, "application/json", &points.donate(write.body).await?)
 }
 
 /// A member's account.

@@ -5,6 +5,8 @@
 mod bulk;
 mod chain;
 mod client;
+mod deal;
+mod deal_rows;
 mod donate;
 mod entry;
 mod expire;
@@ -12,6 +14,7 @@ mod expiry_walk;
 mod follow;
 pub mod http;
 mod inspect;
+mod internal;
 mod reactions;
 mod statement;
 mod store;
@@ -22,7 +25,7 @@ mod writer;
 use std::sync::Arc;
 
 use domain::kernel::Day;
-use domain::point::{ClawBack, DonationDecision, Rejection};
+use domain::point::{ClawBack, DealDecision, DonationDecision, Rejection};
 use futures_util::future::BoxFuture;
 use platform::consumer::Consumer;
 use platform::db::{Database, Value};
@@ -31,6 +34,8 @@ use platform::funnel::{Funnel, KeyStamp};
 use platform::log::Log;
 
 pub use client::RemotePoints;
+pub use deal::DealQuestion;
+use deal::Heard;
 pub use donate::DonationQuestion;
 pub use entry::{EntryFacts, EntryView, PointEvent};
 pub use expiry_walk::{EXPIRY_JOB, ExpiryWalk};
@@ -49,6 +54,9 @@ pub trait PointApi: Send + Sync {
 
     /// Takes the points of a donation, or says why not. Asked again it gives the same answer, so it may be repeated.
     fn donate(&self, question: DonationQuestion) -> BoxFuture<'_, Result<DonationDecision>>;
+
+    /// Moves the points of a deal, or says why not. Asked again it gives the same answer, so it may be repeated.
+    fn deal(&self, question: DealQuestion) -> BoxFuture<'_, Result<DealDecision>>;
 }
 
 /// The point context.
@@ -84,6 +92,13 @@ impl Points {
     pub fn follow_donations(&self, donations: Arc<Log>) -> Consumer<PointWriter> {
         let react = Box::new(reactions::on_donation_events);
         Consumer::new(Arc::clone(&self.funnel), donations, Arc::clone(&self.kit.clock), &self.kit.holder, react)
+    }
+
+    /// The consumer of deal's log.
+    #[must_use]
+    pub fn follow_deals(&self, deals: Arc<Log>) -> Consumer<PointWriter> {
+        let react = Box::new(reactions::on_deal_events);
+        Consumer::new(Arc::clone(&self.funnel), deals, Arc::clone(&self.kit.clock), &self.kit.holder, react)
     }
 
     /// The daily walk that expires and announces; to be stepped by one thread.
@@ -240,6 +255,15 @@ impl PointApi for Points {
         Box::pin(async move {
             match self.funnel.ask(Command::Donate(question), None).await? {
                 Answer::Decided(decision) => Ok(decision),
+                _ => Err(unexpected()),
+            }
+        })
+    }
+
+    fn deal(&self, question: DealQuestion) -> BoxFuture<'_, Result<DealDecision>> {
+        Box::pin(async move {
+            match self.funnel.ask(Command::Deal { question, heard: Heard::ByAsker }, None).await? {
+                Answer::Dealt(decision) => Ok(decision),
                 _ => Err(unexpected()),
             }
         })

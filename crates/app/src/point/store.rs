@@ -11,6 +11,7 @@ use platform::log::{self, LogSource};
 
 use super::account_unknown;
 use super::chain::{self, Link};
+use super::deal_rows::DealRows;
 use super::donate::Answers;
 use super::entry::{EntryFacts, EntryRow, PointEvent, event_kind, open_lots, read_notices, write_lots, write_notices};
 
@@ -35,6 +36,13 @@ pub const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../../../../migrations/0008_point_questions.sql"),
         // An older program does not know entries of donations.
         lives_with: 8,
+    },
+    Migration {
+        number: 12,
+        name: "point_deals",
+        sql: include_str!("../../../../migrations/0012_point_deals.sql"),
+        // An older program does not know entries of cancelled uses.
+        lives_with: 12,
     },
 ];
 
@@ -243,6 +251,7 @@ pub struct Loaded {
     pub(super) slots: HashMap<i64, Slot>,
     pub(super) entries: Vec<Row>,
     pub(super) answers: Answers,
+    pub(super) deals: DealRows,
     /// Log rows that ended lots of these accounts may leave; almost always 0.
     pub(super) ended_rows: usize,
 }
@@ -292,6 +301,7 @@ impl Loaded {
                 remain_point,
             },
             Event::DonationDecided(decision) => PointEvent::DonationDecided(decision.clone()),
+            Event::DealDecided(decision) => PointEvent::DealDecided(decision.clone()),
             Event::PointsClawedBack { taken_point, owed_point } => PointEvent::PointsClawedBack {
                 member_id,
                 taken_point: *taken_point,

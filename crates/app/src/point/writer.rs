@@ -2,13 +2,15 @@
 
 use domain::kernel::Month;
 use domain::member::MemberStatus;
-use domain::point::{self, ClawBack, DonationDecision, FollowMember, Reference, Rejection};
+use domain::point::{self, ClawBack, DealDecision, DonationDecision, FollowMember, Reference, Rejection};
 use platform::db::{Session, Value};
 use platform::error::{Error, Result};
 use platform::funnel::{Moment, Out, Writer};
 use platform::log;
 use platform::zone::Zone;
 
+use super::deal::{DealQuestion, Heard};
+use super::deal_rows::DealRows;
 use super::donate::{Answers, DonationQuestion};
 use super::entry::{EntryView, PointEvent};
 use super::expire;
@@ -64,6 +66,8 @@ pub enum Command {
     ConfirmWithdrawal { member_id: i64, attempt: i64 },
     /// A donation is to be decided.
     Donate(DonationQuestion),
+    /// A deal is to be decided, cancelled or voided.
+    Deal { question: DealQuestion, heard: Heard },
     /// Points that were given by mistake are taken back.
     ClawBack { member_id: i64, claw_back: ClawBack },
     /// What has ended expires, what is about to end is announced.
@@ -80,6 +84,7 @@ impl Command {
             | Self::ReleaseWithdrawal { member_id, .. }
             | Self::ConfirmWithdrawal { member_id, .. }
             | Self::Donate(DonationQuestion { member_id, .. })
+            | Self::Deal { question: DealQuestion { member_id, .. }, .. }
             | Self::ClawBack { member_id, .. }
             | Self::ExpireLots { member_id } => *member_id,
         }
@@ -99,6 +104,8 @@ pub enum Answer {
     Prepared(Result<i64, Rejection>),
     /// The answer to a donation.
     Decided(DonationDecision),
+    /// The answer to a deal.
+    Dealt(DealDecision),
     /// Nothing to say.
     Taken,
 }
@@ -133,7 +140,8 @@ impl Writer for PointWriter {
         let slots = rows.iter().map(|row| (row.int(0), Slot::read(row))).collect();
         let ended_rows = expire::ended_rows(&slots, day_of(moment.day));
         let answers = Answers::load(tx, commands)?;
-        Ok(Loaded { slots, entries: Vec::with_capacity(commands.len()), answers, ended_rows })
+        let deals = DealRows::load(tx, commands)?;
+        Ok(Loaded { slots, entries: Vec::with_capacity(commands.len()), answers, deals, ended_rows })
     }
 
     fn more_rows(&self, loaded: &Loaded) -> usize {
@@ -163,6 +171,7 @@ impl Writer for PointWriter {
                 Self::end_withdrawal(loaded, *member_id, *attempt, true, out)
             }
             Command::Donate(question) => Self::donate(loaded, question, out),
+            Command::Deal { question, heard } => self.deal(loaded, question, *heard, out),
             Command::ClawBack { member_id, claw_back } => Self::claw_back(loaded, *member_id, claw_back, out),
             Command::ExpireLots { member_id } => {
                 loaded.announce_expiry(*member_id, out)?;
@@ -177,6 +186,7 @@ impl Writer for PointWriter {
         tx.insert_many(&ACCOUNT, new.into_iter().map(Slot::into_row).collect())?;
         tx.update_many(&ACCOUNT, known.into_iter().map(Slot::into_row).collect())?;
         loaded.answers.store(tx)?;
+        loaded.deals.store(tx)?;
         tx.insert_many(&ENTRY, loaded.entries)
     }
 

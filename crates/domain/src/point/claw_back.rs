@@ -34,6 +34,11 @@ pub fn claw_back(account: &Account, cmd: &ClawBack) -> Result<Vec<Event>, Reject
     if account.closing.is_some() {
         return Err(Rejection::AccountClosing);
     }
+    taking_back(account, cmd)
+}
+
+/// As [`claw_back`], of an open account, also while a withdrawal is under way.
+pub(super) fn taking_back(account: &Account, cmd: &ClawBack) -> Result<Vec<Event>, Rejection> {
     let taken_point = cmd.amount.min(account.available());
     let owed_point = cmd.amount - taken_point;
     account.owed.checked_add(owed_point).filter(|owed| *owed <= MAX_SAFE).ok_or(Rejection::OwedTooLarge)?;

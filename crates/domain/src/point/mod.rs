@@ -9,6 +9,7 @@ mod deal;
 mod donate;
 mod earn;
 mod expiry;
+mod give_back;
 mod lots;
 mod open;
 mod use_points;
@@ -22,7 +23,7 @@ use serde::{Deserialize, Serialize};
 pub use account::Account;
 pub use adjust::{AdjustPoints, adjust_points};
 pub use claw_back::{ClawBack, claw_back, repay_owed};
-pub use deal::{DealAsk, DealDecision};
+pub use deal::{AskDeal, DealAsk, DealDecision, DealKind, DealOutcome, DealRecord, Oddity, decide_deal};
 pub use donate::{DonatePoints, DonationDecision, donate_points};
 pub use earn::{EarnPoints, earn_points};
 pub use expiry::{
@@ -58,11 +59,13 @@ pub enum EntryKind {
     EarnCancel,
     /// Earned and at once given for what was owed.
     OwedRepay,
+    /// Given back because what they were spent on was cancelled.
+    UseCancel,
 }
 
 impl EntryKind {
     /// Every kind.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Welcome,
         Self::Earn,
         Self::Use,
@@ -72,6 +75,7 @@ impl EntryKind {
         Self::Expire,
         Self::EarnCancel,
         Self::OwedRepay,
+        Self::UseCancel,
     ];
 
     /// Its name in rows and on the wire.
@@ -87,6 +91,7 @@ impl EntryKind {
             Self::Expire => "EXPIRE",
             Self::EarnCancel => "EARN_CANCEL",
             Self::OwedRepay => "OWED_REPAY",
+            Self::UseCancel => "USE_CANCEL",
         }
     }
 
@@ -165,6 +170,8 @@ pub enum Event {
     },
     /// The question of a donation was answered; the points, if any, moved before.
     DonationDecided(DonationDecision),
+    /// A deal that came by event was answered; the points, if any, moved then or before.
+    DealDecided(DealDecision),
     /// Points that were given by mistake were taken back.
     PointsClawedBack {
         /// Points that were still there; they have moved before.
@@ -306,7 +313,7 @@ pub fn apply(account: &mut Account, event: &Event) {
         }
         Event::AdjustmentRejected { require_point, .. } => account.require_point = Some(*require_point),
         // The points have moved before, in an event of their own.
-        Event::DonationDecided(_) => {}
+        Event::DonationDecided(_) | Event::DealDecided(_) => {}
         Event::PointsClawedBack { owed_point, .. } => account.owed += owed_point,
         Event::ExpiryAnnounced { month, days, .. } => expiry::announced(&mut account.notices, *month, *days),
         Event::ExpiryUnannounced { month, .. } => expiry::unannounced(&mut account.notices, *month),
