@@ -5,6 +5,8 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
+use serde_json::{Map, Value};
+
 /// What kind of trouble it is; decides the HTTP status. A closed set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorKind {
@@ -89,6 +91,8 @@ pub struct Error {
     pub pointer: Option<Cow<'static, str>>,
     /// Seconds after which a repeat makes sense; only with `Unavailable` and `TooMany`.
     pub retry_after_s: Option<u32>,
+    /// Further members of the answer (RFC 9457), for programs: what was made although it could not be finished.
+    pub members: Option<Arc<Map<String, Value>>>,
     /// For operators only; never sent.
     pub source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
@@ -99,7 +103,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     /// An error of this kind with a stable code and a sentence.
     pub fn new(kind: ErrorKind, code: impl Into<Cow<'static, str>>, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { kind, code: code.into(), message: message.into(), pointer: None, retry_after_s: None, source: None }
+        Self { kind, code: code.into(), message: message.into(), pointer: None, retry_after_s: None, members: None, source: None }
     }
 
     /// A defect or a broken machine.
@@ -115,6 +119,15 @@ impl Error {
     /// A field with a wrong value; `pointer` is its JSON pointer (`/amount`).
     pub fn invalid(pointer: impl Into<Cow<'static, str>>, message: impl Into<Cow<'static, str>>) -> Self {
         Self { pointer: Some(pointer.into()), ..Self::new(ErrorKind::Invalid, "request.invalid_value", message) }
+    }
+
+    /// The same error with a further member in its answer. A name that every problem has is not for this.
+    #[must_use]
+    pub fn with_member(mut self, name: &str, value: impl Into<Value>) -> Self {
+        let mut members = self.members.take().map(Arc::unwrap_or_clone).unwrap_or_default();
+        members.insert(name.to_owned(), value.into());
+        self.members = Some(Arc::new(members));
+        self
     }
 
     /// The same error with what caused it, for the operator's log.

@@ -190,6 +190,19 @@ impl Log {
         self.database.is_shared()
     }
 
+    /// The place of its last row. A consumer whose cursor has come here has seen all that was committed before this was
+    /// asked.
+    ///
+    /// # Errors
+    /// `Unavailable` when the store cannot be reached.
+    pub async fn end(&self) -> Result<Cursor> {
+        let mut end = Cursor::default();
+        for source in &self.sources {
+            end = end.max(self.database.log_end(source.table).await?);
+        }
+        Ok(end)
+    }
+
     /// A reader with a connection of its own.
     ///
     /// # Errors

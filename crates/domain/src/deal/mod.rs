@@ -1,9 +1,23 @@
 //! Deals at merchants: what was earned and used there, and what of it was cancelled (SPEC sections 1 and 4; seed 1).
 //! Point decides whether points may move; here stands what was asked for and what came of it.
 
+mod billed;
+mod cancel;
+mod give_up;
+mod merchant;
+mod record;
+mod request;
+
 use alloc::string::String;
 
 use serde::{Deserialize, Serialize};
+
+pub use billed::is_billed;
+pub use cancel::{CancelDeal, can_cancel, cancel_deal};
+pub use give_up::{ABANDONED_MS, give_up};
+pub use merchant::{ChangeMerchant, change_merchant, open_merchant};
+pub use record::{is_about, record_decision};
+pub use request::{RequestDeal, request_deal};
 
 /// What a deal is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -188,3 +202,171 @@ pub struct MerchantFacts {
     /// Whether it may post deals.
     pub status: MerchantStatus,
 }
+
+/// Whether the points of a cancel have followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum PointStatus {
+    /// They follow by event.
+    Pending,
+    /// They have.
+    Done,
+}
+
+impl PointStatus {
+    /// Its name in rows and on the wire.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "PENDING",
+            Self::Done => "DONE",
+        }
+    }
+
+    /// The status with this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Pending, Self::Done].into_iter().find(|status| status.name() == name)
+    }
+}
+
+/// A deal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deal {
+    /// What it is about; as its events tell it.
+    pub facts: DealFacts,
+    /// How it stands.
+    pub status: DealStatus,
+    /// Of a `save` or `use`: points that cancels took of it, those included that wait for point. Never more than its
+    /// points.
+    pub cancelled_point: i64,
+    /// Of a cancel that happened: whether its points have followed.
+    pub point_status: Option<PointStatus>,
+    /// Why it did not happen.
+    pub fail_reason: Option<String>,
+    /// Nobody learned in time what came of it, and point will tell.
+    pub left_to_point: bool,
+}
+
+impl Deal {
+    /// Points that can still be cancelled; 0 for anything but a `save` or `use` that happened.
+    #[must_use]
+    pub fn left_point(&self) -> i64 {
+        match (self.status, self.facts.deal_type) {
+            (DealStatus::Success, DealType::Save | DealType::Use) => self.facts.point - self.cancelled_point,
+            _ => 0,
+        }
+    }
+}
+
+/// The programme's settings that concern deals (SPEC section 5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Policy {
+    /// Share of the amount that is earned at a merchant without a rate of its own, in basis points.
+    pub earn_rate_bp: i64,
+    /// Whether the first deal of an unknown merchant opens it; otherwise such a deal fails.
+    pub opens_merchants: bool,
+    /// Whether points that were earned by a cancelled `save` and spent already are owed; otherwise the cancel needs
+    /// point's word.
+    pub may_owe: bool,
+}
+
+/// Why the business says no, so that there is no deal and no merchant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rejection {
+    /// Not an amount that can be paid.
+    InvalidAmount,
+    /// Not a number of points that can be used.
+    InvalidPoint,
+    /// The number of a merchant is taken.
+    NumberTaken,
+    /// Not a rate that can be earned.
+    InvalidEarnRate,
+    /// Not a rate that can be kept.
+    InvalidFeeRate,
+}
+
+impl Rejection {
+    /// The reason on the wire (SPEC section 3).
+    #[must_use]
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::InvalidAmount => "invalid_amount",
+            Self::InvalidPoint => "invalid_point",
+            Self::NumberTaken => "number_taken",
+            Self::InvalidEarnRate => "invalid_earn_rate",
+            Self::InvalidFeeRate => "invalid_fee_rate",
+        }
+    }
+}
+
+/// Why a deal failed that point was never asked about. What point says comes in its own words.
+pub mod fail {
+    /// The merchant may not post deals.
+    pub const MERCHANT_BLOCKED: &str = "merchant_blocked";
+    /// There is no such merchant, and deals do not open any.
+    pub const MERCHANT_UNKNOWN: &str = "merchant_unknown";
+    /// Nobody learned in time whether the points were taken; they were not, or were given back.
+    pub const TIMED_OUT: &str = "deal.timed_out";
+    /// No deal was found, or nothing is left of it.
+    pub const NOTHING_TO_CANCEL: &str = "deal.nothing_to_cancel";
+}
+
+/// Takes what happened into the deal that it is about, and into the one that this deal cancels.
+pub fn apply(deal: &mut Option<Deal>, original: Option<&mut Deal>, event: &Event) {
+    match event {
+        Event::DealRequested(facts) => {
+            reserve(original, facts.point);
+            *deal = Some(fresh(facts, DealStatus::Pending));
+        }
+        Event::SaveCancelled(facts) | Event::UseCancelled(facts) => {
+            // One that waited for point's word took its points of the original then.
+            if deal.is_none() {
+                reserve(original, facts.point);
+            }
+            let point_status = Some(PointStatus::Pending);
+            *deal = Some(Deal { point_status, ..fresh(facts, DealStatus::Success) });
+        }
+        Event::SaveDealt(facts) | Event::UseDealt(facts) => *deal = Some(fresh(facts, DealStatus::Success)),
+        Event::DealFailed { deal: facts, reason } => {
+            if deal.is_some() {
+                reserve(original, -facts.point);
+            }
+            *deal = Some(Deal { fail_reason: Some(reason.clone()), ..fresh(facts, DealStatus::Fail) });
+        }
+        Event::UseVoided(facts) => {
+            *deal = Some(Deal { fail_reason: Some(fail::TIMED_OUT.into()), ..fresh(facts, DealStatus::Fail) });
+        }
+        Event::DealLeftToPoint(_) => {
+            if let Some(deal) = deal {
+                deal.left_to_point = true;
+            }
+        }
+        Event::CancelCompleted { .. } => {
+            if let Some(deal) = deal {
+                deal.point_status = Some(PointStatus::Done);
+            }
+        }
+        Event::MerchantOpened(_) | Event::MerchantChanged(_) => {}
+    }
+}
+
+fn reserve(original: Option<&mut Deal>, point: i64) {
+    if let Some(original) = original {
+        original.cancelled_point += point;
+    }
+}
+
+fn fresh(facts: &DealFacts, status: DealStatus) -> Deal {
+    Deal {
+        facts: facts.clone(),
+        status,
+        cancelled_point: 0,
+        point_status: None,
+        fail_reason: None,
+        left_to_point: false,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -227,6 +227,21 @@ impl Database {
         }
     }
 
+    /// The place of the last row of a log table; the start of the log when it is empty. What was committed before this
+    /// was asked stands at or before it.
+    ///
+    /// # Errors
+    /// `Unavailable` when the store cannot be reached.
+    pub async fn log_end(&self, table: &'static Table) -> Result<Cursor> {
+        let (name, key) = (table.name, table.key());
+        let sql = match &self.engine {
+            Engine::Sqlite(_) => format!("SELECT 0, {key} FROM {name} ORDER BY {key} DESC LIMIT 1"),
+            Engine::Postgres(_) => format!("SELECT xid, {key} FROM {name} ORDER BY xid DESC, {key} DESC LIMIT 1"),
+        };
+        let rows = self.query(&sql, &[]).await?;
+        Ok(rows.first().map_or(Cursor::default(), |row| Cursor { xid: row.int(0), position: row.int(1) }))
+    }
+
     /// Whether several processes may write here, so that what is remembered in memory proves nothing.
     #[must_use]
     pub fn is_shared(&self) -> bool {

@@ -6,6 +6,7 @@ use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderValue, Response, StatusCode};
 use axum::response::IntoResponse;
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 use crate::error::{Error, ErrorKind};
 
@@ -29,6 +30,10 @@ pub struct Problem<'a> {
     /// The request's id, as in the `X-Request-Id` header.
     #[serde(rename = "requestId")]
     pub request_id: &'a str,
+    /// What only this problem has.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    #[schema(ignore)]
+    pub members: Option<&'a Map<String, Value>>,
 }
 
 impl<'a> Problem<'a> {
@@ -44,6 +49,7 @@ impl<'a> Problem<'a> {
             code: &error.code,
             pointer: error.pointer.as_deref(),
             request_id,
+            members: error.members.as_deref(),
         }
     }
 }

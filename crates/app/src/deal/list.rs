@@ -1,0 +1,110 @@
+//! Lists of deals and merchants, and the marks of what is billed: the statements behind them.
+
+use std::collections::{BTreeSet, HashMap};
+
+use platform::db::{Database, Row, Session, Value};
+use platform::error::Result;
+
+use super::store::{BILLED_MONTH, DEAL, MERCHANT, Stored};
+
+/// Deals that a page looks at, where it is chosen by merchant alone: there is no index for that.
+const LOOKED_AT: i64 = 20_000;
+
+/// Which deals a list is about.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Chosen {
+    /// Only of this member.
+    pub member_id: Option<i64>,
+    /// Only at this merchant.
+    pub merchant_id: Option<i64>,
+}
+
+/// A page of deals, and where the next one begins.
+pub(super) struct Found {
+    pub(super) deals: Vec<Stored>,
+    /// The number after which the next page begins; nothing on the last one.
+    pub(super) next: Option<i64>,
+}
+
+fn select_deals() -> String {
+    format!("SELECT {} FROM {}", DEAL.column_list(), DEAL.name)
+}
+
+/// Deals with a number above `after`, at most `limit`.
+pub(super) async fn deals(database: &Database, chosen: Chosen, after: i64, limit: i64) -> Result<Found> {
+    if let Chosen { member_id: None, merchant_id: Some(merchant_id) } = chosen {
+        return deals_at(database, merchant_id, after, limit).await;
+    }
+    let mut params = vec![Value::Int(after)];
+    let mut only = String::new();
+    for (column, number) in [("member_id", chosen.member_id), ("merchant_id", chosen.merchant_id)] {
+        if let Some(number) = number {
+            params.push(Value::Int(number));
+            only.push_str(&format!(" AND {column} = ${}", params.len()));
+        }
+    }
+    params.push(Value::Int(limit + 1));
+    let (select, last) = (select_deals(), params.len());
+    let sql = format!("{select} WHERE deal_id > $1{only} ORDER BY deal_id LIMIT ${last}");
+    Ok(page(&database.query(&sql, &params).await?, limit))
+}
+
+/// Deals of one merchant. A page looks at so many deals of everyone and no more; the next one goes on from there.
+async fn deals_at(database: &Database, merchant_id: i64, after: i64, limit: i64) -> Result<Found> {
+    // The last deal that is looked at, if there are more behind it.
+    let sql = "SELECT deal_id FROM deal WHERE deal_id > $1 ORDER BY deal_id LIMIT 1 OFFSET $2";
+    let bound = database.query(sql, &[after.into(), LOOKED_AT.into()]).await?.first().map(|row| row.int(0));
+    let (select, until) = (select_deals(), bound.unwrap_or(i64::MAX));
+    let sql = format!("{select} WHERE deal_id > $1 AND deal_id <= $2 AND merchant_id = $3 ORDER BY deal_id LIMIT $4");
+    let params = [after, until, merchant_id, limit + 1].map(Value::Int);
+    let found = page(&database.query(&sql, &params).await?, limit);
+    Ok(Found { next: found.next.or(bound), ..found })
+}
+
+/// One row more than a page holds says that there is a next one.
+fn page(rows: &[Row], limit: i64) -> Found {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let deals: Vec<Stored> = rows.iter().take(limit).map(Stored::read).collect();
+    let next = deals.last().map(|stored| stored.deal.facts.deal_id).filter(|_| rows.len() > limit);
+    Found { deals, next }
+}
+
+pub(super) fn list_merchants_sql() -> String {
+    let (columns, table) = (MERCHANT.column_list(), MERCHANT.name);
+    format!(
+        "SELECT {columns} FROM {table} WHERE merchant_id > $1 AND status IS NOT NULL ORDER BY merchant_id LIMIT $2"
+    )
+}
+
+/// Months and marks of merchants.
+pub(super) type Marks = HashMap<i64, Vec<(i64, i64)>>;
+
+/// The marks of these merchants from the month `from` on.
+pub(super) async fn marks(database: &Database, merchants: BTreeSet<i64>, from: i64) -> Result<Marks> {
+    let mut merchants: Vec<i64> = merchants.into_iter().collect();
+    let Some(last) = merchants.last().copied() else { return Ok(Marks::new()) };
+    // A few lengths, so that there are a few statements, not one for each number of merchants.
+    merchants.resize(merchants.len().next_power_of_two(), last);
+    let places: Vec<String> = (2..merchants.len() + 2).map(|place| format!("${place}")).collect();
+    let (table, places) = (BILLED_MONTH.name, places.join(", "));
+    let sql = format!("SELECT merchant_id, month, through FROM {table} WHERE month >= $1 AND merchant_id IN ({places})");
+    let params: Vec<Value> = std::iter::once(from).chain(merchants).map(Value::Int).collect();
+    let mut marks = Marks::new();
+    for row in database.query(&sql, &params).await? {
+        marks.entry(row.int(0)).or_default().push((row.int(1), row.int(2)));
+    }
+    Ok(marks)
+}
+
+/// Deals after a number, for looking at all of them piece by piece.
+pub(super) fn deals_after(session: &mut dyn Session, after: i64, limit: i64) -> Result<Vec<Stored>> {
+    let sql = format!("{} WHERE deal_id > $1 ORDER BY deal_id LIMIT $2", select_deals());
+    Ok(session.query(&sql, &[after.into(), limit.into()])?.iter().map(Stored::read).collect())
+}
+
+/// Merchants after a number, with the sequence of their last event; those included that are not known.
+pub(super) fn merchants_after(session: &mut dyn Session, after: i64, limit: i64) -> Result<Vec<Row>> {
+    let (columns, table) = (MERCHANT.column_list(), MERCHANT.name);
+    let sql = format!("SELECT {columns} FROM {table} WHERE merchant_id > $1 ORDER BY merchant_id LIMIT $2");
+    session.query(&sql, &[after.into(), limit.into()])
+}
