@@ -13,9 +13,9 @@ use platform::log;
 use platform::zone::Zone;
 
 use super::days::Days;
-use super::deals::{Deals, deals_of};
+use super::deals::{Deals, needed};
 use super::reactions::Moved;
-use super::store::{DONATION, MARK, MEMBER, MERCHANT, Member, Merchant, mark_name};
+use super::store::{DEAL, DONATION, MARK, MEMBER, MERCHANT, Member, Merchant, mark_name};
 use super::sums::{BILLED, JOINED, Sums, WITHDRAWN, entry_kind, member_kind, plus};
 
 /// Something that was told. Each but entries has the number of its event, for events are taken in once.
@@ -142,7 +142,7 @@ impl Loaded {
         if !merchants.is_empty() {
             loaded.merchants =
                 tx.lock_many(&MERCHANT, &keys(merchants.into_iter()))?.into_iter().map(Merchant::read).collect();
-            loaded.deals = Deals::read(tx.load_many(&super::store::DEAL, &loaded.wanted_deals(commands))?);
+            loaded.deals = Deals::read(tx.load_many(&DEAL, &loaded.wanted_deals(commands))?);
         }
         if !marks.is_empty() {
             marks.sort_unstable();
@@ -179,7 +179,7 @@ impl Loaded {
                 continue;
             }
             *seen = *sequence;
-            let (begins, others) = deals_of(event);
+            let (begins, others) = needed(event);
             begun.extend(begins);
             wanted.extend(others.into_iter().flatten().filter(|deal_id| !begun.contains(deal_id)));
         }

@@ -39,7 +39,7 @@ use deal::Heard;
 pub use donate::DonationQuestion;
 pub use entry::{EntryFacts, EntryView, PointEvent};
 pub use expiry_walk::{EXPIRY_JOB, ExpiryWalk};
-pub use inspect::{Balances, Donated, donated, inspect};
+pub use inspect::{Balances, Donated, donated, inspect, summed};
 pub use store::MIGRATIONS;
 pub use views::{AccountView, Adjusted, ClawedBack, LotView};
 use writer::{Answer, Command};

@@ -10,7 +10,10 @@ static CURSORS: Table = Table {
 };
 
 /// Where a consumer's cursor stands; at the start of the log if it never moved.
-pub(super) fn read_cursor(session: &mut dyn Session, consumer: &str) -> Result<Cursor> {
+///
+/// # Errors
+/// `Unavailable` when the store cannot be reached.
+pub fn read_cursor(session: &mut dyn Session, consumer: &str) -> Result<Cursor> {
     let rows = session.load_many(&CURSORS, &[consumer.into()])?;
     Ok(rows.first().map_or_else(Cursor::default, |row| Cursor { xid: row.int(1), position: row.int(2) }))
 }

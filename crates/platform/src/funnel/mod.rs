@@ -22,7 +22,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 pub use batch::Out;
-pub use cursor::move_cursor;
+pub use cursor::{move_cursor, read_cursor};
 pub use keys::KeyStamp;
 
 use self::batch::Core;
