@@ -1,0 +1,61 @@
+//! What this process knows of itself: how far behind its consumers are, and what its breakers let through.
+
+use std::sync::Arc;
+
+use app::dashboard::{Live, LookLive};
+use app::deal::Deals;
+use app::donation::Donations;
+use app::member::Members;
+use app::mypage::Pages;
+use app::notification::Notifications;
+use app::settlement::Settlements;
+use platform::clock::Clock;
+use platform::guard::Guard;
+
+use super::App;
+use crate::parked::Parking;
+
+/// The contexts that ask others.
+pub(super) struct Asking {
+    pub(super) members: Arc<Members>,
+    pub(super) notifications: Arc<Notifications>,
+    pub(super) pages: Arc<Pages>,
+    pub(super) donations: Arc<Donations>,
+    pub(super) deals: Arc<Deals>,
+    pub(super) settlements: Arc<Settlements>,
+}
+
+impl Asking {
+    fn guards(&self) -> [&Guard; 6] {
+        [
+            self.members.point_guard(),
+            self.notifications.member_guard(),
+            self.pages.member_guard(),
+            self.donations.point_guard(),
+            self.deals.point_guard(),
+            self.settlements.deal_guard(),
+        ]
+    }
+
+    /// Caller, callee and state of every breaker. A breaker goes from open to half-open when someone looks.
+    pub(super) fn breakers(&self) -> Vec<(&'static str, &'static str, &'static str)> {
+        let state = |guard: &Guard| {
+            let (caller, callee) = guard.breaker().between();
+            (caller, callee, guard.breaker().state().name())
+        };
+        self.guards().map(state).to_vec()
+    }
+}
+
+/// Looks at this process whenever it is asked.
+pub(super) fn look_live(asking: Arc<Asking>, parking: &Arc<Parking>, clock: &Arc<dyn Clock>) -> LookLive {
+    let (parking, clock) = (Arc::clone(parking), Arc::clone(clock));
+    Box::new(move || Live { lags: parking.lags(clock.now_ms()), breakers: asking.breakers() })
+}
+
+impl App {
+    /// Looks at every breaker, so that the figures of those that nobody asks are those of now.
+    pub fn look_at_breakers(&self) {
+        let _ = self.asking.breakers();
+    }
+}
