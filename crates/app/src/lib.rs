@@ -5,6 +5,7 @@
 //! through its event log.
 
 pub mod dashboard;
+pub mod deal;
 pub mod donation;
 pub mod kit;
 pub mod member;

@@ -6,13 +6,14 @@ mod threads;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use app::deal::Deals;
 use app::donation::Donations;
 use app::kit::Kit;
 use app::member::{Members, PointQuestions};
 use app::mypage::{ContactQuestions, Pages};
 use app::notification::{MemberQuestions, Notifications};
-use app::point::Points;
-use app::{donation, member, mypage, notification, point};
+use app::point::{PointApi, Points};
+use app::{deal, donation, member, mypage, notification, point};
 use axum::Router;
 use parking_lot::Mutex;
 use platform::clock::{Clock, SystemClock};
@@ -24,7 +25,7 @@ use tokio::runtime::Handle;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
-use self::open::{guard, member_api, open_donations, open_members, open_notifications, open_points, point_api};
+use self::open::{guard, member_api, open_deals, open_donations, open_members, open_notifications, open_points, point_api};
 use crate::config::Settings;
 use crate::parked::{self, Parking};
 use crate::stores::{CONTEXTS, context_names, open_migrated};
@@ -43,6 +44,8 @@ pub struct App {
     pub pages: Arc<Pages>,
     /// Context donation.
     pub donations: Arc<Donations>,
+    /// Context deal.
+    pub deals: Arc<Deals>,
     /// Fault injection in front of point.
     pub point_delay: Arc<Delay>,
     holder: Arc<str>,
@@ -65,11 +68,16 @@ pub struct Options {
     pub checks_fences: bool,
     /// Where the program listens, if it does.
     pub address: Option<SocketAddr>,
+    /// Stands between deal and point; only for tests that lose questions or answers on the way.
+    pub between_deal_and_point: Option<Between>,
 }
+
+/// Wraps what is asked of point.
+pub type Between = Box<dyn FnOnce(Arc<dyn PointApi>) -> Arc<dyn PointApi> + Send>;
 
 impl Default for Options {
     fn default() -> Self {
-        Self { migrate: true, clock: None, remembers_keys: true, checks_fences: true, address: None }
+        Self { migrate: true, clock: None, remembers_keys: true, checks_fences: true, address: None, between_deal_and_point: None }
     }
 }
 
@@ -134,7 +142,12 @@ impl App {
         let contacts =
             ContactQuestions { api, guard: guard(settings, ("mypage", "member"), &clock)?, runtime: runtime.clone() };
         let pages = Pages::open(kit.clone(), next()?, contacts)?;
-        let donations = open_donations(settings, &kit, next()?, ask_point, &point_delay)?;
+        let donations = open_donations(settings, &kit, next()?, Arc::clone(&ask_point), &point_delay)?;
+        let ask_point = match options.between_deal_and_point {
+            Some(wrap) => wrap(ask_point),
+            None => ask_point,
+        };
+        let deals = open_deals(settings, &kit, next()?, ask_point, &point_delay)?;
         let app = Self {
             clock,
             holder: kit.holder,
@@ -143,6 +156,7 @@ impl App {
             points,
             pages,
             donations,
+            deals,
             point_delay,
             parking,
             runtime: runtime.clone(),
@@ -169,6 +183,7 @@ impl App {
             "point" => self.points.funnel.set_open(running),
             "mypage" => self.pages.funnel.set_open(running),
             "donation" => self.donations.funnel.set_open(running),
+            "deal" => self.deals.funnel.set_open(running),
             _ => {
                 return Err(Error::new(
                     ErrorKind::Invalid,
@@ -186,6 +201,7 @@ impl App {
     pub fn internal_routes(&self) -> Router {
         member::http::internal_routes(Arc::clone(&self.members))
             .merge(point::http::internal_routes(Arc::clone(&self.points)))
+            .merge(deal::http::internal_routes(Arc::clone(&self.deals)))
     }
 
     /// The routes of all contexts, and what they say of themselves.
@@ -196,6 +212,7 @@ impl App {
             .merge(point::http::routes(Arc::clone(&self.points)))
             .merge(mypage::http::routes(Arc::clone(&self.pages)))
             .merge(donation::http::routes(Arc::clone(&self.donations)))
+            .merge(deal::http::routes(Arc::clone(&self.deals)))
             .merge(parked::routes(Arc::clone(&self.parking)))
             .split_for_parts()
     }

@@ -5,6 +5,8 @@ mod support;
 
 #[path = "faults/bus.rs"]
 mod bus;
+#[path = "faults/deals.rs"]
+mod deals;
 #[path = "faults/delivery.rs"]
 mod delivery;
 #[path = "faults/donations.rs"]

@@ -101,10 +101,3 @@ pub(super) fn deals_after(session: &mut dyn Session, after: i64, limit: i64) -> 
     let sql = format!("{} WHERE deal_id > $1 ORDER BY deal_id LIMIT $2", select_deals());
     Ok(session.query(&sql, &[after.into(), limit.into()])?.iter().map(Stored::read).collect())
 }
-
-/// Merchants after a number, with the sequence of their last event; those included that are not known.
-pub(super) fn merchants_after(session: &mut dyn Session, after: i64, limit: i64) -> Result<Vec<Row>> {
-    let (columns, table) = (MERCHANT.column_list(), MERCHANT.name);
-    let sql = format!("SELECT {columns} FROM {table} WHERE merchant_id > $1 ORDER BY merchant_id LIMIT $2");
-    session.query(&sql, &[after.into(), limit.into()])
-}

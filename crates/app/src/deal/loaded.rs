@@ -114,20 +114,8 @@ impl Loaded {
 
     /// Takes what happened to a deal in, and tells of it under its merchant.
     pub(super) fn record(&mut self, merchant_id: i64, event: &Event, out: &mut Out<'_>) -> Result<Stored> {
-        let (deal_id, original_id) = match event {
-            Event::DealRequested(facts)
-            | Event::SaveDealt(facts)
-            | Event::UseDealt(facts)
-            | Event::SaveCancelled(facts)
-            | Event::UseCancelled(facts)
-            | Event::UseVoided(facts)
-            | Event::DealLeftToPoint(facts)
-            | Event::DealFailed { deal: facts, .. } => (facts.deal_id, facts.original_deal_id),
-            Event::CancelCompleted { deal_id, .. } => (*deal_id, None),
-            Event::MerchantOpened(_) | Event::MerchantChanged(_) => {
-                return Err(Error::internal("an event about a merchant is none about a deal"));
-            }
-        };
+        let about = event.deal().ok_or_else(|| Error::internal("an event about a merchant is none about a deal"));
+        let (deal_id, original_id) = about?;
         let before = self.deals.remove(&deal_id);
         match before {
             Some(_) => drop(self.changed.insert(deal_id)),
@@ -145,11 +133,7 @@ impl Loaded {
         }
         let deal = deal.ok_or_else(|| Error::internal("an event about a deal left none"))?;
         let told = self.tell(merchant_id, event, out)?;
-        let ends = !matches!(
-            event,
-            Event::DealRequested(_) | Event::DealLeftToPoint(_) | Event::CancelCompleted { .. }
-        );
-        if ends {
+        if event.ends_deal() {
             sequence = told;
         }
         let stored = Stored { deal, sequence };

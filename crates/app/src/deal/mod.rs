@@ -4,7 +4,6 @@
 mod client;
 mod drive;
 pub mod http;
-mod inspect;
 mod list;
 mod loaded;
 mod reactions;
@@ -15,7 +14,8 @@ mod writer;
 
 use std::sync::Arc;
 
-use domain::deal::{ChangeMerchant, MerchantFacts, Policy, Rejection};
+pub use domain::deal::Policy;
+use domain::deal::{ChangeMerchant, MerchantFacts, Rejection};
 use futures_util::future::BoxFuture;
 use platform::consumer::Consumer;
 use platform::db::{Cursor, Database, Value};
@@ -26,7 +26,6 @@ use tokio::sync::Semaphore;
 
 pub use client::RemoteDeals;
 pub use drive::PointQuestions;
-pub use inspect::{Asked, asked, inspect};
 pub use list::Chosen;
 pub use store::MIGRATIONS;
 use store::Stored;

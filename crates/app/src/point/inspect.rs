@@ -8,6 +8,7 @@ use platform::error::Result;
 
 use super::chain::{self, Link};
 use super::entry::{EntryRow, changed_lots, open_lots};
+use super::inspect_deals::{CANCELLED, MOVED, inspect_deals};
 use super::store::{ACCOUNT, ENTRY, SUMMED, Slot, donate_entries};
 use crate::kit::{Finding, Findings};
 
@@ -62,6 +63,8 @@ pub fn inspect(session: &mut dyn Session, progress: &mut dyn FnMut(u64)) -> Resu
         "hash chain unbroken",
         "every entry has its account",
         STATEMENT,
+        MOVED,
+        CANCELLED,
     ]);
     let folds = fold_entries(session, &mut findings, progress)?;
     let mut after = 0;
@@ -90,6 +93,7 @@ pub fn inspect(session: &mut dyn Session, progress: &mut dyn FnMut(u64)) -> Resu
     for id in without_account.into_keys() {
         findings.add("every entry has its account", Finding::of(id, "entries without an account"));
     }
+    inspect_deals(session, &mut findings)?;
     let balances = folds.into_iter().map(|(id, fold)| (id, (fold.sequence, fold.balance))).collect();
     Ok((findings, balances))
 }

@@ -148,6 +148,12 @@ pub(super) fn donate_entries(session: &mut dyn Session, after: i64) -> Result<Ve
     session.query(sql, &[after.into()])
 }
 
+/// Positions of the entries that gave points of cancelled uses back.
+pub(super) fn cancelled_uses(session: &mut dyn Session) -> Result<Vec<i64>> {
+    let rows = session.query("SELECT position FROM point_entry WHERE kind = 'USE_CANCEL'", &[])?;
+    Ok(rows.iter().map(|row| row.int(0)).collect())
+}
+
 /// The entry at a position and those before it of the same member, newest first, at most so many.
 pub(super) fn walk_sql() -> String {
     let (columns, table) = (ENTRY.column_list(), ENTRY.name);

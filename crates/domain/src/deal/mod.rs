@@ -1,6 +1,7 @@
 //! Deals at merchants: what was earned and used there, and what of it was cancelled (SPEC sections 1 and 4; seed 1).
 //! Point decides whether points may move; here stands what was asked for and what came of it.
 
+mod ask;
 mod billed;
 mod cancel;
 mod give_up;
@@ -12,6 +13,7 @@ use alloc::string::String;
 
 use serde::{Deserialize, Serialize};
 
+pub use ask::open_ask;
 pub use billed::is_billed;
 pub use cancel::{CancelDeal, can_cancel, cancel_deal};
 pub use give_up::{ABANDONED_MS, give_up};
@@ -182,6 +184,36 @@ pub enum Event {
     MerchantOpened(MerchantFacts),
     /// What is agreed with a merchant has changed.
     MerchantChanged(MerchantFacts),
+}
+
+impl Event {
+    /// The deal that it is about, and the one which that cancels; nothing if it is about a merchant.
+    #[must_use]
+    pub fn deal(&self) -> Option<(i64, Option<i64>)> {
+        match self {
+            Self::DealRequested(facts)
+            | Self::SaveDealt(facts)
+            | Self::UseDealt(facts)
+            | Self::SaveCancelled(facts)
+            | Self::UseCancelled(facts)
+            | Self::UseVoided(facts)
+            | Self::DealLeftToPoint(facts)
+            | Self::DealFailed { deal: facts, .. } => Some((facts.deal_id, facts.original_deal_id)),
+            Self::CancelCompleted { deal_id, .. } => Some((*deal_id, None)),
+            Self::MerchantOpened(_) | Self::MerchantChanged(_) => None,
+        }
+    }
+
+    /// Whether a deal has happened or failed with it.
+    #[must_use]
+    pub fn ends_deal(&self) -> bool {
+        match self {
+            Self::SaveDealt(_) | Self::UseDealt(_) | Self::SaveCancelled(_) | Self::UseCancelled(_) => true,
+            Self::UseVoided(_) | Self::DealFailed { .. } => true,
+            Self::DealRequested(_) | Self::DealLeftToPoint(_) | Self::CancelCompleted { .. } => false,
+            Self::MerchantOpened(_) | Self::MerchantChanged(_) => false,
+        }
+    }
 }
 
 /// What an event tells of a merchant.

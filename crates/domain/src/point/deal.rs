@@ -256,8 +256,8 @@ pub fn decide_deal(
         };
     }
     let decided = match cmd.ask {
-        DealAsk::Save => account.map_or(Err(Rejection::AccountUnknown), |account| save(account, cmd)),
-        DealAsk::Use => account.map_or(Err(Rejection::AccountUnknown), |account| spend(account, cmd)),
+        DealAsk::Save => save(account, cmd),
+        DealAsk::Use => spend(account, cmd),
         DealAsk::CancelSave { may_owe, .. } => {
             cancel(account, original, cmd, |account, original, point| take_back(account, original, point, may_owe, cmd))
         }
@@ -304,18 +304,20 @@ fn take_in(record: &mut DealRecord, event: &Event) {
 }
 
 /// Earns; what is owed is repaid out of it like out of every earning.
-fn save(account: &Account, cmd: &AskDeal) -> Result<DealOutcome, Rejection> {
+fn save(account: Option<&Account>, cmd: &AskDeal) -> Result<DealOutcome, Rejection> {
     if cmd.point == 0 {
-        must_be_active(account)?;
+        must_be_active(account.ok_or(Rejection::AccountUnknown)?)?;
         return Ok(recorded(DealRecord::new(cmd), Vec::new(), cmd));
     }
+    must_be_movable(cmd.point)?;
     let earn = EarnPoints { amount: cmd.point, expires: cmd.expires, reference: reference(cmd), reason: None };
-    earn_points(account, &earn).map(|event| moved(event, cmd))
+    earn_points(account.ok_or(Rejection::AccountUnknown)?, &earn).map(|event| moved(event, cmd))
 }
 
-fn spend(account: &Account, cmd: &AskDeal) -> Result<DealOutcome, Rejection> {
+fn spend(account: Option<&Account>, cmd: &AskDeal) -> Result<DealOutcome, Rejection> {
+    must_be_movable(cmd.point)?;
     let spend = UsePoints { amount: cmd.point, reference: reference(cmd), reason: None };
-    use_points(account, &spend).map(|event| moved(event, cmd))
+    use_points(account.ok_or(Rejection::AccountUnknown)?, &spend).map(|event| moved(event, cmd))
 }
 
 fn reference(cmd: &AskDeal) -> Option<Reference> {

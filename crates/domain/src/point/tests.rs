@@ -1,6 +1,7 @@
 //! The ledger's rules: each verb by table here, random histories against models in `histories`
 //! (every command) and `lifetimes` (a moving clock).
 
+mod deals;
 mod donate;
 mod expiry;
 mod histories;

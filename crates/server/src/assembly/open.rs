@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use app::deal::Deals;
 use app::donation::Donations;
 use app::kit::Kit;
 use app::member::{MemberApi, Members, PointQuestions, RemoteMembers, WithdrawalMode};
 use app::notification::{MemberQuestions, Notifications};
 use app::point::{PointApi, Points, RemotePoints};
-use app::{donation, member, notification, point};
+use app::{deal, donation, member, notification, point};
 use platform::clock::Clock;
 use platform::db::Database;
 use platform::error::Result;
@@ -120,4 +121,23 @@ pub(super) fn open_donations(
     let guard = guard_of(settings, ("donation", "point"), policy.capacity, &kit.clock)?;
     let questions = donation::PointQuestions { api, guard, delay: Arc::clone(delay) };
     Donations::open(kit.clone(), database, policy, questions)
+}
+
+pub(super) fn open_deals(
+    settings: &Settings,
+    kit: &Kit,
+    database: Arc<Database>,
+    api: Arc<dyn PointApi>,
+    delay: &Arc<Delay>,
+) -> Result<Arc<Deals>> {
+    let capacity = usize::try_from(settings.int_in("deals.capacity", 1..=100_000)?).unwrap_or(1);
+    let policy = deal::Policy {
+        earn_rate_bp: settings.int_in("deals.earn_rate_bp", 0..=10_000)?,
+        opens_merchants: settings.choice("deals.unknown_merchant", &[("create", true), ("refuse", false)])?,
+        may_owe: settings.choice("deals.clawback", &[("owed", true), ("refuse", false)])?,
+    };
+    // Deals have their own limit in front; what was let in is to be asked.
+    let guard = guard_of(settings, ("deal", "point"), capacity, &kit.clock)?;
+    let questions = deal::PointQuestions { api, guard, delay: Arc::clone(delay) };
+    Deals::open(kit.clone(), database, deal::Conduct { policy, capacity }, questions)
 }

@@ -27,9 +27,11 @@ impl App {
         funnels.push(self.notifications.funnel.spawn()?);
         funnels.push(self.points.funnel.spawn()?);
         funnels.push(self.donations.funnel.spawn()?);
+        funnels.push(self.deals.funnel.spawn()?);
         drop(funnels);
         self.follow_donations()?;
-        let [member, notification, point, _] = self.logs();
+        self.follow_deals()?;
+        let [member, notification, point, ..] = self.logs();
         self.follow(self.notifications.follow_members(Arc::clone(&member)))?;
         self.follow(self.notifications.follow_points(Arc::clone(&point)))?;
         self.follow(self.members.follow_notification(Arc::clone(&notification)))?;
@@ -58,15 +60,24 @@ impl App {
         self.follow(self.notifications.follow_donations(Arc::clone(donation)))
     }
 
+    /// Who follows deal's log, whose log deal follows, and who ends what nobody heard of.
+    fn follow_deals(&self) -> Result<()> {
+        self.follow(self.points.follow_deals(Arc::clone(&self.deals.log)))?;
+        self.follow(self.deals.follow_point(Arc::clone(&self.points.log)))?;
+        let deals = Arc::clone(&self.deals);
+        self.workers.spawn("deal-sweep".to_owned(), Wake::Pause(IDLE), move || deals.sweep())
+    }
+
     fn follow<W: Writer>(&self, mut consumer: Consumer<W>) -> Result<()> {
         self.parking.add(consumer.desk());
         let wake = consumer.wake(IDLE);
         self.workers.spawn(consumer.name().to_owned(), wake, move || consumer.step())
     }
 
-    /// The logs of member, notification, point and donation.
-    pub(super) fn logs(&self) -> [Arc<Log>; 4] {
-        [&self.members.log, &self.notifications.log, &self.points.log, &self.donations.log].map(Arc::clone)
+    /// The logs of member, notification, point, donation and deal.
+    pub(super) fn logs(&self) -> [Arc<Log>; 5] {
+        let (members, notifications, points) = (&self.members.log, &self.notifications.log, &self.points.log);
+        [members, notifications, points, &self.donations.log, &self.deals.log].map(Arc::clone)
     }
 
     /// Ends the threads: consumers and workers first, then the funnels, which finish what waits.
@@ -74,6 +85,7 @@ impl App {
         self.workers.stop(&self.logs());
         self.notifications.finish_sending(&self.runtime);
         self.donations.funnel.shut_down();
+        self.deals.funnel.shut_down();
         self.members.funnel.shut_down();
         self.notifications.funnel.shut_down();
         self.points.funnel.shut_down();
@@ -85,6 +97,7 @@ impl App {
         self.give_back_leases(&self.points.funnel);
         self.give_back_leases(&self.pages.funnel);
         self.give_back_leases(&self.donations.funnel);
+        self.give_back_leases(&self.deals.funnel);
     }
 
     /// So that the process that comes next need not wait until they end by themselves.

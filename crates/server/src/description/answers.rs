@@ -97,9 +97,11 @@ const COMMON: &[Common] = &[
 /// What is said of a 404, by the beginning of the path; the longest that fits holds.
 const UNKNOWN: &[(&str, &str, &str)] = &[
     ("/causes", "donation.cause_unknown", "there is no such cause; GET /causes lists them"),
+    ("/deals", "deal.unknown", "there is no such deal"),
     ("/docs", "docs.no_such_file", "the documentation has no such file; it begins at /docs"),
     ("/donations", "donation.unknown", "there is no such donation"),
     ("/members", "member.unknown", "there is no such member"),
+    ("/merchants", "deal.merchant_unknown", "there is no such merchant; GET /merchants lists them"),
     ("/messages", "notification.message_unknown", "there is no such message"),
     ("/mypages", "mypage.unknown", "there is no page of this member"),
     ("/parked", "parked.unknown", "there is no such parked event; it was delivered or dropped"),

@@ -28,6 +28,8 @@ const TAGS: &[(&str, &str)] = &[
     ("points", "The ledger: accounts, movements, entries"),
     ("donations", "Points given to causes"),
     ("causes", "To whom points can be given"),
+    ("deals", "Points earned and used at merchants, and taken back"),
+    ("merchants", "Where points are earned and used"),
     ("mypages", "Everything that one member may see"),
     ("parked", "Events that could not be taken in and wait for a person"),
     (SYSTEM, "The program itself: health, figures, this description"),

@@ -20,6 +20,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use app::point::PointApi;
 use serde_json::{Value, json};
 use server::assembly::{App, Options};
 use server::config::Settings;
@@ -52,12 +53,25 @@ pub struct Setup {
     pub sets: Vec<String>,
     /// Remember idempotency keys; off only in a control run.
     pub remembers_keys: bool,
+    /// What the server's clock shows in the beginning, in milliseconds since 1970; otherwise the real time.
+    pub starts_at_ms: Option<i64>,
+    /// What stands between deal and point; every server that is started gets one.
+    pub between_deal_and_point: Option<Between>,
 }
+
+/// Wraps what deal asks of point.
+pub type Between = Arc<dyn Fn(Arc<dyn PointApi>) -> Arc<dyn PointApi> + Send + Sync>;
 
 impl Setup {
     /// The default settings on this engine.
     pub fn on(engine: Engine) -> Self {
-        Self { engine, sets: Vec::new(), remembers_keys: true }
+        Self { engine, sets: Vec::new(), remembers_keys: true, starts_at_ms: None, between_deal_and_point: None }
+    }
+
+    /// With a clock that begins at this instant.
+    pub fn starting_at(mut self, instant: &str) -> Self {
+        self.starts_at_ms = Some(platform::zone::parse_instant(instant).expect("an instant"));
+        self
     }
 
     /// With these settings too.
@@ -98,7 +112,8 @@ impl TestApp {
     pub fn start_up(setup: Setup) -> Self {
         let data = tempfile::tempdir().expect("a temporary folder");
         let database = (setup.engine == Engine::Postgres).then(postgres::Database::fresh);
-        let mut app = Self { clock: Arc::new(TestClock::default()), setup, data, database, server: None };
+        let clock = Arc::new(setup.starts_at_ms.map_or_else(TestClock::default, TestClock::starting_at));
+        let mut app = Self { clock, setup, data, database, server: None };
         app.server = Some(app.serve());
         app
     }
@@ -112,6 +127,7 @@ impl TestApp {
         let options = Options {
             clock: Some(Arc::clone(&self.clock) as _),
             remembers_keys: self.setup.remembers_keys,
+            between_deal_and_point: self.setup.between_deal_and_point.clone().map(|wrap| Box::new(move |point| wrap(point)) as _),
             ..Options::default()
         };
         let running = Running::start(&settings, options, &runtime).expect("the server starts");

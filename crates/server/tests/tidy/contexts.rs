@@ -9,7 +9,7 @@ use super::tree::File;
 const KNOWN: &[(&str, &[&str])] = &[
     ("member", &["MemberApi", "Contacts"]),
     ("notification", &[]),
-    ("point", &["PointApi", "PointEvent", "EntryFacts", "DonationQuestion"]),
+    ("point", &["PointApi", "PointEvent", "EntryFacts", "DonationQuestion", "DealQuestion"]),
     ("donation", &[]),
     ("mypage", &[]),
 ];

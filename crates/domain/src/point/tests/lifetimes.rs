@@ -3,6 +3,8 @@
 //!
 //! A further verb is an arm in [`Step`], [`Desk::decide`], [`Model::take`] and [`any_step`].
 
+mod deal_model;
+mod deals;
 mod model;
 mod reading;
 
@@ -14,6 +16,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::TestRunner;
 
+use self::deals::{Ask, Deals, Told, any_ask};
 use self::model::Model;
 use self::reading::{State, wrongs};
 use super::*;
@@ -37,6 +40,8 @@ enum Step {
     Adjust(i32, i64),
     /// Points are taken back, perhaps from the lot so many months ahead first.
     ClawBack(i64, Option<i32>),
+    /// A deal asks.
+    Deal(Ask),
     /// Days go by, and nobody looks.
     Pass(i32),
     /// The daily look at the account.
@@ -45,7 +50,7 @@ enum Step {
     Release(i64),
     Leave(i64),
 }
-use self::Step::{Adjust, ClawBack, Donate, Earn, Leave, Look, Pass, Prepare, Release, Use, Welcome};
+use self::Step::{Adjust, ClawBack, Deal, Donate, Earn, Leave, Look, Pass, Prepare, Release, Use, Welcome};
 
 /// A row that was left, and the day as year, month and day.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,10 +62,29 @@ struct Row {
 /// What a row says. Lots by month, as `yyyyMM`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum What {
-    Moved { kind: &'static str, amount: i64, balance: i64, lots: Vec<(i64, i64)> },
-    ClawedBack { taken: i64, owed: i64 },
-    Announced { month: i64, days: i64, left: i64, point: i64 },
-    Unannounced { month: i64, missed: Vec<i64> },
+    /// Points moved, perhaps for a deal.
+    Moved {
+        kind: &'static str,
+        amount: i64,
+        balance: i64,
+        lots: Vec<(i64, i64)>,
+        deal: i64,
+    },
+    Told(Told),
+    ClawedBack {
+        taken: i64,
+        owed: i64,
+    },
+    Announced {
+        month: i64,
+        days: i64,
+        left: i64,
+        point: i64,
+    },
+    Unannounced {
+        month: i64,
+        missed: Vec<i64>,
+    },
     Noted,
 }
 
@@ -71,6 +95,7 @@ fn what(event: &Event) -> What {
             amount: movement.amount,
             balance: movement.balance_after,
             lots: movement.lots.0.iter().map(|(month, point)| (month.as_number(), *point)).collect(),
+            deal: movement.reference.as_ref().map_or(0, |deal| deal.id.parse().expect("a number")),
         },
         Event::PointsClawedBack { taken_point, owed_point } => {
             What::ClawedBack { taken: *taken_point, owed: *owed_point }
@@ -92,6 +117,12 @@ enum Without {
     ExpiryBeforeVerbs,
     Announcements,
     Repayment,
+    /// Deals that were answered are asked anew.
+    Memory,
+    /// Nobody notes what was cancelled before.
+    CancelLimit,
+    /// Points come back into lots that have ended.
+    EndedLots,
 }
 
 /// The rules as the shell asks them.
@@ -99,13 +130,15 @@ struct Desk {
     account: Account,
     today: Day,
     rows: Vec<Row>,
+    deals: Deals,
     without: Without,
 }
 
 impl Desk {
     fn new(without: Without) -> Self {
         let (year, month, day) = START;
-        Self { account: opened(Normal), today: Day::new(year, month, day), rows: Vec::new(), without }
+        let deals = Deals::default();
+        Self { account: opened(Normal), today: Day::new(year, month, day), rows: Vec::new(), deals, without }
     }
 
     fn record(&mut self, event: &Event) {
@@ -135,6 +168,10 @@ impl Desk {
                 self.record(&event);
             }
         }
+        if let Deal(ask) = step {
+            self.deal(ask);
+            return Ok(());
+        }
         for event in self.decide(step)? {
             self.record(&event);
         }
@@ -161,7 +198,7 @@ impl Desk {
             ClawBack(amount, months) => {
                 claw_back(account, &super::ClawBack { amount, lot: months.map(ahead), reference, reason })?
             }
-            Pass(_) => vec![],
+            Pass(_) | Deal(_) => vec![],
             Look => {
                 let mut looked = account.clone();
                 core::iter::from_fn(|| announce_expiry(&looked, self.today).inspect(|event| apply(&mut looked, event)))
@@ -191,6 +228,7 @@ fn any_step() -> impl Strategy<Value = Step> {
         3 => (ahead(), amount(), any::<bool>())
             .prop_map(|(months, amount, down)| Adjust(months, if down { amount.wrapping_neg() } else { amount })),
         3 => (amount(), own).prop_map(|(amount, months)| ClawBack(amount, months)),
+        16 => any_ask().prop_map(Deal),
         6 => prop_oneof![6 => 0..=4_i32, 4 => 5..=35_i32, 1 => 36..=400_i32].prop_map(Pass),
         8 => Just(Look),
         1 => (1..=3_i64).prop_map(Prepare),
@@ -231,6 +269,16 @@ fn note(answer: &Result<(), Rejection>, rows: &[Row], seen: &mut BTreeSet<&'stat
             What::Unannounced { missed, .. } if missed.len() == 3 => "never announced",
             What::Unannounced { .. } => "not announced to the last",
             What::Noted => "noted",
+            What::Told(Told { kind: "VOID", moved: 1.., .. }) => "voided",
+            What::Told(Told { reason: Some(reason), .. }) if reason == "voided" => "refused for ever",
+            What::Told(Told { reason: Some(reason), .. }) if reason == "member_unknown" => "no member",
+            What::Told(Told { done, .. }) => {
+                if *done {
+                    "a deal"
+                } else {
+                    "no deal"
+                }
+            }
         });
     }
 }
@@ -243,9 +291,10 @@ fn every_lifetime_agrees_with_the_model_and_with_what_its_rows_say() {
         .run(&many(any_step(), 1..60), |history| play(&history, &seen))
         .unwrap_or_else(|failure| panic!("{failure}"));
     // Histories that never come to something prove nothing about it.
-    let kinds = ["ADJUST", "DONATE", "EARN", "EARN_CANCEL", "EXPIRE", "FORFEIT", "OWED_REPAY", "USE", "WELCOME"];
+    let kinds =
+        ["ADJUST", "DONATE", "EARN", "EARN_CANCEL", "EXPIRE", "FORFEIT", "OWED_REPAY", "USE", "USE_CANCEL", "WELCOME"];
     let notices = ["60 days", "30 days", "3 days", "never announced", "not announced to the last"];
-    let more = ["taken back", "owed", "noted"];
+    let more = ["taken back", "owed", "noted", "voided", "refused for ever", "no member", "a deal", "no deal"];
     let refusals = ["account_closing", "account_unknown", "attempt_over", "insufficient_points", "invalid_amount"];
     let refusals = [&refusals[..], &["balance_too_low"]].concat();
     let expected: BTreeSet<_> = [&kinds[..], &notices, &more, &refusals].concat().into_iter().collect();
@@ -253,7 +302,10 @@ fn every_lifetime_agrees_with_the_model_and_with_what_its_rows_say() {
 }
 
 /// A history in which everything happens.
-const FULL: [Step; 23] = [
+const FULL: [Step; 34] = [
+    Deal(Ask::Save(1, 20)),
+    Deal(Ask::Pay(5)),
+    Deal(Ask::CancelSave(0, 8, true)),
     Welcome(4, 1_000),
     Earn(1, 70),
     Earn(2, 30),
@@ -275,7 +327,15 @@ const FULL: [Step; 23] = [
     Earn(5, 77),
     Pass(13),
     Look,
+    Deal(Ask::Pay(90)),
+    Deal(Ask::Again(3)),
+    Deal(Ask::CancelUse(3, 60)),
+    Deal(Ask::CancelUse(3, 60)),
+    Earn(1, 60),
+    Deal(Ask::Pay(20)),
     Pass(60),
+    Deal(Ask::Void(6)),
+    Deal(Ask::Again(6)),
     Leave(1),
 ];
 
@@ -295,6 +355,9 @@ fn rows_of_rules_that_lack_something_are_caught() {
         (Without::ExpiryBeforeVerbs, "was still there"),
         (Without::Announcements, "expired without a word"),
         (Without::Repayment, "was not repaid"),
+        (Without::Memory, "moved twice"),
+        (Without::CancelLimit, "cancelled for more"),
+        (Without::EndedLots, "back into a lot that has ended"),
     ] {
         let broken = played(without);
         let found = wrongs(&broken.rows, &broken.state());
@@ -314,7 +377,9 @@ fn damaged_rows_are_caught() {
         damage(&mut rows);
         assert!(!wrongs(&rows, &sound.state()).is_empty(), "{what}");
     };
-    for kind in ["EARN", "USE", "DONATE", "ADJUST", "EXPIRE", "EARN_CANCEL", "OWED_REPAY", "FORFEIT", "WELCOME"] {
+    for kind in
+        ["EARN", "USE", "DONATE", "ADJUST", "EXPIRE", "EARN_CANCEL", "OWED_REPAY", "FORFEIT", "WELCOME", "USE_CANCEL"]
+    {
         let at = place(kind);
         caught("a row is missing", &|rows| drop(rows.remove(at)));
         caught("a row is there twice", &|rows| rows.insert(at, rows[at].clone()));

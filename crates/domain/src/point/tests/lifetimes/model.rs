@@ -5,6 +5,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec;
 use alloc::vec::Vec;
 
+use super::deal_model::Slips;
 use super::reading::State;
 use super::{Rejection, Row, Step, What};
 
@@ -14,7 +15,7 @@ type Date = (i32, i32, i32);
 pub(super) struct Model {
     today: Date,
     /// Points by the month on them, as `yyyyMM`.
-    heap: BTreeMap<i64, i64>,
+    pub(super) heap: BTreeMap<i64, i64>,
     owed: i64,
     welcomed: bool,
     prepared: i64,
@@ -22,6 +23,7 @@ pub(super) struct Model {
     closed: bool,
     /// Which announcements are crossed off, by month.
     told: BTreeMap<i64, BTreeSet<i64>>,
+    pub(super) slips: Slips,
 }
 
 fn days_of(year: i32, month: i32) -> i32 {
@@ -50,18 +52,23 @@ fn name((year, month, _): Date) -> i64 {
 impl Model {
     pub(super) fn new(today: Date) -> Self {
         let (heap, told) = (BTreeMap::new(), BTreeMap::new());
-        Self { today, heap, owed: 0, welcomed: false, prepared: 0, over: 0, closed: false, told }
+        let slips = Slips::default();
+        Self { today, heap, owed: 0, welcomed: false, prepared: 0, over: 0, closed: false, told, slips }
     }
 
     pub(super) fn state(&self) -> State {
         State { lots: self.heap.clone(), balance: self.balance(), owed: self.owed }
     }
 
-    fn balance(&self) -> i64 {
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    pub(super) fn balance(&self) -> i64 {
         self.heap.values().sum()
     }
 
-    fn ahead(&self, months: i32) -> i64 {
+    pub(super) fn ahead(&self, months: i32) -> i64 {
         let mut date = (self.today.0, self.today.1, 1);
         for _ in 0..months {
             date = if date.1 == 12 { (date.0 + 1, 1, 1) } else { (date.0, date.1 + 1, 1) };
@@ -119,6 +126,7 @@ impl Model {
                 self.may_move(amount)?;
                 self.claw_back(amount, months.map(|months| self.ahead(months)))
             }
+            Step::Deal(ask) => self.deal(ask),
             Step::Pass(_) => vec![],
             Step::Look => self.announce(),
             Step::Prepare(attempt) if self.closed || attempt <= self.over || attempt < self.prepared => {
@@ -140,13 +148,13 @@ impl Model {
                 let lots = self.heap.iter().map(|(month, point)| (*month, -point)).collect();
                 self.heap.clear();
                 self.closed = true;
-                let forfeit = What::Moved { kind: "FORFEIT", amount: -lost, balance: 0, lots };
+                let forfeit = What::Moved { kind: "FORFEIT", amount: -lost, balance: 0, lots, deal: 0 };
                 if lost == 0 { vec![What::Noted] } else { vec![forfeit, What::Noted] }
             }
         })
     }
 
-    fn may_move(&self, amount: i64) -> Result<(), Rejection> {
+    pub(super) fn may_move(&self, amount: i64) -> Result<(), Rejection> {
         if !(1..=1_000_000_000_000).contains(&amount) {
             return Err(Rejection::InvalidAmount);
         }
@@ -159,11 +167,12 @@ impl Model {
         Ok(())
     }
 
-    fn moved(&self, kind: &'static str, lots: Vec<(i64, i64)>) -> What {
-        What::Moved { kind, amount: lots.iter().map(|(_, point)| point).sum(), balance: self.balance(), lots }
+    pub(super) fn moved(&self, kind: &'static str, lots: Vec<(i64, i64)>) -> What {
+        let amount = lots.iter().map(|(_, point)| point).sum();
+        What::Moved { kind, amount, balance: self.balance(), lots, deal: 0 }
     }
 
-    fn earn(&mut self, kind: &'static str, months: i32, amount: i64) -> Vec<What> {
+    pub(super) fn earn(&mut self, kind: &'static str, months: i32, amount: i64) -> Vec<What> {
         let month = self.ahead(months);
         *self.heap.entry(month).or_default() += amount;
         let mut said = vec![self.moved(kind, vec![(month, amount)])];
@@ -195,7 +204,7 @@ impl Model {
         taken
     }
 
-    fn spend(&mut self, kind: &'static str, amount: i64) -> Result<What, Rejection> {
+    pub(super) fn spend(&mut self, kind: &'static str, amount: i64) -> Result<What, Rejection> {
         if amount > self.balance() {
             return Err(Rejection::InsufficientPoints);
         }
@@ -213,7 +222,7 @@ impl Model {
         }
     }
 
-    fn claw_back(&mut self, amount: i64, own: Option<i64>) -> Vec<What> {
+    pub(super) fn claw_back(&mut self, amount: i64, own: Option<i64>) -> Vec<What> {
         let taken = amount.min(self.balance());
         let owed = amount - taken;
         let lots = self.take_off(taken, own);

@@ -5,6 +5,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use super::deals::Told;
 use super::{Row, What};
 
 /// Lots by month as `yyyyMM`, balance, debt.
@@ -26,6 +27,13 @@ struct Reader {
     due: i64,
     /// The movement of the row before was an EARN_CANCEL over so many points.
     cancelled: i64,
+    /// Points that moved for each deal, by kind.
+    dealt: BTreeMap<(i64, String), i64>,
+    /// What deals were told first, by number.
+    answers: BTreeMap<i64, Told>,
+    voided: BTreeSet<i64>,
+    /// What of each deal was undone.
+    undone: BTreeMap<i64, i64>,
     wrongs: Vec<String>,
 }
 
@@ -52,7 +60,11 @@ impl Reader {
     fn read(&mut self, row: &Row) {
         let this_month = i64::from(row.day.0) * 100 + i64::from(row.day.1);
         match &row.what {
-            What::Moved { kind, amount, balance, lots } => self.moved(row, this_month, kind, *amount, *balance, lots),
+            What::Moved { kind, amount, balance, lots, deal } => {
+                self.moved(row, this_month, kind, *amount, *balance, lots);
+                self.moved_for(row, this_month, *deal, kind, *amount, lots);
+            }
+            What::Told(told) => self.told_to(row, told),
             What::ClawedBack { taken, owed } => {
                 self.must(*taken == self.cancelled, || format!("{row:?}: another amount was taken"));
                 self.state.owed += owed;
@@ -120,6 +132,51 @@ impl Reader {
             }
             _ => {}
         }
+    }
+}
+
+impl Reader {
+    fn moved_for(&mut self, row: &Row, this_month: i64, deal: i64, kind: &str, amount: i64, lots: &[(i64, i64)]) {
+        if kind == "USE_CANCEL" {
+            let ended = lots.iter().any(|(month, _)| *month < this_month);
+            self.must(!ended && deal != 0, || format!("{row:?}: back into a lot that has ended"));
+        }
+        if deal != 0 {
+            let is_new = self.dealt.insert((deal, kind.into()), amount.abs()).is_none();
+            self.must(is_new, || format!("{row:?}: moved twice"));
+        }
+    }
+
+    fn told_to(&mut self, row: &Row, told: &Told) {
+        let moved_as = |deal: i64, kind: &str| self.dealt.get(&(deal, kind.into())).copied().unwrap_or(0);
+        let moved = match told.kind {
+            "SAVE" => moved_as(told.deal, "EARN"),
+            "USE" => moved_as(told.deal, "USE"),
+            "CANCEL_SAVE" => moved_as(told.deal, "EARN_CANCEL"),
+            _ => moved_as(told.deal, "USE_CANCEL"),
+        };
+        let of = if told.of == 0 { told.deal } else { told.of };
+        let whole = moved_as(of, "EARN") + moved_as(of, "USE");
+        if told.kind == "VOID" {
+            // A void of what is no use changes nothing.
+            let is_first = self.answers.get(&told.deal).is_none_or(|first| first.kind == "USE");
+            if is_first && self.voided.insert(told.deal) {
+                *self.undone.entry(told.deal).or_default() += moved;
+            }
+        } else if let Some(first) = self.answers.get(&told.deal) {
+            let refused = self.voided.contains(&told.deal) && !told.done;
+            let same = refused || first == told;
+            self.must(same, || format!("{row:?}: the answer was another"));
+        } else {
+            let right = told.moved == if told.done { moved } else { 0 };
+            self.must(right, || format!("{row:?}: {moved} moved"));
+            self.answers.insert(told.deal, told.clone());
+            if told.of != 0 {
+                *self.undone.entry(of).or_default() += told.moved + told.owed;
+            }
+        }
+        let undone = self.undone.get(&of).copied().unwrap_or(0);
+        self.must(undone <= whole, || format!("{row:?}: cancelled for more than it moved"));
     }
 }
 
