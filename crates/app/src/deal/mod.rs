@@ -7,6 +7,7 @@ pub mod http;
 mod list;
 mod loaded;
 mod reactions;
+mod standing;
 mod store;
 mod sweep;
 mod views;
@@ -21,6 +22,7 @@ use platform::consumer::Consumer;
 use platform::db::{Cursor, Database, Value};
 use platform::error::{Error, ErrorKind, Result};
 use platform::funnel::{Funnel, KeyStamp};
+use platform::guard::Guard;
 use platform::log::{Event, Log};
 use tokio::sync::Semaphore;
 
@@ -28,6 +30,7 @@ pub use client::RemoteDeals;
 pub use drive::PointQuestions;
 pub use list::Chosen;
 pub use store::MIGRATIONS;
+pub use standing::standing;
 use store::Stored;
 pub use views::{DealView, MerchantView};
 pub use writer::{DealWriter, Posted};
@@ -82,6 +85,12 @@ impl Deals {
         let funnel = Funnel::new(kit.surroundings(&database, &log), DealWriter::new(conduct.policy))?;
         let places = Arc::new(Semaphore::new(conduct.capacity.clamp(1, Semaphore::MAX_PERMITS)));
         Ok(Arc::new(Self { kit, database, funnel, log, point, places }))
+    }
+
+    /// The guard in front of point.
+    #[must_use]
+    pub fn point_guard(&self) -> &Guard {
+        &self.point.guard
     }
 
     /// The consumer of point's log.

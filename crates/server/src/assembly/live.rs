@@ -2,17 +2,20 @@
 
 use std::sync::Arc;
 
-use app::dashboard::{Live, LookLive};
+use app::dashboard::{Dashboards, Live, LookLive, Policy};
 use app::deal::Deals;
 use app::donation::Donations;
+use app::kit::Kit;
 use app::member::Members;
 use app::mypage::Pages;
 use app::notification::Notifications;
-use app::settlement::Settlements;
 use platform::clock::Clock;
+use platform::db::Database;
+use platform::error::Result;
 use platform::guard::Guard;
 
 use super::App;
+use crate::config::Settings;
 use crate::parked::Parking;
 
 /// The contexts that ask others.
@@ -22,18 +25,16 @@ pub(super) struct Asking {
     pub(super) pages: Arc<Pages>,
     pub(super) donations: Arc<Donations>,
     pub(super) deals: Arc<Deals>,
-    pub(super) settlements: Arc<Settlements>,
 }
 
 impl Asking {
-    fn guards(&self) -> [&Guard; 6] {
+    fn guards(&self) -> [&Guard; 5] {
         [
             self.members.point_guard(),
             self.notifications.member_guard(),
             self.pages.member_guard(),
             self.donations.point_guard(),
             self.deals.point_guard(),
-            self.settlements.deal_guard(),
         ]
     }
 
@@ -47,9 +48,22 @@ impl Asking {
     }
 }
 
-/// Looks at this process whenever it is asked.
-pub(super) fn look_live(asking: Arc<Asking>, parking: &Arc<Parking>, clock: &Arc<dyn Clock>) -> LookLive {
-    let (parking, clock) = (Arc::clone(parking), Arc::clone(clock));
+/// The dashboard, which looks at this process whenever it is asked.
+pub(super) fn open_dashboards(
+    settings: &Settings,
+    kit: &Kit,
+    database: Arc<Database>,
+    (asking, parking): (&Arc<Asking>, &Arc<Parking>),
+) -> Result<Arc<Dashboards>> {
+    let policy = Policy {
+        fee_rate_bp: settings.int_in("settlement.fee_rate_bp", 0..=10_000)?,
+        stuck_after_ms: settings.int_in("dashboard.stuck_after_s", 1..=86_400)? * 1_000,
+    };
+    let live = look_live(Arc::clone(asking), Arc::clone(parking), Arc::clone(&kit.clock));
+    Dashboards::open(kit.clone(), database, policy, live)
+}
+
+fn look_live(asking: Arc<Asking>, parking: Arc<Parking>, clock: Arc<dyn Clock>) -> LookLive {
     Box::new(move || Live { lags: parking.lags(clock.now_ms()), breakers: asking.breakers() })
 }
 

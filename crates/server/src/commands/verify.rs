@@ -42,6 +42,7 @@ pub fn run(settings: &Settings, json: bool) -> Result<ExitCode> {
         let mut findings = inspect(context.name, &mut *session, now_ms, &mut balances, &bar)?;
         match context.name {
             "point" => donations.entries = read_only(&mut *session, app::point::donated)?,
+            "dashboard" => findings = dashboard(settings, &mut *session)?,
             "donation" => {
                 let look =
                     |session: &mut dyn Session| app::donation::inspect(session, &donations.before, &donations.entries);
@@ -77,6 +78,22 @@ fn given(settings: &Settings) -> Result<Given> {
     let mut session = open_existing(settings, context)?.read_session()?;
     let before = read_only(&mut *session, app::donation::donated)?;
     Ok(Given { before, entries: app::point::Donated::new() })
+}
+
+/// Compares the dashboard with the ledger and with deal, which are read after it and only so far as it has come.
+fn dashboard(settings: &Settings, session: &mut dyn Session) -> Result<Findings> {
+    let told = read_only(session, app::dashboard::told)?;
+    let read = |context: &str| -> Result<Box<dyn Session>> {
+        let found = CONTEXTS.iter().find(|known| known.name == context);
+        let found = found.ok_or_else(|| Error::internal("a context that is not there"))?;
+        open_existing(settings, found)?.read_session()
+    };
+    let ledger = match told.read_to {
+        Some(until) => read_only(&mut *read("point")?, |session| app::point::summed(session, until))?,
+        None => app::dashboard::Summed::new(),
+    };
+    let (merchants, deals) = read_only(&mut *read("deal")?, app::deal::standing)?;
+    Ok(app::dashboard::inspect(&told, &ledger, &merchants, deals.into_iter()))
 }
 
 /// Reads at one moment.

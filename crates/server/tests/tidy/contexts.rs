@@ -12,6 +12,7 @@ const KNOWN: &[(&str, &[&str])] = &[
     ("point", &["PointApi", "PointEvent", "EntryFacts", "DonationQuestion", "DealQuestion"]),
     ("donation", &[]),
     ("mypage", &[]),
+    ("dashboard", &[]),
 ];
 
 /// Words behind which SQL names a table.
