@@ -103,7 +103,15 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     /// An error of this kind with a stable code and a sentence.
     pub fn new(kind: ErrorKind, code: impl Into<Cow<'static, str>>, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { kind, code: code.into(), message: message.into(), pointer: None, retry_after_s: None, members: None, source: None }
+        Self {
+            kind,
+            code: code.into(),
+            message: message.into(),
+            pointer: None,
+            retry_after_s: None,
+            members: None,
+            source: None,
+        }
     }
 
     /// A defect or a broken machine.

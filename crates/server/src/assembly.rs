@@ -28,7 +28,9 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 use self::live::{Asking, open_dashboards};
-use self::open::{guard, member_api, open_deals, open_donations, open_members, open_notifications, open_points, point_api};
+use self::open::{
+    guard, member_api, open_deals, open_donations, open_members, open_notifications, open_points, point_api,
+};
 use crate::config::Settings;
 use crate::parked::{self, Parking};
 use crate::stores::{CONTEXTS, context_names, open_migrated};
@@ -79,11 +81,18 @@ pub struct Options {
 }
 
 /// Wraps what is asked of point.
-pub type Between = Box<dyn FnOnce(Arc<dyn PointApi>) -> Arc<dyn PointApi> + Send>;
+pub type Between = Arc<dyn Fn(Arc<dyn PointApi>) -> Arc<dyn PointApi> + Send + Sync>;
 
 impl Default for Options {
     fn default() -> Self {
-        Self { migrate: true, clock: None, remembers_keys: true, checks_fences: true, address: None, between_deal_and_point: None }
+        Self {
+            migrate: true,
+            clock: None,
+            remembers_keys: true,
+            checks_fences: true,
+            address: None,
+            between_deal_and_point: None,
+        }
     }
 }
 

@@ -5,7 +5,7 @@ mod doctor;
 mod keys;
 mod parked;
 mod rebuild;
-mod verify;
+pub mod verify;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

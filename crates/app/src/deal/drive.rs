@@ -75,8 +75,7 @@ impl Deals {
 
     async fn decide(&self, stored: &Stored, ask: DealAsk) -> Result<Stored> {
         let facts = &stored.deal.facts;
-        let question =
-            DealQuestion { deal_id: facts.deal_id, member_id: facts.member_id, ask, point: facts.point };
+        let question = DealQuestion { deal_id: facts.deal_id, member_id: facts.member_id, ask, point: facts.point };
         let decision = self.point.ask(question).await?;
         match self.funnel.ask(Command::Record { decision }, None).await? {
             Answer::Deal(stored) => Ok(*stored),

@@ -71,9 +71,7 @@ fn page(rows: &[Row], limit: i64) -> Found {
 
 pub(super) fn list_merchants_sql() -> String {
     let (columns, table) = (MERCHANT.column_list(), MERCHANT.name);
-    format!(
-        "SELECT {columns} FROM {table} WHERE merchant_id > $1 AND status IS NOT NULL ORDER BY merchant_id LIMIT $2"
-    )
+    format!("SELECT {columns} FROM {table} WHERE merchant_id > $1 AND status IS NOT NULL ORDER BY merchant_id LIMIT $2")
 }
 
 /// Months and marks of merchants.
@@ -87,7 +85,8 @@ pub(super) async fn marks(database: &Database, merchants: BTreeSet<i64>, from: i
     merchants.resize(merchants.len().next_power_of_two(), last);
     let places: Vec<String> = (2..merchants.len() + 2).map(|place| format!("${place}")).collect();
     let (table, places) = (BILLED_MONTH.name, places.join(", "));
-    let sql = format!("SELECT merchant_id, month, through FROM {table} WHERE month >= $1 AND merchant_id IN ({places})");
+    let sql =
+        format!("SELECT merchant_id, month, through FROM {table} WHERE month >= $1 AND merchant_id IN ({places})");
     let params: Vec<Value> = std::iter::once(from).chain(merchants).map(Value::Int).collect();
     let mut marks = Marks::new();
     for row in database.query(&sql, &params).await? {
@@ -100,4 +99,11 @@ pub(super) async fn marks(database: &Database, merchants: BTreeSet<i64>, from: i
 pub(super) fn deals_after(session: &mut dyn Session, after: i64, limit: i64) -> Result<Vec<Stored>> {
     let sql = format!("{} WHERE deal_id > $1 ORDER BY deal_id LIMIT $2", select_deals());
     Ok(session.query(&sql, &[after.into(), limit.into()])?.iter().map(Stored::read).collect())
+}
+
+/// Merchants after a number, with the sequence of their last event; those included that are not known.
+pub(super) fn merchants_after(session: &mut dyn Session, after: i64, limit: i64) -> Result<Vec<Row>> {
+    let (columns, table) = (MERCHANT.column_list(), MERCHANT.name);
+    let sql = format!("SELECT {columns} FROM {table} WHERE merchant_id > $1 ORDER BY merchant_id LIMIT $2");
+    session.query(&sql, &[after.into(), limit.into()])
 }

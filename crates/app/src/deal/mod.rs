@@ -4,6 +4,7 @@
 mod client;
 mod drive;
 pub mod http;
+mod inspect;
 mod list;
 mod loaded;
 mod reactions;
@@ -28,13 +29,14 @@ use tokio::sync::Semaphore;
 
 pub use client::RemoteDeals;
 pub use drive::PointQuestions;
+pub use inspect::{Happened, Ledger, Waiting, happened, inspect};
 pub use list::Chosen;
 pub use store::MIGRATIONS;
 pub use standing::standing;
 use store::Stored;
 pub use views::{DealView, MerchantView};
-pub use writer::{DealWriter, Posted};
 use writer::{Answer, Command};
+pub use writer::{DealWriter, Posted};
 
 use crate::kit::Kit;
 

@@ -104,8 +104,7 @@ pub(super) async fn shown(database: &Database, zone: &Zone, found: Vec<Stored>) 
     let view = |stored: Stored| {
         let facts = &stored.deal.facts;
         let of_merchant = marks.get(&facts.merchant_id).map(Vec::as_slice).unwrap_or_default();
-        let billed =
-            is_billed(facts.deal_type, stored.deal.status, month(facts, zone), stored.sequence, of_merchant);
+        let billed = is_billed(facts.deal_type, stored.deal.status, month(facts, zone), stored.sequence, of_merchant);
         DealView::of(stored, billed, zone)
     };
     Ok(found.into_iter().map(view).collect())

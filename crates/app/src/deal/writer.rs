@@ -85,8 +85,7 @@ impl DealWriter {
             return loaded.record(merchant_id, &event, out).map(|stored| Answer::Deal(Box::new(stored)));
         }
         let request = RequestDeal { deal_id, member_id, merchant_id, deal_type, deal_amount, point, now_ms };
-        let events =
-            deal::request_deal(loaded.merchant(merchant_id), &request, &self.policy).map_err(refusal)?;
+        let events = deal::request_deal(loaded.merchant(merchant_id), &request, &self.policy).map_err(refusal)?;
         let mut stored = None;
         for event in &events {
             if matches!(event, Event::MerchantOpened(_)) {
@@ -213,9 +212,7 @@ impl Writer for DealWriter {
                 let event = deal::open_merchant(loaded.merchant(merchant_id), &merchant).map_err(refusal)?;
                 loaded.record_merchant(&event, out).map(Answer::Merchant)
             }
-            Command::ChangeMerchant { merchant_id, change } => {
-                Self::change_merchant(loaded, *merchant_id, change, out)
-            }
+            Command::ChangeMerchant { merchant_id, change } => Self::change_merchant(loaded, *merchant_id, change, out),
         }
     }
 

@@ -22,13 +22,7 @@ pub struct ChangeMerchant {
 
 /// A merchant as its first deal opens it.
 pub(super) fn unnamed(merchant_id: i64) -> MerchantFacts {
-    MerchantFacts {
-        merchant_id,
-        name: None,
-        earn_rate_bp: None,
-        fee_rate_bp: None,
-        status: MerchantStatus::Active,
-    }
+    MerchantFacts { merchant_id, name: None, earn_rate_bp: None, fee_rate_bp: None, status: MerchantStatus::Active }
 }
 
 /// A new merchant under a number that is free.

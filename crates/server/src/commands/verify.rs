@@ -6,8 +6,9 @@ use std::time::Duration;
 use app::kit::Findings;
 use app::point::Balances;
 use indicatif::{ProgressBar, ProgressStyle};
-use platform::db::Session;
+use platform::db::{Cursor, Session};
 use platform::error::{Error, Result};
+use platform::funnel::read_cursor;
 use platform::parked;
 
 use crate::assembly::clock;
@@ -36,17 +37,26 @@ pub fn run(settings: &Settings, json: bool) -> Result<ExitCode> {
     let now_ms = clock(settings)?.now_ms();
     let (mut all, mut parked, mut balances) = (Vec::new(), Vec::new(), Balances::new());
     let mut donations = given(settings)?;
+    let mut deals = Deals { before: before(settings, "deal", app::deal::happened)?, ..Deals::default() };
+    let mut waiting = app::deal::Waiting::default();
     for context in CONTEXTS {
         let mut session = open_existing(settings, context)?.read_session()?;
         let bar = progress(context.name);
         let mut findings = inspect(context.name, &mut *session, now_ms, &mut balances, &bar)?;
         match context.name {
-            "point" => donations.entries = read_only(&mut *session, app::point::donated)?,
             "dashboard" => findings = dashboard(settings, &mut *session)?,
+            "point" => {
+                donations.entries = read_only(&mut *session, app::point::donated)?;
+                deals.ledger = read_only(&mut *session, ledger)?;
+            }
             "donation" => {
                 let look =
                     |session: &mut dyn Session| app::donation::inspect(session, &donations.before, &donations.entries);
                 findings = read_only(&mut *session, look)?;
+            }
+            "deal" => {
+                let look = |session: &mut dyn Session| app::deal::inspect(session, &deals.before, &deals.ledger);
+                (findings, waiting) = read_only(&mut *session, look)?;
             }
             _ => {}
         }
@@ -58,7 +68,7 @@ pub fn run(settings: &Settings, json: bool) -> Result<ExitCode> {
     if json {
         print_json(&all, &parked, clean)?
     } else {
-        print_lines(&all, &parked, clean)
+        print_lines(&all, &parked, clean, waits(waiting, now_ms).as_deref())
     }
     Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -72,28 +82,53 @@ struct Given {
 }
 
 fn given(settings: &Settings) -> Result<Given> {
-    let Some(context) = CONTEXTS.iter().find(|context| context.name == "donation") else {
-        return Ok(Given::default());
-    };
-    let mut session = open_existing(settings, context)?.read_session()?;
-    let before = read_only(&mut *session, app::donation::donated)?;
+    let before = before(settings, "donation", app::donation::donated)?;
     Ok(Given { before, entries: app::point::Donated::new() })
 }
 
 /// Compares the dashboard with the ledger and with deal, which are read after it and only so far as it has come.
 fn dashboard(settings: &Settings, session: &mut dyn Session) -> Result<Findings> {
     let told = read_only(session, app::dashboard::told)?;
-    let read = |context: &str| -> Result<Box<dyn Session>> {
-        let found = CONTEXTS.iter().find(|known| known.name == context);
-        let found = found.ok_or_else(|| Error::internal("a context that is not there"))?;
-        open_existing(settings, found)?.read_session()
-    };
     let ledger = match told.read_to {
-        Some(until) => read_only(&mut *read("point")?, |session| app::point::summed(session, until))?,
+        Some(until) => before(settings, "point", |session| app::point::summed(session, until))?,
         None => app::dashboard::Summed::new(),
     };
-    let (merchants, deals) = read_only(&mut *read("deal")?, app::deal::standing)?;
+    let (merchants, deals) = before(settings, "deal", app::deal::standing)?;
     Ok(app::dashboard::inspect(&told, &ledger, &merchants, deals.into_iter()))
+}
+
+/// What a context says before or after others are looked at.
+fn before<T: Default>(settings: &Settings, name: &str, look: impl FnOnce(&mut dyn Session) -> Result<T>) -> Result<T> {
+    let Some(context) = CONTEXTS.iter().find(|context| context.name == name) else { return Ok(T::default()) };
+    let mut session = open_existing(settings, context)?.read_session()?;
+    read_only(&mut *session, look)
+}
+
+/// What two contexts say of the same deals.
+#[derive(Default)]
+struct Deals {
+    before: app::deal::Happened,
+    ledger: app::deal::Ledger,
+}
+
+/// What point says of deals. Behind a parked event its cursor says nothing.
+///
+/// # Errors
+/// A store that cannot be reached.
+pub fn ledger(session: &mut dyn Session) -> Result<app::deal::Ledger> {
+    const FOLLOWS: &str = "point<deal";
+    let is_parked = parked::counts(session)?.iter().any(|(consumer, _)| consumer == FOLLOWS);
+    let followed = if is_parked { Cursor::default() } else { read_cursor(session, FOLLOWS)? };
+    Ok(app::deal::Ledger { deals: app::point::dealt(session)?, followed })
+}
+
+/// Deals that are on their way, in words; nothing if there are none.
+fn waits(waiting: app::deal::Waiting, now_ms: i64) -> Option<String> {
+    let app::deal::Waiting { pending, following, since_ms } = waiting;
+    let age_s = (now_ms - since_ms?).max(0) / 1_000;
+    Some(format!(
+        "deals that wait for point: {pending}, cancels whose points follow: {following}; the oldest for {age_s} s"
+    ))
 }
 
 /// Reads at one moment.
@@ -126,7 +161,7 @@ fn inspect(
     findings
 }
 
-fn print_lines(all: &[(&str, Findings)], parked: &[(String, i64)], clean: bool) {
+fn print_lines(all: &[(&str, Findings)], parked: &[(String, i64)], clean: bool, waits: Option<&str>) {
     for (context, findings) in all {
         for (check, found) in &findings.checks {
             let verdict = if found.is_empty() { "ok" } else { "WRONG" };
@@ -142,6 +177,9 @@ fn print_lines(all: &[(&str, Findings)], parked: &[(String, i64)], clean: bool) 
     // What is stored is sound; it is the operator who has something to do.
     for (consumer, count) in parked {
         println!("{:<6} {consumer}: events that are parked: {count}; see 'onepoint parked list'", "note");
+    }
+    if let Some(waits) = waits {
+        println!("{:<6} {waits}", "note");
     }
     println!(
         "{}",

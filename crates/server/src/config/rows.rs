@@ -58,7 +58,11 @@ pub const SETTINGS: &[Setting] = &[
     row("withdrawal.mode", "strict", "strict (refused while point does not answer) or deferred (done when it does)"),
     row("donation.balance_above", "1000", "a donation needs more points than this available"),
     row("donation.capacity", "256", "donations that may be under way at once; further ones are answered 503"),
-    row("deals.earn_rate_bp", "100", "share of an amount that a save earns, in 1/100 percent; merchants may have their own"),
+    row(
+        "deals.earn_rate_bp",
+        "100",
+        "share of an amount that a save earns, in 1/100 percent; merchants may have their own",
+    ),
     row("deals.unknown_merchant", "create", "create (opened by its first deal) or refuse (the deal fails)"),
     row("deals.clawback", "owed", "points of a cancelled save that are spent: owed, or refuse (the cancel fails)"),
     row("deals.capacity", "1024", "deals that may be under way at once; further ones are answered 503"),

@@ -20,9 +20,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use app::point::PointApi;
 use serde_json::{Value, json};
-use server::assembly::{App, Options};
+use server::assembly::{App, Between, Options};
 use server::config::Settings;
 use server::serve::Running;
 use tokio::runtime::Runtime;
@@ -55,17 +54,14 @@ pub struct Setup {
     pub remembers_keys: bool,
     /// What the server's clock shows in the beginning, in milliseconds since 1970; otherwise the real time.
     pub starts_at_ms: Option<i64>,
-    /// What stands between deal and point; every server that is started gets one.
-    pub between_deal_and_point: Option<Between>,
+    /// Stands between deal and point.
+    pub between: Option<Between>,
 }
-
-/// Wraps what deal asks of point.
-pub type Between = Arc<dyn Fn(Arc<dyn PointApi>) -> Arc<dyn PointApi> + Send + Sync>;
 
 impl Setup {
     /// The default settings on this engine.
     pub fn on(engine: Engine) -> Self {
-        Self { engine, sets: Vec::new(), remembers_keys: true, starts_at_ms: None, between_deal_and_point: None }
+        Self { engine, sets: Vec::new(), remembers_keys: true, starts_at_ms: None, between: None }
     }
 
     /// With a clock that begins at this instant.
@@ -127,7 +123,7 @@ impl TestApp {
         let options = Options {
             clock: Some(Arc::clone(&self.clock) as _),
             remembers_keys: self.setup.remembers_keys,
-            between_deal_and_point: self.setup.between_deal_and_point.clone().map(|wrap| Box::new(move |point| wrap(point)) as _),
+            between_deal_and_point: self.setup.between.clone(),
             ..Options::default()
         };
         let running = Running::start(&settings, options, &runtime).expect("the server starts");
@@ -260,6 +256,11 @@ impl TestApp {
     /// A member gives points to the general fund.
     pub fn donate(&self, member_id: i64, points: i64) -> Answer {
         self.post("/donations", &json!({"memberId": member_id, "amount": points}))
+    }
+
+    /// A merchant posts a deal.
+    pub fn deal(&self, body: &Value) -> Answer {
+        self.post("/deals", body)
     }
 
     /// Changes the points of a member.

@@ -15,7 +15,8 @@ use super::{TestApp, within};
 /// Everything has followed within this, or the test fails.
 const SETTLED: Duration = Duration::from_secs(10);
 /// The collections of the public API.
-const COLLECTIONS: [&str; 7] = ["members", "withdrawals", "points", "messages", "mypages", "donations", "causes"];
+const COLLECTIONS: [&str; 9] =
+    ["members", "withdrawals", "points", "messages", "mypages", "donations", "causes", "deals", "merchants"];
 
 impl TestApp {
     /// Waits until nothing is queued, every consumer that runs has read its log to the end, and every message that
@@ -28,8 +29,9 @@ impl TestApp {
         let app = self.app();
         let (member, notification, point) = (&app.members, &app.notifications, &app.points);
         let queued = member.funnel.depth() + notification.funnel.depth() + point.funnel.depth();
-        Ok(queued + app.donations.funnel.depth() == 0
+        Ok(queued + app.donations.funnel.depth() + app.deals.funnel.depth() == 0
             && self.donations_are_settled()?
+            && self.deals_are_settled()?
             && has_read(&notification.funnel, &member.funnel, &member.log)?
             && has_read_events(&notification.funnel, &point.funnel, &point.log)?
             && (!self.can_send() || !self.has_due_message()?)
@@ -67,6 +69,13 @@ impl TestApp {
             && has_read(&point.funnel, &donation.funnel, &donation.log)?)
     }
 
+    fn deals_are_settled(&self) -> Result<bool> {
+        let app = self.app();
+        let (point, deal) = (&app.points, &app.deals);
+        Ok(has_read(&point.funnel, &deal.funnel, &deal.log)?
+            && has_read_events(&deal.funnel, &point.funnel, &point.log)?)
+    }
+
     fn can_send(&self) -> bool {
         self.app().members.funnel.is_open() && self.app().notifications.funnel.is_open()
     }
@@ -79,6 +88,7 @@ impl TestApp {
     /// Fails unless every invariant that `onepoint verify` knows holds.
     pub fn verify(&self) {
         let before = self.app().donations.funnel.with_session(app::donation::donated).expect("donations can be read");
+        let happened = self.app().deals.funnel.with_session(app::deal::happened).expect("deals can be read");
         let point = self
             .app()
             .points
@@ -91,6 +101,10 @@ impl TestApp {
         let entries = self.app().points.funnel.with_session(app::point::donated).expect("the ledger can be read");
         let donation = self.app().donations.funnel.with_session(|tx| app::donation::inspect(tx, &before, &entries));
         must_be_clean(&donation.expect("donation can be inspected"));
+        let ledger =
+            self.app().points.funnel.with_session(server::commands::verify::ledger).expect("the ledger can be read");
+        let deal = self.app().deals.funnel.with_session(|tx| app::deal::inspect(tx, &happened, &ledger));
+        must_be_clean(&deal.expect("deal can be inspected").0);
         self.verify_dashboard();
     }
 

@@ -9,8 +9,9 @@ use super::tree::File;
 const KNOWN: &[(&str, &[&str])] = &[
     ("member", &["MemberApi", "Contacts"]),
     ("notification", &[]),
-    ("point", &["PointApi", "PointEvent", "EntryFacts", "DonationQuestion", "DealQuestion"]),
+    ("point", &["PointApi", "PointEvent", "EntryFacts", "DonationQuestion", "DealQuestion", "DealtFacts"]),
     ("donation", &[]),
+    ("deal", &["DealApi"]),
     ("mypage", &[]),
     ("dashboard", &[]),
 ];

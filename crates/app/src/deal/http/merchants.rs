@@ -14,8 +14,8 @@ use platform::http::input::{PathId, Write};
 use platform::http::list::PageQuery;
 use platform::http::number::Whole;
 use platform::http::shell::Caller;
-use serde::{Deserialize, Deserializer};
 use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -29,9 +29,7 @@ const NAME_CHARS: usize = 200;
 
 /// The routes below `/merchants`.
 pub(super) fn routes() -> OpenApiRouter<Arc<Deals>> {
-    OpenApiRouter::new()
-        .routes(routes!(list_merchants, open_merchant))
-        .routes(routes!(show_merchant, change_merchant))
+    OpenApiRouter::new().routes(routes!(list_merchants, open_merchant)).routes(routes!(show_merchant, change_merchant))
 }
 
 /// What a client may say about a new merchant.

@@ -155,11 +155,7 @@ async fn post_deal(State(deals): State<Arc<Deals>>, write: Write<DealInput>) -> 
 #[utoipa::path(get, path = "/deals/{id}", operation_id = "showDeal", tag = "deals",
     params(("id" = i64, Path, description = "The deal's number")),
     responses((status = 200, body = DealView), (status = 404, description = "No such deal")))]
-async fn show_deal(
-    State(deals): State<Arc<Deals>>,
-    PathId(deal_id): PathId,
-    caller: Caller,
-) -> Result<Response<Body>> {
+async fn show_deal(State(deals): State<Arc<Deals>>, PathId(deal_id): PathId, caller: Caller) -> Result<Response<Body>> {
     let own = own_deals(&caller)?;
     let deal = deals.deal(deal_id).await?;
     let is_own = |own: Option<i64>, id: i64| own.is_none_or(|own| own == id);
@@ -184,8 +180,10 @@ async fn list_deals(
     DealFilter(chosen): DealFilter,
 ) -> Result<Response<Body>> {
     let own = own_deals(&caller)?;
-    let chosen =
-        Chosen { member_id: only(chosen.member_id, own.member_id)?, merchant_id: only(chosen.merchant_id, own.merchant_id)? };
+    let chosen = Chosen {
+        member_id: only(chosen.member_id, own.member_id)?,
+        merchant_id: only(chosen.merchant_id, own.merchant_id)?,
+    };
     let DealPage { deals: found, next } = deals.deals(chosen, page.after, page.limit).await?;
     let base = &deals.kit.base_url;
     let filter = [("memberId", chosen.member_id), ("merchantId", chosen.merchant_id)];
