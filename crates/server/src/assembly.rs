@@ -1,11 +1,13 @@
 //! Putting the contexts together in one process: who asks whom, who follows whose log, which threads run.
 
+mod live;
 mod open;
 mod threads;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use app::dashboard::Dashboards;
 use app::deal::Deals;
 use app::donation::Donations;
 use app::kit::Kit;
@@ -13,7 +15,7 @@ use app::member::{Members, PointQuestions};
 use app::mypage::{ContactQuestions, Pages};
 use app::notification::{MemberQuestions, Notifications};
 use app::point::{PointApi, Points};
-use app::{deal, donation, member, mypage, notification, point};
+use app::{dashboard, deal, donation, member, mypage, notification, point};
 use axum::Router;
 use parking_lot::Mutex;
 use platform::clock::{Clock, SystemClock};
@@ -25,6 +27,7 @@ use tokio::runtime::Handle;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
+use self::live::{Asking, open_dashboards};
 use self::open::{
     guard, member_api, open_deals, open_donations, open_members, open_notifications, open_points, point_api,
 };
@@ -48,6 +51,9 @@ pub struct App {
     pub donations: Arc<Donations>,
     /// Context deal.
     pub deals: Arc<Deals>,
+    /// Context dashboard.
+    pub dashboards: Arc<Dashboards>,
+    asking: Arc<Asking>,
     /// Fault injection in front of point.
     pub point_delay: Arc<Delay>,
     holder: Arc<str>,
@@ -157,6 +163,14 @@ impl App {
             None => ask_point,
         };
         let deals = open_deals(settings, &kit, next()?, ask_point, &point_delay)?;
+        let asking = Arc::new(Asking {
+            members: Arc::clone(&members),
+            notifications: Arc::clone(&notifications),
+            pages: Arc::clone(&pages),
+            donations: Arc::clone(&donations),
+            deals: Arc::clone(&deals),
+        });
+        let dashboards = open_dashboards(settings, &kit, next()?, (&asking, &parking))?;
         let app = Self {
             clock,
             holder: kit.holder,
@@ -166,19 +180,23 @@ impl App {
             pages,
             donations,
             deals,
+            dashboards,
+            asking,
             point_delay,
             parking,
             runtime: runtime.clone(),
             workers: Workers::default(),
             funnels: Mutex::default(),
         };
-        let chosen = settings.list_of("contexts", &context_names())?;
-        if !chosen.is_empty() {
-            for name in context_names() {
-                app.set_running(name, chosen.contains(&name))?;
-            }
-        }
+        app.run_chosen(settings)?;
         Ok(app)
+    }
+
+    /// Stops the contexts that are not to run here.
+    fn run_chosen(&self, settings: &Settings) -> Result<()> {
+        let chosen = settings.list_of("contexts", &context_names())?;
+        let left_out = context_names().into_iter().filter(|name| !chosen.is_empty() && !chosen.contains(name));
+        left_out.into_iter().try_for_each(|name| self.set_running(name, false))
     }
 
     /// Stops or starts a context of this process: a stopped one answers 503 and takes nothing in; its cursors stay.
@@ -193,6 +211,7 @@ impl App {
             "mypage" => self.pages.funnel.set_open(running),
             "donation" => self.donations.funnel.set_open(running),
             "deal" => self.deals.funnel.set_open(running),
+            "dashboard" => self.dashboards.funnel.set_open(running),
             _ => {
                 return Err(Error::new(
                     ErrorKind::Invalid,
@@ -222,6 +241,7 @@ impl App {
             .merge(mypage::http::routes(Arc::clone(&self.pages)))
             .merge(donation::http::routes(Arc::clone(&self.donations)))
             .merge(deal::http::routes(Arc::clone(&self.deals)))
+            .merge(dashboard::http::routes(Arc::clone(&self.dashboards)))
             .merge(parked::routes(Arc::clone(&self.parking)))
             .split_for_parts()
     }

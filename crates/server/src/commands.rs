@@ -68,7 +68,7 @@ enum Command {
     /// Build a read model anew from the event logs
     Rebuild {
         /// Which one
-        #[arg(value_parser = ["mypage"])]
+        #[arg(value_parser = rebuild::VIEWS)]
         view: String,
     },
     /// Make, list and revoke API keys
@@ -131,7 +131,7 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
         Command::Serve { no_migrate, .. } => crate::serve::run(&settings, !no_migrate).map(|()| ExitCode::SUCCESS),
         Command::Verify { json } => verify::run(&settings, *json),
         Command::Migrate => migrate(&settings),
-        Command::Rebuild { .. } => rebuild::mypage(&settings),
+        Command::Rebuild { view } => rebuild::run(&settings, view),
         Command::Keys(command) => keys::run(&settings, command),
         Command::Parked(command) => parked::run(&settings, command),
         Command::Openapi => openapi(),

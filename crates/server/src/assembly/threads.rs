@@ -31,6 +31,7 @@ impl App {
         drop(funnels);
         self.follow_donations()?;
         self.follow_deals()?;
+        self.follow_for_dashboard()?;
         let [member, notification, point, ..] = self.logs();
         self.follow(self.notifications.follow_members(Arc::clone(&member)))?;
         self.follow(self.notifications.follow_points(Arc::clone(&point)))?;
@@ -68,6 +69,15 @@ impl App {
         self.workers.spawn("deal-sweep".to_owned(), Wake::Pause(IDLE), move || deals.sweep())
     }
 
+    /// Whose logs the dashboard follows.
+    fn follow_for_dashboard(&self) -> Result<()> {
+        let dashboards = &self.dashboards;
+        self.follow(dashboards.follow_members(Arc::clone(&self.members.log)))?;
+        self.follow(dashboards.follow_point(Arc::clone(&self.points.log)))?;
+        self.follow(dashboards.follow_donations(Arc::clone(&self.donations.log)))?;
+        self.follow(dashboards.follow_deals(Arc::clone(&self.deals.log)))
+    }
+
     fn follow<W: Writer>(&self, mut consumer: Consumer<W>) -> Result<()> {
         self.parking.add(consumer.desk());
         let wake = consumer.wake(IDLE);
@@ -98,6 +108,7 @@ impl App {
         self.give_back_leases(&self.pages.funnel);
         self.give_back_leases(&self.donations.funnel);
         self.give_back_leases(&self.deals.funnel);
+        self.give_back_leases(&self.dashboards.funnel);
     }
 
     /// So that the process that comes next need not wait until they end by themselves.

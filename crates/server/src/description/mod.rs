@@ -31,6 +31,7 @@ const TAGS: &[(&str, &str)] = &[
     ("deals", "Points earned and used at merchants, and taken back"),
     ("merchants", "Where points are earned and used"),
     ("mypages", "Everything that one member may see"),
+    ("dashboards", "The programme as a whole: every deal, figures and what they mean, day by day"),
     ("parked", "Events that could not be taken in and wait for a person"),
     (SYSTEM, "The program itself: health, figures, this description"),
 ];

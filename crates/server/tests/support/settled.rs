@@ -42,7 +42,20 @@ impl TestApp {
             && has_read(&app.pages.funnel, &point.funnel, &point.log)?
             // What the last consumer did may have given the first one work again.
             && has_read(&notification.funnel, &member.funnel, &member.log)?
-            && has_read(&point.funnel, &member.funnel, &member.log)?)
+            && has_read(&point.funnel, &member.funnel, &member.log)?
+            && self.dashboard_is_settled()?)
+    }
+
+    fn dashboard_is_settled(&self) -> Result<bool> {
+        let app = self.app();
+        let dashboard = &app.dashboards.funnel;
+        Ok(app.deals.funnel.depth() == 0
+            && has_read(&app.points.funnel, &app.deals.funnel, &app.deals.log)?
+            && has_read_events(&app.deals.funnel, &app.points.funnel, &app.points.log)?
+            && has_read(dashboard, &app.members.funnel, &app.members.log)?
+            && has_read(dashboard, &app.points.funnel, &app.points.log)?
+            && has_read(dashboard, &app.donations.funnel, &app.donations.log)?
+            && has_read(dashboard, &app.deals.funnel, &app.deals.log)?)
     }
 
     fn donations_are_settled(&self) -> Result<bool> {
@@ -91,6 +104,17 @@ impl TestApp {
             self.app().points.funnel.with_session(server::commands::verify::ledger).expect("the ledger can be read");
         let deal = self.app().deals.funnel.with_session(|tx| app::deal::inspect(tx, &happened, &ledger));
         must_be_clean(&deal.expect("deal can be inspected").0);
+        self.verify_dashboard();
+    }
+
+    fn verify_dashboard(&self) {
+        let app = self.app();
+        let told = app.dashboards.funnel.with_session(app::dashboard::told).expect("the dashboard can be read");
+        let until = told.read_to.expect("nothing is parked");
+        let ledger = app.points.funnel.with_session(|tx| app::point::summed(tx, until)).expect("the ledger can be read");
+        let standing = app.deals.funnel.with_session(app::deal::standing);
+        let (merchants, deals) = standing.expect("deals can be read");
+        must_be_clean(&app::dashboard::inspect(&told, &ledger, &merchants, deals.into_iter()));
     }
 
     /// Everything that the public API shows, without links, for "nothing has changed".
