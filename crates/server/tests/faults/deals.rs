@@ -59,15 +59,23 @@ impl Pass {
     fn cases(self) -> Vec<Case> {
         let faults = if self.stops_point { &Fault::ALL[..1] } else { &Fault::ALL[..] };
         let mut cases = Vec::new();
-        for kind in Kind::ALL {
+        // What a cancel does under the other policy has been played by then.
+        for kind in Kind::ALL.into_iter().filter(|kind| !self.refuses || kind.needs_point(true)) {
             for &fault in faults {
                 for sender in Sender::ALL {
                     let member_id = i64::try_from(cases.len()).expect("few cases") + 1;
-                    cases.push(Case::new(member_id, kind, fault, sender));
+                    if sender != Sender::Crowd || self.has_crowd(fault) {
+                        cases.push(Case::new(member_id, kind, fault, sender));
+                    }
                 }
             }
         }
         cases
+    }
+
+    /// Crowds take their time; on a server they come where they find the most to disturb.
+    fn has_crowd(self, fault: Fault) -> bool {
+        self.engine == Engine::Sqlite || matches!(fault, Fault::Sound | Fault::AnswerLost | Fault::Repeated)
     }
 }
 

@@ -111,7 +111,8 @@ impl TestApp {
         let app = self.app();
         let told = app.dashboards.funnel.with_session(app::dashboard::told).expect("the dashboard can be read");
         let until = told.read_to.expect("nothing is parked");
-        let ledger = app.points.funnel.with_session(|tx| app::point::summed(tx, until)).expect("the ledger can be read");
+        let ledger =
+            app.points.funnel.with_session(|tx| app::point::summed(tx, until)).expect("the ledger can be read");
         let standing = app.deals.funnel.with_session(app::deal::standing);
         let (merchants, deals) = standing.expect("deals can be read");
         must_be_clean(&app::dashboard::inspect(&told, &ledger, &merchants, deals.into_iter()));
