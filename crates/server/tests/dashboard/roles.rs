@@ -6,13 +6,8 @@ use server::stores::open_access;
 
 use crate::support::{Engine, TestApp, within};
 
-const PATHS: [&str; 5] = [
-    "/dealDashboards",
-    "/dealDashboards?memberId=1",
-    "/dealDashboards/1",
-    "/dashboards/summary",
-    "/dashboards/series",
-];
+const PATHS: [&str; 5] =
+    ["/dealDashboards", "/dealDashboards?memberId=1", "/dealDashboards/1", "/dashboards/summary", "/dashboards/series"];
 
 #[test]
 fn members_and_merchants_do_not_read_it_and_the_operator_does() {

@@ -115,7 +115,8 @@ fn deal_until_killed(server: Serving, round: usize) -> Book {
 /// By turns: something is earned, used, earned again, and that is cancelled.
 fn next_deal(member_id: i64, number: usize, last: Option<Value>) -> Value {
     let merchant_id = 1 + number % 5;
-    let deal = |kind: &str| json!({"memberId": member_id, "merchantId": merchant_id, "type": kind, "dealAmount": 10_000});
+    let deal =
+        |kind: &str| json!({"memberId": member_id, "merchantId": merchant_id, "type": kind, "dealAmount": 10_000});
     match (number % 5, last) {
         (1, _) => {
             let mut body = deal("use");

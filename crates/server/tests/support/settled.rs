@@ -49,10 +49,7 @@ impl TestApp {
     fn dashboard_is_settled(&self) -> Result<bool> {
         let app = self.app();
         let dashboard = &app.dashboards.funnel;
-        Ok(app.deals.funnel.depth() == 0
-            && has_read(&app.points.funnel, &app.deals.funnel, &app.deals.log)?
-            && has_read_events(&app.deals.funnel, &app.points.funnel, &app.points.log)?
-            && has_read(dashboard, &app.members.funnel, &app.members.log)?
+        Ok(has_read(dashboard, &app.members.funnel, &app.members.log)?
             && has_read(dashboard, &app.points.funnel, &app.points.log)?
             && has_read(dashboard, &app.donations.funnel, &app.donations.log)?
             && has_read(dashboard, &app.deals.funnel, &app.deals.log)?)
@@ -112,7 +109,8 @@ impl TestApp {
         let app = self.app();
         let told = app.dashboards.funnel.with_session(app::dashboard::told).expect("the dashboard can be read");
         let until = told.read_to.expect("nothing is parked");
-        let ledger = app.points.funnel.with_session(|tx| app::point::summed(tx, until)).expect("the ledger can be read");
+        let ledger =
+            app.points.funnel.with_session(|tx| app::point::summed(tx, until)).expect("the ledger can be read");
         let standing = app.deals.funnel.with_session(app::deal::standing);
         let (merchants, deals) = standing.expect("deals can be read");
         must_be_clean(&app::dashboard::inspect(&told, &ledger, &merchants, deals.into_iter()));
