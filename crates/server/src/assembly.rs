@@ -118,6 +118,18 @@ pub fn base_url(settings: &Settings, address: Option<SocketAddr>) -> String {
     }
 }
 
+/// What surrounds every context of this process.
+fn kit(settings: &Settings, address: Option<SocketAddr>, clock: &Arc<dyn Clock>) -> Result<Kit> {
+    Ok(Kit {
+        base_url: base_url(settings, address).into(),
+        clock: Arc::clone(clock),
+        zone: Zone::named(settings.text("timezone"))?,
+        holder: format!("{}-{:08x}", std::process::id(), getrandom::u32().unwrap_or_default()).into(),
+        remembers_keys: true,
+        checks_fences: true,
+    })
+}
+
 impl App {
     /// Opens every context on its store. Contexts that are not to run are stopped: they answer 503 and take nothing
     /// in, and a later start with them carries on. Must not be called inside an async runtime.
@@ -129,14 +141,8 @@ impl App {
             Some(clock) => clock,
             None => self::clock(settings)?,
         };
-        let kit = Kit {
-            base_url: base_url(settings, options.address).into(),
-            clock: Arc::clone(&clock),
-            zone: Zone::named(settings.text("timezone"))?,
-            holder: format!("{}-{:08x}", std::process::id(), getrandom::u32().unwrap_or_default()).into(),
-            remembers_keys: options.remembers_keys,
-            checks_fences: options.checks_fences,
-        };
+        let (remembers_keys, checks_fences) = (options.remembers_keys, options.checks_fences);
+        let kit = Kit { remembers_keys, checks_fences, ..kit(settings, options.address, &clock)? };
         let point_delay = Arc::new(Delay::default());
         point_delay.set(settings.millis_range("point.delay")?);
         let stores = CONTEXTS
@@ -158,18 +164,9 @@ impl App {
             ContactQuestions { api, guard: guard(settings, ("mypage", "member"), &clock)?, runtime: runtime.clone() };
         let pages = Pages::open(kit.clone(), next()?, contacts)?;
         let donations = open_donations(settings, &kit, next()?, Arc::clone(&ask_point), &point_delay)?;
-        let ask_point = match options.between_deal_and_point {
-            Some(wrap) => wrap(ask_point),
-            None => ask_point,
-        };
+        let ask_point = options.between_deal_and_point.map_or(Arc::clone(&ask_point), |wrap| wrap(ask_point));
         let deals = open_deals(settings, &kit, next()?, ask_point, &point_delay)?;
-        let asking = Arc::new(Asking {
-            members: Arc::clone(&members),
-            notifications: Arc::clone(&notifications),
-            pages: Arc::clone(&pages),
-            donations: Arc::clone(&donations),
-            deals: Arc::clone(&deals),
-        });
+        let asking = Arc::new(Asking::of(&members, &notifications, &pages, &donations, &deals));
         let dashboards = open_dashboards(settings, &kit, next()?, (&asking, &parking))?;
         let app = Self {
             clock,

@@ -48,6 +48,19 @@ fn writes() -> Vec<Write> {
         write("POST", "/causes", json!({"causeId": "5", "name": "forest", "open": true}), 201),
         write("PATCH", "/causes/1", json!({"name": "the fund", "open": true}), 200),
         write("POST", "/donations", json!({"memberId": "1", "amount": " 0100", "causeId": "1"}), 201),
+        write(
+            "POST",
+            "/merchants",
+            json!({"merchantId": "1", "name": "bakery", "earnRateBp": "0150", "feeRateBp": 90}),
+            201,
+        ),
+        write("PATCH", "/merchants/1", json!({"name": "the bakery", "status": "BLOCKED"}), 200),
+        write(
+            "POST",
+            "/deals",
+            json!({"memberId": "1", "merchantId": " 020", "type": "save", "dealAmount": "100000"}),
+            201,
+        ),
         Write { limit: 1024 * 1024, ..many },
     ]
 }

@@ -20,14 +20,30 @@ use crate::parked::Parking;
 
 /// The contexts that ask others.
 pub(super) struct Asking {
-    pub(super) members: Arc<Members>,
-    pub(super) notifications: Arc<Notifications>,
-    pub(super) pages: Arc<Pages>,
-    pub(super) donations: Arc<Donations>,
-    pub(super) deals: Arc<Deals>,
+    members: Arc<Members>,
+    notifications: Arc<Notifications>,
+    pages: Arc<Pages>,
+    donations: Arc<Donations>,
+    deals: Arc<Deals>,
 }
 
 impl Asking {
+    pub(super) fn of(
+        members: &Arc<Members>,
+        notifications: &Arc<Notifications>,
+        pages: &Arc<Pages>,
+        donations: &Arc<Donations>,
+        deals: &Arc<Deals>,
+    ) -> Self {
+        Self {
+            members: Arc::clone(members),
+            notifications: Arc::clone(notifications),
+            pages: Arc::clone(pages),
+            donations: Arc::clone(donations),
+            deals: Arc::clone(deals),
+        }
+    }
+
     fn guards(&self) -> [&Guard; 5] {
         [
             self.members.point_guard(),

@@ -66,10 +66,12 @@ fn judge(write: &Write, body: &[u8], answer: &Answer, seed: u64, tally: &mut Tal
             tally.accepted += 1;
             tally.joined += usize::from(write.path == "/members");
             let donated = write.path == "/donations" && answer.json["status"] == "DONATED";
+            let points = ["point", "cancelledPoint"].iter().any(|field| answer.json[*field].as_i64() > Some(0));
+            let dealt = write.path == "/deals" && answer.json["status"] == "success" && points;
             let takes = answer.json["takenPoint"].as_i64() > Some(0) || donated;
             let results = answer.json["results"].as_array();
             tally.bulk.extend(results.into_iter().flatten().filter_map(|result| result["entry"]["entryId"].as_i64()));
-            let moves = write.path.ends_with("/1/transactions") || answer.json["result"] == "APPLIED" || takes;
+            let moves = write.path.ends_with("/1/transactions") || answer.json["result"] == "APPLIED" || takes || dealt;
             tally.moved += i64::from(moves);
         }
         400 | 409 | 413 | 422 => {
@@ -88,8 +90,8 @@ fn broken_addresses_never_give_500() {
     let state = app.state();
     for seed in 0..1_500 {
         let mut dice = Dice::new(seed);
-        let collection =
-            *dice.pick(&["members", "withdrawals", "messages", "points", "mypages", "donations", "causes", "x"]);
+        let contexts = ["members", "withdrawals", "messages", "points", "mypages", "donations", "causes", "deals", "x"];
+        let collection = *dice.pick(&contexts);
         let mut path = format!("/{collection}");
         for _ in 0..dice.below(4) {
             path.push(*dice.pick(&['/', '?', '&', '=', '1']));

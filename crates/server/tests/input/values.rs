@@ -25,6 +25,7 @@ fn values_that_cannot_be_meant_are_refused(engine: Engine) {
         kinds_and_references(&app);
         donated_amounts(&app);
         causes(&app);
+        deals(&app);
         conflicts(&app);
     });
 }
@@ -188,6 +189,24 @@ fn causes(app: &TestApp) {
     let taken = app.post("/causes", &json!({"causeId": 1, "name": "another fund"}));
     taken.must_be_problem(409);
     assert_eq!(taken.code(), "donation.number_taken");
+}
+
+fn deals(app: &TestApp) {
+    let wrong = [json!(0), json!(-1), json!(i64::MIN), json!(i64::MAX), json!(null)];
+    for number in no_numbers().into_iter().chain(wrong) {
+        for field in ["memberId", "merchantId", "dealAmount"] {
+            let mut body = json!({"memberId": 1, "merchantId": 20, "type": "save", "dealAmount": 100});
+            body[field] = number.clone();
+            must_blame(app, "POST", "/deals", &body, &format!("/{field}"));
+        }
+        let used = json!({"memberId": 1, "merchantId": 20, "type": "use", "point": number});
+        must_blame(app, "POST", "/deals", &used, "/point");
+    }
+    for number in no_numbers().into_iter().chain([json!(-1), json!(10_001)]) {
+        for field in ["earnRateBp", "feeRateBp"] {
+            must_blame(app, "POST", "/merchants", &json!({field: number}), &format!("/{field}"));
+        }
+    }
 }
 
 /// What is well said and cannot be done.

@@ -11,6 +11,7 @@
 
 #![allow(dead_code, reason = "each test program uses its own part of the kit")]
 
+pub mod between;
 pub mod clock;
 pub mod http;
 pub mod postgres;

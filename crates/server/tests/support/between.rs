@@ -1,0 +1,70 @@
+//! What stands between deal and point: loses questions and answers on the way.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use app::kit::Asked;
+use app::point::{DealQuestion, DonationQuestion, PointApi};
+use domain::point::{DealDecision, DonationDecision, Rejection};
+use futures_util::future::BoxFuture;
+use platform::error::{Error, Result};
+use server::assembly::Between;
+
+/// What gets lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Lost {
+    /// Nothing.
+    Nothing,
+    /// Questions: point never hears them.
+    Questions,
+    /// Answers: point has decided, and nobody hears of it.
+    Answers,
+}
+
+/// Decides what gets lost from now on.
+#[derive(Clone, Default)]
+pub struct Line(Arc<AtomicU8>);
+
+impl Line {
+    /// Loses this from now on.
+    pub fn lose(&self, lost: Lost) {
+        self.0.store(lost as u8, Ordering::SeqCst);
+    }
+
+    /// For [`super::Setup::between`].
+    pub fn between(&self) -> Between {
+        let line = self.clone();
+        Arc::new(move |point| Arc::new(Losing { point, line: line.clone() }) as Arc<dyn PointApi>)
+    }
+
+    fn loses(&self, lost: Lost) -> bool {
+        self.0.load(Ordering::SeqCst) == lost as u8
+    }
+}
+
+struct Losing {
+    point: Arc<dyn PointApi>,
+    line: Line,
+}
+
+impl PointApi for Losing {
+    fn prepare_withdrawal(&self, member_id: i64, attempt: i64) -> Asked<'_, i64, Rejection> {
+        self.point.prepare_withdrawal(member_id, attempt)
+    }
+
+    fn donate(&self, question: DonationQuestion) -> BoxFuture<'_, Result<DonationDecision>> {
+        self.point.donate(question)
+    }
+
+    fn deal(&self, question: DealQuestion) -> BoxFuture<'_, Result<DealDecision>> {
+        Box::pin(async move {
+            let lost = || Error::unavailable("test.lost", "lost on the way");
+            if self.line.loses(Lost::Questions) {
+                return Err(lost());
+            }
+            let decision = self.point.deal(question).await;
+            if self.line.loses(Lost::Answers) { Err(lost()) } else { decision }
+        })
+    }
+}
