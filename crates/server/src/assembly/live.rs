@@ -9,6 +9,7 @@ use app::kit::Kit;
 use app::member::Members;
 use app::mypage::Pages;
 use app::notification::Notifications;
+use app::settlement::Settlements;
 use platform::clock::Clock;
 use platform::db::Database;
 use platform::error::Result;
@@ -25,6 +26,7 @@ pub(super) struct Asking {
     pages: Arc<Pages>,
     donations: Arc<Donations>,
     deals: Arc<Deals>,
+    settlements: Arc<Settlements>,
 }
 
 impl Asking {
@@ -34,6 +36,7 @@ impl Asking {
         pages: &Arc<Pages>,
         donations: &Arc<Donations>,
         deals: &Arc<Deals>,
+        settlements: &Arc<Settlements>,
     ) -> Self {
         Self {
             members: Arc::clone(members),
@@ -41,16 +44,18 @@ impl Asking {
             pages: Arc::clone(pages),
             donations: Arc::clone(donations),
             deals: Arc::clone(deals),
+            settlements: Arc::clone(settlements),
         }
     }
 
-    fn guards(&self) -> [&Guard; 5] {
+    fn guards(&self) -> [&Guard; 6] {
         [
             self.members.point_guard(),
             self.notifications.member_guard(),
             self.pages.member_guard(),
             self.donations.point_guard(),
             self.deals.point_guard(),
+            self.settlements.deal_guard(),
         ]
     }
 
