@@ -15,7 +15,8 @@ use app::member::{Members, PointQuestions};
 use app::mypage::{ContactQuestions, Pages};
 use app::notification::{MemberQuestions, Notifications};
 use app::point::{PointApi, Points};
-use app::{dashboard, deal, donation, member, mypage, notification, point};
+use app::settlement::Settlements;
+use app::{dashboard, deal, donation, member, mypage, notification, point, settlement};
 use axum::Router;
 use parking_lot::Mutex;
 use platform::clock::{Clock, SystemClock};
@@ -29,7 +30,8 @@ use utoipa_axum::router::OpenApiRouter;
 
 use self::live::{Asking, open_dashboards};
 use self::open::{
-    guard, member_api, open_deals, open_donations, open_members, open_notifications, open_points, point_api,
+    guard, member_api, open_deals, open_donations, open_members, open_notifications, open_points, open_settlements,
+    point_api,
 };
 use crate::config::Settings;
 use crate::parked::{self, Parking};
@@ -51,6 +53,8 @@ pub struct App {
     pub donations: Arc<Donations>,
     /// Context deal.
     pub deals: Arc<Deals>,
+    /// Context settlement.
+    pub settlements: Arc<Settlements>,
     /// Context dashboard.
     pub dashboards: Arc<Dashboards>,
     asking: Arc<Asking>,
@@ -118,6 +122,18 @@ pub fn base_url(settings: &Settings, address: Option<SocketAddr>) -> String {
     }
 }
 
+/// What surrounds every context of this process.
+fn kit(settings: &Settings, address: Option<SocketAddr>, clock: &Arc<dyn Clock>) -> Result<Kit> {
+    Ok(Kit {
+        base_url: base_url(settings, address).into(),
+        clock: Arc::clone(clock),
+        zone: Zone::named(settings.text("timezone"))?,
+        holder: format!("{}-{:08x}", std::process::id(), getrandom::u32().unwrap_or_default()).into(),
+        remembers_keys: true,
+        checks_fences: true,
+    })
+}
+
 impl App {
     /// Opens every context on its store. Contexts that are not to run are stopped: they answer 503 and take nothing
     /// in, and a later start with them carries on. Must not be called inside an async runtime.
@@ -129,14 +145,8 @@ impl App {
             Some(clock) => clock,
             None => self::clock(settings)?,
         };
-        let kit = Kit {
-            base_url: base_url(settings, options.address).into(),
-            clock: Arc::clone(&clock),
-            zone: Zone::named(settings.text("timezone"))?,
-            holder: format!("{}-{:08x}", std::process::id(), getrandom::u32().unwrap_or_default()).into(),
-            remembers_keys: options.remembers_keys,
-            checks_fences: options.checks_fences,
-        };
+        let (remembers_keys, checks_fences) = (options.remembers_keys, options.checks_fences);
+        let kit = Kit { remembers_keys, checks_fences, ..kit(settings, options.address, &clock)? };
         let point_delay = Arc::new(Delay::default());
         point_delay.set(settings.millis_range("point.delay")?);
         let stores = CONTEXTS
@@ -158,18 +168,10 @@ impl App {
             ContactQuestions { api, guard: guard(settings, ("mypage", "member"), &clock)?, runtime: runtime.clone() };
         let pages = Pages::open(kit.clone(), next()?, contacts)?;
         let donations = open_donations(settings, &kit, next()?, Arc::clone(&ask_point), &point_delay)?;
-        let ask_point = match options.between_deal_and_point {
-            Some(wrap) => wrap(ask_point),
-            None => ask_point,
-        };
+        let ask_point = options.between_deal_and_point.map_or(Arc::clone(&ask_point), |wrap| wrap(ask_point));
         let deals = open_deals(settings, &kit, next()?, ask_point, &point_delay)?;
-        let asking = Arc::new(Asking {
-            members: Arc::clone(&members),
-            notifications: Arc::clone(&notifications),
-            pages: Arc::clone(&pages),
-            donations: Arc::clone(&donations),
-            deals: Arc::clone(&deals),
-        });
+        let settlements = open_settlements(settings, &kit, next()?, &deals, runtime)?;
+        let asking = Arc::new(Asking::of(&members, &notifications, &pages, &donations, &deals, &settlements));
         let dashboards = open_dashboards(settings, &kit, next()?, (&asking, &parking))?;
         let app = Self {
             clock,
@@ -180,6 +182,7 @@ impl App {
             pages,
             donations,
             deals,
+            settlements,
             dashboards,
             asking,
             point_delay,
@@ -211,6 +214,7 @@ impl App {
             "mypage" => self.pages.funnel.set_open(running),
             "donation" => self.donations.funnel.set_open(running),
             "deal" => self.deals.funnel.set_open(running),
+            "settlement" => self.settlements.funnel.set_open(running),
             "dashboard" => self.dashboards.funnel.set_open(running),
             _ => {
                 return Err(Error::new(
@@ -241,6 +245,7 @@ impl App {
             .merge(mypage::http::routes(Arc::clone(&self.pages)))
             .merge(donation::http::routes(Arc::clone(&self.donations)))
             .merge(deal::http::routes(Arc::clone(&self.deals)))
+            .merge(settlement::http::routes(Arc::clone(&self.settlements)))
             .merge(dashboard::http::routes(Arc::clone(&self.dashboards)))
             .merge(parked::routes(Arc::clone(&self.parking)))
             .split_for_parts()

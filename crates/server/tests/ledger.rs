@@ -4,6 +4,8 @@ mod support;
 
 #[path = "ledger/clawbacks.rs"]
 mod clawbacks;
+#[path = "ledger/deals.rs"]
+mod deals;
 #[path = "ledger/expiry.rs"]
 mod expiry;
 #[path = "ledger/migration.rs"]

@@ -82,7 +82,11 @@ async fn show_summary(State(dashboards): State<Arc<Dashboards>>, caller: Caller)
     params(("from" = Option<String>, Query, description = "The first day, `2020-07-01`; otherwise the 29th before the last"),
         ("to" = Option<String>, Query, description = "The last day; otherwise today. 366 days at most")),
     responses((status = 200, body = SeriesView, description = "Every day from the first to the last")))]
-async fn show_series(State(dashboards): State<Arc<Dashboards>>, caller: Caller, days: DaysQuery) -> Result<Response<Body>> {
+async fn show_series(
+    State(dashboards): State<Arc<Dashboards>>,
+    caller: Caller,
+    days: DaysQuery,
+) -> Result<Response<Body>> {
     must_be_operator(&caller)?;
     let DaysQuery { from, to } = days;
     let span = Span::of(from, to, dashboards.kit.clock.now_ms(), &dashboards.kit.zone)?;

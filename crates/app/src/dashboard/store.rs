@@ -68,12 +68,7 @@ pub(super) static MEMBER: Table = Table {
 
 pub(super) static DONATION: Table = Table {
     name: "dashboard_donation",
-    columns: &[
-        ("donation_id", Kind::Int),
-        ("member_id", Kind::Int),
-        ("requested_at", Kind::Int),
-        ("ended", Kind::Int),
-    ],
+    columns: &[("donation_id", Kind::Int), ("member_id", Kind::Int), ("requested_at", Kind::Int), ("ended", Kind::Int)],
 };
 
 pub(super) static FIGURE: Table = Table {

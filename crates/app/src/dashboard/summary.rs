@@ -204,14 +204,8 @@ fn points(totals: &Totals, base: &str) -> Figures {
         ("forfeited", Figure::of("points.forfeited", of(EntryKind::Forfeit).saturating_neg())),
         ("donated", donated.listed("donations", format!("{base}/donations"))),
         ("owedRepaid", Figure::of("points.owedRepaid", of(EntryKind::OwedRepay).saturating_neg())),
-        (
-            "outstanding",
-            Figure::of("points.outstanding", outstanding).listed("points", format!("{base}/points")),
-        ),
-        (
-            "redemptionRate",
-            Figure::of("points.redemptionRate", share_bp(used.saturating_sub(given_back), issued)),
-        ),
+        ("outstanding", Figure::of("points.outstanding", outstanding).listed("points", format!("{base}/points"))),
+        ("redemptionRate", Figure::of("points.redemptionRate", share_bp(used.saturating_sub(given_back), issued))),
         ("breakage", Figure::of("points.breakage", breakage)),
         ("breakageRate", Figure::of("points.breakageRate", share_bp(breakage, issued))),
     ])

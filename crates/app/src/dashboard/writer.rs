@@ -156,11 +156,8 @@ impl Loaded {
             loaded.members = rows.into_iter().map(Member::read).collect();
         }
         if !donations.is_empty() {
-            let read = |row: &Row| Donation {
-                member_id: row.int(1),
-                requested_at_ms: row.int(2),
-                ended: row.int(3) != 0,
-            };
+            let read =
+                |row: &Row| Donation { member_id: row.int(1), requested_at_ms: row.int(2), ended: row.int(3) != 0 };
             let rows = tx.lock_many(&DONATION, &keys(donations.into_iter()))?;
             loaded.donations = rows.iter().map(|row| (row.int(0), read(row))).collect();
         }
@@ -274,11 +271,9 @@ impl Writer for DashboardWriter {
     fn decide(&mut self, loaded: &mut Loaded, command: &Command, _out: &mut Out<'_>) -> Result<()> {
         let days = &mut self.days;
         match command {
-            Command::Entries(moved) => {
-                moved.iter().try_for_each(|moved| {
-                    loaded.sums.add(moved.day, entry_kind(moved.kind), moved.quantity, moved.point)
-                })
-            }
+            Command::Entries(moved) => moved
+                .iter()
+                .try_for_each(|moved| loaded.sums.add(moved.day, entry_kind(moved.kind), moved.quantity, moved.point)),
             Command::Deal { merchant_id, sequence, event } => loaded.take_deal(*merchant_id, *sequence, event, days),
             Command::Settlement { sequence, event } => loaded.take_settlement(*sequence, event, days),
             Command::Member { member_id, sequence, at_ms, event } => {

@@ -15,6 +15,9 @@ use crate::kit::month_of;
 
 /// A deal on the wire.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(example = json!({"dealId": 2, "memberId": 1, "merchantId": 20, "type": "saveCancel", "dealAmount": 100_000,
+    "point": 0, "status": "success", "billingStatus": "no", "dealDate": "2026-11-21T10:15:30.123+09:00",
+    "originalDealId": 1, "cancelledPoint": 1_000, "pointStatus": "DONE"}))]
 #[serde(rename_all = "camelCase")]
 pub struct DealView {
     /// The deal's number.
@@ -25,20 +28,20 @@ pub struct DealView {
     pub merchant_id: i64,
     /// `save`, `use`, `saveCancel` or `useCancel`; `cancel` where nothing was found to cancel.
     #[serde(rename = "type")]
-    #[schema(value_type = String, example = "save")]
+    #[schema(value_type = String, pattern = "^(save|use|saveCancel|useCancel|cancel)$")]
     pub deal_type: DealType,
     /// What was paid, in won; 0 where nothing was said.
     pub deal_amount: i64,
     /// Points that were earned or used, or were to be; 0 for a cancel.
-    #[schema(example = 1000)]
     pub point: i64,
     /// `success`, `fail` or `pending`.
-    #[schema(value_type = String, example = "success")]
+    #[schema(value_type = String, pattern = "^(success|fail|pending)$")]
     pub status: DealStatus,
     /// `yes` once the deal has been settled with its merchant, which only `use` and `useCancel` deals are; else `no`.
-    #[schema(value_type = String, example = "no")]
+    #[schema(value_type = String, pattern = "^(yes|no)$")]
     pub billing_status: &'static str,
     /// When it was posted, RFC 3339; decides the month it is settled in.
+    #[schema(format = DateTime)]
     pub deal_date: String,
     /// The deal that this one cancels.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -48,12 +51,11 @@ pub struct DealView {
     pub cancelled_point: Option<i64>,
     /// Of a cancel: `PENDING` until its points have followed, then `DONE`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, example = "DONE")]
+    #[schema(value_type = Option<String>)]
     pub point_status: Option<PointStatus>,
     /// Why it failed: `member_unknown`, `member_not_normal`, `account_closing`, `insufficient_points`,
     /// `balance_too_large`, `merchant_blocked`, `merchant_unknown`, `deal.timed_out` or `deal.nothing_to_cancel`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "insufficient_points")]
     pub fail_reason: Option<String>,
 }
 

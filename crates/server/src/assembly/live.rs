@@ -9,6 +9,7 @@ use app::kit::Kit;
 use app::member::Members;
 use app::mypage::Pages;
 use app::notification::Notifications;
+use app::settlement::Settlements;
 use platform::clock::Clock;
 use platform::db::Database;
 use platform::error::Result;
@@ -20,21 +21,41 @@ use crate::parked::Parking;
 
 /// The contexts that ask others.
 pub(super) struct Asking {
-    pub(super) members: Arc<Members>,
-    pub(super) notifications: Arc<Notifications>,
-    pub(super) pages: Arc<Pages>,
-    pub(super) donations: Arc<Donations>,
-    pub(super) deals: Arc<Deals>,
+    members: Arc<Members>,
+    notifications: Arc<Notifications>,
+    pages: Arc<Pages>,
+    donations: Arc<Donations>,
+    deals: Arc<Deals>,
+    settlements: Arc<Settlements>,
 }
 
 impl Asking {
-    fn guards(&self) -> [&Guard; 5] {
+    pub(super) fn of(
+        members: &Arc<Members>,
+        notifications: &Arc<Notifications>,
+        pages: &Arc<Pages>,
+        donations: &Arc<Donations>,
+        deals: &Arc<Deals>,
+        settlements: &Arc<Settlements>,
+    ) -> Self {
+        Self {
+            members: Arc::clone(members),
+            notifications: Arc::clone(notifications),
+            pages: Arc::clone(pages),
+            donations: Arc::clone(donations),
+            deals: Arc::clone(deals),
+            settlements: Arc::clone(settlements),
+        }
+    }
+
+    fn guards(&self) -> [&Guard; 6] {
         [
             self.members.point_guard(),
             self.notifications.member_guard(),
             self.pages.member_guard(),
             self.donations.point_guard(),
             self.deals.point_guard(),
+            self.settlements.deal_guard(),
         ]
     }
 

@@ -66,6 +66,7 @@ fn dashboard(app: &App) -> Result<Rebuilt> {
         [
             (dashboards.follow_members(app.members.log.clone()), "members"),
             (dashboards.follow_deals(app.deals.log.clone()), "deals"),
+            (dashboards.follow_settlement(app.settlements.log.clone()), "billings"),
             (dashboards.follow_point(app.points.log.clone()), "points"),
             (dashboards.follow_donations(app.donations.log.clone()), "donations"),
         ]

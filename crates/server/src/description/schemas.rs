@@ -15,6 +15,10 @@ const ID_TEXT: &str = "^\\s*\\+?0*[1-9][0-9]{0,14}\\s*$";
 const AMOUNT_TEXT: &str = "^\\s*[+-]?0*[1-9][0-9]{0,11}\\s*$";
 /// The same without a minus.
 const POSITIVE_TEXT: &str = "^\\s*\\+?0*[1-9][0-9]{0,11}\\s*$";
+/// The same, and nothing at all too.
+const ZERO_TEXT: &str = "^\\s*\\+?0*[0-9]{1,12}\\s*$";
+/// A rate in basis points as text.
+const RATE_TEXT: &str = "^\\s*\\+?0*([0-9]{1,4}|10000)\\s*$";
 /// A month as text, `yyyyMM`.
 const MONTH_TEXT: &str = "^(000[1-9]|00[1-9][0-9]|0[1-9][0-9]{2}|[1-9][0-9]{3})(0[1-9]|1[0-2])$";
 /// Fields that an operation needs, where others that take the same schema do not.
@@ -169,6 +173,8 @@ fn number(name: &str, property: &mut Value, is_movement: bool) {
     property["pattern"] = json!(match (is_id, least) {
         (true, _) => ID_TEXT,
         (false, ..0) => AMOUNT_TEXT,
+        (false, 0) if name.ends_with("Bp") => RATE_TEXT,
+        (false, 0) => ZERO_TEXT,
         (false, _) => POSITIVE_TEXT,
     });
     if least < 0 {

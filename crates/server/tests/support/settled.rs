@@ -15,8 +15,19 @@ use super::{TestApp, within};
 /// Everything has followed within this, or the test fails.
 const SETTLED: Duration = Duration::from_secs(10);
 /// The collections of the public API.
-const COLLECTIONS: [&str; 9] =
-    ["members", "withdrawals", "points", "messages", "mypages", "donations", "causes", "deals", "merchants"];
+const COLLECTIONS: [&str; 11] = [
+    "members",
+    "withdrawals",
+    "points",
+    "messages",
+    "mypages",
+    "donations",
+    "causes",
+    "deals",
+    "merchants",
+    "billings",
+    "dealDashboards",
+];
 
 impl TestApp {
     /// Waits until nothing is queued, every consumer that runs has read its log to the end, and every message that
@@ -29,7 +40,7 @@ impl TestApp {
         let app = self.app();
         let (member, notification, point) = (&app.members, &app.notifications, &app.points);
         let queued = member.funnel.depth() + notification.funnel.depth() + point.funnel.depth();
-        Ok(queued + app.donations.funnel.depth() + app.deals.funnel.depth() == 0
+        Ok(queued + app.donations.funnel.depth() + app.deals.funnel.depth() + app.settlements.funnel.depth() == 0
             && self.donations_are_settled()?
             && self.deals_are_settled()?
             && has_read(&notification.funnel, &member.funnel, &member.log)?
@@ -49,12 +60,10 @@ impl TestApp {
     fn dashboard_is_settled(&self) -> Result<bool> {
         let app = self.app();
         let dashboard = &app.dashboards.funnel;
-        Ok(app.deals.funnel.depth() == 0
-            && has_read(&app.points.funnel, &app.deals.funnel, &app.deals.log)?
-            && has_read_events(&app.deals.funnel, &app.points.funnel, &app.points.log)?
-            && has_read(dashboard, &app.members.funnel, &app.members.log)?
+        Ok(has_read(dashboard, &app.members.funnel, &app.members.log)?
             && has_read(dashboard, &app.points.funnel, &app.points.log)?
             && has_read(dashboard, &app.donations.funnel, &app.donations.log)?
+            && has_read(dashboard, &app.settlements.funnel, &app.settlements.log)?
             && has_read(dashboard, &app.deals.funnel, &app.deals.log)?)
     }
 
@@ -72,7 +81,9 @@ impl TestApp {
     fn deals_are_settled(&self) -> Result<bool> {
         let (point, deal) = (&self.app().points, &self.app().deals);
         Ok(has_read(&point.funnel, &deal.funnel, &deal.log)?
-            && has_read_events(&deal.funnel, &point.funnel, &point.log)?)
+            && has_read_events(&deal.funnel, &point.funnel, &point.log)?
+            && has_read(&app.settlements.funnel, &deal.funnel, &deal.log)?
+            && has_read(&deal.funnel, &app.settlements.funnel, &app.settlements.log)?)
     }
 
     fn can_send(&self) -> bool {
@@ -105,6 +116,7 @@ impl TestApp {
         let deal = self.app().deals.funnel.with_session(|tx| app::deal::inspect(tx, &happened, &ledger));
         must_be_clean(&deal.expect("deal can be inspected").0);
         self.verify_dashboard();
+        self.verify_settlement();
     }
 
     fn verify_dashboard(&self) {
@@ -116,6 +128,15 @@ impl TestApp {
         let standing = app.deals.funnel.with_session(app::deal::standing);
         let (merchants, deals) = standing.expect("deals can be read");
         must_be_clean(&app::dashboard::inspect(&told, &ledger, &merchants, deals.into_iter()));
+    }
+
+    fn verify_settlement(&self) {
+        let app = self.app();
+        let inspected = app.settlements.funnel.with_session(app::settlement::inspect);
+        let (mut findings, lines) = inspected.expect("settlement can be inspected");
+        let mut log = app.deals.log.reader(platform::log::Scope::EventTable).expect("deal's log can be read");
+        app::settlement::compare_with_log(lines, &mut log, &mut findings).expect("deal's log can be read");
+        must_be_clean(&findings);
     }
 
     /// Everything that the public API shows, without links, for "nothing has changed".
