@@ -61,6 +61,8 @@ fn writes() -> Vec<Write> {
             json!({"memberId": "0001", "merchantId": "1", "type": "save", "dealAmount": " 010000"}),
             201,
         ),
+        write("POST", "/billings", json!({"mercharntId": "0001", "billingMonth": "202007"}), 201),
+        write("POST", "/closings", json!({"billingMonth": "202007"}), 201),
         Write { limit: 1024 * 1024, ..many },
     ]
 }

@@ -61,7 +61,9 @@ fn judge(write: &Write, body: &[u8], answer: &Answer, seed: u64, tally: &mut Tal
     let shown = || format!("seed {seed}: {} {} {}", write.method, write.path, String::from_utf8_lossy(body));
     match answer.status {
         200 | 201 => {
-            assert_eq!(answer.status, write.status, "{}", shown());
+            // A settlement that has nothing new is the one before.
+            let is_known = write.path == "/billings" && answer.status == 200;
+            assert!(answer.status == write.status || is_known, "{}: {}", answer.status, shown());
             assert!(serde_json::from_slice::<Value>(body).is_ok(), "accepted no JSON: {}", shown());
             tally.accepted += 1;
             tally.joined += usize::from(write.path == "/members");

@@ -79,7 +79,8 @@ impl TestApp {
     }
 
     fn deals_are_settled(&self) -> Result<bool> {
-        let (point, deal) = (&self.app().points, &self.app().deals);
+        let app = self.app();
+        let (point, deal) = (&app.points, &app.deals);
         Ok(has_read(&point.funnel, &deal.funnel, &deal.log)?
             && has_read_events(&deal.funnel, &point.funnel, &point.log)?
             && has_read(&app.settlements.funnel, &deal.funnel, &deal.log)?
