@@ -82,6 +82,10 @@ fn judge(write: &Write, body: &[u8], answer: &Answer, seed: u64, tally: &mut Tal
             assert!(!is_json || answer.status != 400, "JSON was called none: {}: {}", shown(), answer.text);
             tally.refused += 1;
         }
+        404 if write.path == "/billings" => {
+            assert_eq!(answer.code(), "settlement.merchant_unknown", "{}", shown());
+            tally.refused += 1;
+        }
         status => panic!("{status}: {}: {}", shown(), answer.text),
     }
 }
