@@ -131,7 +131,8 @@ impl TestApp {
         must_be_clean(&app::dashboard::inspect(&told, &ledger, &merchants, deals.into_iter()));
     }
 
-    fn verify_settlement(&self) {
+    /// As [`TestApp::verify`], for settlement alone.
+    pub fn verify_settlement(&self) {
         let app = self.app();
         let inspected = app.settlements.funnel.with_session(app::settlement::inspect);
         let (mut findings, lines) = inspected.expect("settlement can be inspected");
