@@ -269,16 +269,7 @@ fn note(answer: &Result<(), Rejection>, rows: &[Row], seen: &mut BTreeSet<&'stat
             What::Unannounced { missed, .. } if missed.len() == 3 => "never announced",
             What::Unannounced { .. } => "not announced to the last",
             What::Noted => "noted",
-            What::Told(Told { kind: "VOID", moved: 1.., .. }) => "voided",
-            What::Told(Told { reason: Some(reason), .. }) if reason == "voided" => "refused for ever",
-            What::Told(Told { reason: Some(reason), .. }) if reason == "member_unknown" => "no member",
-            What::Told(Told { done, .. }) => {
-                if *done {
-                    "a deal"
-                } else {
-                    "no deal"
-                }
-            }
+            What::Told(told) => told.summary(),
         });
     }
 }

@@ -66,6 +66,19 @@ pub(super) struct Told {
     pub(super) owed: i64,
 }
 
+impl Told {
+    /// In two words.
+    pub(super) fn summary(&self) -> &'static str {
+        match (self.kind, self.reason.as_deref()) {
+            ("VOID", None) if self.moved > 0 => "voided",
+            (_, Some("voided")) => "refused for ever",
+            (_, Some("member_unknown")) => "no member",
+            (_, Some(_)) => "no deal",
+            (_, None) => "a deal",
+        }
+    }
+}
+
 /// Kind and cancelled deal of a question.
 pub(super) fn about(ask: Ask) -> (&'static str, i64) {
     match ask {
