@@ -45,7 +45,7 @@ pub enum Command {
     /// What a closing does at one merchant.
     CloseMonth { merchant_id: i64, month: Month },
     /// How far a closing has come.
-    Advance { month: Month, merchants: i64, after_merchant: i64, done: bool },
+    Advance { month: Month, merchants: i64, failed: i64, after_merchant: i64, done: bool },
 }
 
 /// What settlement answers.
@@ -213,10 +213,11 @@ impl Writer for SettlementWriter {
             Command::CloseMonth { merchant_id, month } => self.close_month(loaded, (*merchant_id, *month), out),
             Command::OpenClosing { month } => Self::open_closing(loaded, *month, &out.moment),
             Command::OpenByCalendar { months } => Ok(Self::open_by_calendar(loaded, months, &out.moment)),
-            Command::Advance { month, merchants, after_merchant, done } => {
+            Command::Advance { month, merchants, failed, after_merchant, done } => {
                 let now_ms = out.moment.now_ms;
                 if let Some(closing) = loaded.closing_mut(*month) {
                     closing.merchants = Some(*merchants);
+                    closing.failed = *failed;
                     closing.after_merchant = *after_merchant;
                     closing.running = !done;
                     closing.ended_at_ms = done.then_some(now_ms);
