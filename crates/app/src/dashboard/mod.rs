@@ -29,7 +29,7 @@ use platform::error::{Error, ErrorKind, Result};
 use platform::funnel::Funnel;
 use platform::log::{Event, Log};
 
-pub use inspect::{Told, inspect, told};
+pub use inspect::{Comparing, Told, told};
 pub use live::{Live, LiveView, LookLive};
 pub use reactions::Moved;
 pub use sagas::SagaView;

@@ -31,7 +31,7 @@ pub use client::RemoteDeals;
 pub use drive::PointQuestions;
 pub use inspect::{Happened, Ledger, Waiting, happened, inspect};
 pub use list::Chosen;
-pub use standing::standing;
+pub use standing::{each_deal, sequences};
 pub use store::MIGRATIONS;
 use store::Stored;
 pub use views::{DealView, MerchantView};

@@ -11,25 +11,30 @@ use super::store::MerchantSlot;
 
 const PIECE_ROWS: i64 = 5_000;
 
-/// Each merchant with the sequence of its last event, and every deal.
+/// Each merchant with the sequence of its last event.
 ///
 /// # Errors
 /// `Unavailable` when the store cannot be reached.
-pub fn standing(session: &mut dyn Session) -> Result<(HashMap<i64, i64>, Vec<Deal>)> {
-    let (mut merchants, mut deals) = (HashMap::new(), Vec::new());
-    let mut after = 0;
-    while let piece = merchants_after(session, after, PIECE_ROWS)?
-        && let Some(last) = piece.last()
-    {
+pub fn sequences(session: &mut dyn Session) -> Result<HashMap<i64, i64>> {
+    let (mut merchants, mut after) = (HashMap::new(), 0);
+    loop {
+        let piece = merchants_after(session, after, PIECE_ROWS)?;
+        let Some(last) = piece.last() else { return Ok(merchants) };
         after = last.int(0);
         merchants.extend(piece.iter().map(|row| (row.int(0), MerchantSlot::read(row).sequence)));
     }
-    after = 0;
-    while let piece = deals_after(session, after, PIECE_ROWS)?
-        && let Some(last) = piece.last()
-    {
+}
+
+/// Shows every deal, in order of their numbers.
+///
+/// # Errors
+/// `Unavailable` when the store cannot be reached.
+pub fn each_deal(session: &mut dyn Session, look: &mut dyn FnMut(Deal)) -> Result<()> {
+    let mut after = 0;
+    loop {
+        let piece = deals_after(session, after, PIECE_ROWS)?;
+        let Some(last) = piece.last() else { return Ok(()) };
         after = last.deal.facts.deal_id;
-        deals.extend(piece.into_iter().map(|stored| stored.deal));
+        piece.into_iter().for_each(|stored| look(stored.deal));
     }
-    Ok((merchants, deals))
 }

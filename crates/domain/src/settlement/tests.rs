@@ -147,12 +147,7 @@ impl Model {
     }
 }
 
-fn run(
-    merchant: &mut Merchant,
-    model: &mut Model,
-    month: Month,
-    billing_id: i64,
-) -> Result<(), TestCaseError> {
+fn run(merchant: &mut Merchant, model: &mut Model, month: Month, billing_id: i64) -> Result<(), TestCaseError> {
     let last = model.runs.get(&month).map(|run| LastRun { run: *run, billing_id: 0 });
     let has_news = model.lines.iter().any(|(dated, point, _, billed)| {
         billed.is_none() && if *point < 0 { *dated <= month } else { *dated == month }

@@ -107,8 +107,11 @@ fn dashboard(settings: &Settings, session: &mut dyn Session) -> Result<Findings>
         Some(until) => before(settings, "point", |session| app::point::summed(session, until))?,
         None => app::dashboard::Summed::new(),
     };
-    let (merchants, deals) = before(settings, "deal", app::deal::standing)?;
-    Ok(app::dashboard::inspect(&told, &ledger, &merchants, deals.into_iter()))
+    before(settings, "deal", |session| {
+        let mut comparing = app::dashboard::Comparing::new(told, &ledger, app::deal::sequences(session)?);
+        app::deal::each_deal(session, &mut |deal| comparing.look(deal))?;
+        Ok(comparing.findings())
+    })
 }
 
 /// What a context says before or after others are looked at.

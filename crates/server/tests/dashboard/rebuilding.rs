@@ -56,6 +56,7 @@ fn a_rebuilt_dashboard_has_the_same_digest(engine: Engine) {
         app.app().dashboards.funnel.with_session(|tx| tx.execute(wrong, &[])).expect("it is changed by hand");
         assert_ne!(digest(&app), lived, "control: {wrong}");
     }
+    assert_eq!(what_verify_finds(&app), ["sums are those of the ledger", "deals are those of deal"]);
     assert!(rebuild(&mut app).contains("The dashboard was wrong or behind, and is right now."));
     assert_eq!(digest(&app), lived);
 }
@@ -72,6 +73,21 @@ fn send(app: &TestApp, sender: i64) {
         }
         .must_be(201);
     }
+}
+
+/// What `onepoint verify` would find wrong with the dashboard.
+fn what_verify_finds(app: &TestApp) -> Vec<&'static str> {
+    let app = app.app();
+    let told = app.dashboards.funnel.with_session(app::dashboard::told).expect("the dashboard can be read");
+    let until = told.read_to.expect("nothing is parked");
+    let ledger = app.points.funnel.with_session(|tx| app::point::summed(tx, until)).expect("the ledger can be read");
+    let found = app.deals.funnel.with_session(|tx| {
+        let mut comparing = app::dashboard::Comparing::new(told, &ledger, app::deal::sequences(tx)?);
+        app::deal::each_deal(tx, &mut |deal| comparing.look(deal))?;
+        Ok(comparing.findings())
+    });
+    let wrong = found.expect("deals can be read").checks.into_iter().filter(|(_, found)| !found.is_empty());
+    wrong.map(|(check, _)| check).collect()
 }
 
 fn digest(app: &TestApp) -> String {

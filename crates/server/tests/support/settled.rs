@@ -126,9 +126,12 @@ impl TestApp {
         let until = told.read_to.expect("nothing is parked");
         let ledger =
             app.points.funnel.with_session(|tx| app::point::summed(tx, until)).expect("the ledger can be read");
-        let standing = app.deals.funnel.with_session(app::deal::standing);
-        let (merchants, deals) = standing.expect("deals can be read");
-        must_be_clean(&app::dashboard::inspect(&told, &ledger, &merchants, deals.into_iter()));
+        let found = app.deals.funnel.with_session(|tx| {
+            let mut comparing = app::dashboard::Comparing::new(told, &ledger, app::deal::sequences(tx)?);
+            app::deal::each_deal(tx, &mut |deal| comparing.look(deal))?;
+            Ok(comparing.findings())
+        });
+        must_be_clean(&found.expect("deals can be read"));
     }
 
     /// As [`TestApp::verify`], for settlement alone.
