@@ -130,6 +130,7 @@ async fn metrics(State(system): State<Arc<System>>, caller: Caller) -> Result<Re
     }
     // A breaker goes from open to half-open when someone looks.
     let _ = system.app.members.point_guard().breaker().state();
+    let _ = system.app.deals.point_guard().breaker().state();
     Ok(text(&system.metrics.render()))
 }
 
