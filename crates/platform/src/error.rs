@@ -91,8 +91,8 @@ pub struct Error {
     pub pointer: Option<Cow<'static, str>>,
     /// Seconds after which a repeat makes sense; only with `Unavailable` and `TooMany`.
     pub retry_after_s: Option<u32>,
-    /// Further members of the answer (RFC 9457), for programs: what was made although it could not be finished.
-    pub members: Option<Arc<Map<String, Value>>>,
+    /// What this problem says beyond the usual (RFC 9457), for programs: what was made although it is not finished.
+    pub extension: Option<Arc<Map<String, Value>>>,
     /// For operators only; never sent.
     pub source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
@@ -109,7 +109,7 @@ impl Error {
             message: message.into(),
             pointer: None,
             retry_after_s: None,
-            members: None,
+            extension: None,
             source: None,
         }
     }
@@ -129,12 +129,12 @@ impl Error {
         Self { pointer: Some(pointer.into()), ..Self::new(ErrorKind::Invalid, "request.invalid_value", message) }
     }
 
-    /// The same error with a further member in its answer. A name that every problem has is not for this.
+    /// The same error, saying something more in its answer. A name that every problem has is not for this.
     #[must_use]
-    pub fn with_member(mut self, name: &str, value: impl Into<Value>) -> Self {
-        let mut members = self.members.take().map(Arc::unwrap_or_clone).unwrap_or_default();
-        members.insert(name.to_owned(), value.into());
-        self.members = Some(Arc::new(members));
+    pub fn saying(mut self, name: &str, value: impl Into<Value>) -> Self {
+        let mut extension = self.extension.take().map(Arc::unwrap_or_clone).unwrap_or_default();
+        extension.insert(name.to_owned(), value.into());
+        self.extension = Some(Arc::new(extension));
         self
     }
 

@@ -156,10 +156,7 @@ impl App {
             ContactQuestions { api, guard: guard(settings, ("mypage", "member"), &clock)?, runtime: runtime.clone() };
         let pages = Pages::open(kit.clone(), next()?, contacts)?;
         let donations = open_donations(settings, &kit, next()?, Arc::clone(&ask_point), &point_delay)?;
-        let ask_point = match options.between_deal_and_point {
-            Some(wrap) => wrap(ask_point),
-            None => ask_point,
-        };
+        let ask_point = options.between_deal_and_point.map_or(Arc::clone(&ask_point), |wrap| wrap(ask_point));
         let deals = open_deals(settings, &kit, next()?, ask_point, &point_delay)?;
         let settlements = open_settlements(settings, &kit, next()?, &deals, runtime)?;
         let app = Self {

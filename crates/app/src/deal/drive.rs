@@ -102,6 +102,6 @@ fn overloaded() -> Error {
 fn unanswered(deal_id: i64, retry_after_s: u32) -> Error {
     let message = "point was not heard of in time; repeat with the same Idempotency-Key within 30 s, or look at \
         /deals/{dealId} later: a use that nobody repeats fails and takes no points, a save is completed";
-    let error = Error::unavailable("deal.unanswered", message).with_member("dealId", deal_id);
+    let error = Error::unavailable("deal.unanswered", message).saying("dealId", deal_id);
     Error { retry_after_s: Some(retry_after_s), ..error }
 }

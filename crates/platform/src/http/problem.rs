@@ -33,7 +33,7 @@ pub struct Problem<'a> {
     /// What only this problem has.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     #[schema(ignore)]
-    pub members: Option<&'a Map<String, Value>>,
+    pub extension: Option<&'a Map<String, Value>>,
 }
 
 impl<'a> Problem<'a> {
@@ -49,7 +49,7 @@ impl<'a> Problem<'a> {
             code: &error.code,
             pointer: error.pointer.as_deref(),
             request_id,
-            members: error.members.as_deref(),
+            extension: error.extension.as_deref(),
         }
     }
 }

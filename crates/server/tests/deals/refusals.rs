@@ -174,3 +174,28 @@ fn members_and_merchants_are_found_in_lists() {
         assert_eq!(app.get("/deals/99").must_be(404).text, "");
     }
 }
+
+#[test]
+fn a_page_of_a_merchant_looks_at_so_many_deals_and_the_next_one_goes_on() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let app = TestApp::open(engine);
+        let many = "INSERT INTO deal (deal_id, member_id, merchant_id, type, deal_amount, point, dealt_at, status, \
+            cancelled_point, sequence) WITH RECURSIVE number (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number \
+            WHERE n < 20005) SELECT n, 1, CASE WHEN n > 20003 THEN 20 ELSE 21 END, 'save', 100, 1, 1, 'success', 0, n \
+            FROM number";
+        app.app().deals.funnel.with_session(|tx| tx.execute(many, &[])).expect("they are stored");
+        let page = |path: &str| {
+            let page = app.get(path).must_be(200).json;
+            let found = page["_embedded"]["deals"].as_array().map(Vec::len).expect("a list");
+            let next = page["_links"]["next"]["href"].as_str().and_then(|href| href.strip_prefix(&app.base()));
+            (found, next.map(str::to_owned))
+        };
+        let (found, next) = page("/deals?merchantId=20&limit=5");
+        assert_eq!(found, 0);
+        assert_eq!(page(&next.expect("it goes on")), (2, None));
+        let (found, next) = page("/deals?merchantId=21&limit=5");
+        assert_eq!(found, 5, "control: a full page ends earlier");
+        assert!(next.is_some_and(|next| next.contains("after=n5&") || next.ends_with("after=n5")));
+        assert_eq!(page("/deals?memberId=1&merchantId=20").0, 2, "a member's deals are found at once");
+    }
+}
