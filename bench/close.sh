@@ -35,6 +35,7 @@ finish() {
     rm -rf "$folder"
 }
 trap finish EXIT
+: >"$folder/log"
 
 "$onepoint" serve --listen 127.0.0.1:0 --data "$folder/data" --set log.format=json \
     --set clock.now=2020-07-10T12:00:00+09:00 "${settings[@]}" 2>"$folder/log" &
