@@ -59,6 +59,18 @@ pub enum BreakerState {
     Open,
 }
 
+impl BreakerState {
+    /// Its name where people look.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Closed => "CLOSED",
+            Self::HalfOpen => "HALF_OPEN",
+            Self::Open => "OPEN",
+        }
+    }
+}
+
 /// The breaker does not let this call through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Refused {
@@ -85,6 +97,12 @@ impl Breaker {
         let breaker = Self { caller, callee, settings, clock, inner: Mutex::new(inner) };
         breaker.show(BreakerState::Closed);
         breaker
+    }
+
+    /// Caller and callee.
+    #[must_use]
+    pub fn between(&self) -> (&'static str, &'static str) {
+        (self.caller, self.callee)
     }
 
     /// The state as it is now.

@@ -10,6 +10,7 @@
 use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use metrics::{Gauge, gauge};
@@ -62,6 +63,8 @@ pub struct Consumer<W: Writer> {
     /// Subjects with parked events: all of them, and perhaps some that another process has dealt with meanwhile.
     parked: HashSet<i64>,
     lag: Gauge,
+    /// When the oldest event happened that was read and not taken in; 0 if there is none.
+    behind_since_ms: Arc<AtomicI64>,
     parked_events: Gauge,
 }
 
@@ -99,6 +102,7 @@ impl<W: Writer> Consumer<W> {
             place: None,
             parked: HashSet::new(),
             lag,
+            behind_since_ms: Arc::default(),
             parked_events,
         }
     }
@@ -153,11 +157,12 @@ impl<W: Writer> Consumer<W> {
         };
         let page = reader.read(place.cursor, self.piece_rows).inspect_err(|_| self.reader = None)?;
         if page.end == place.cursor {
-            self.lag.set(0.0);
+            self.is_level();
             return Ok(0);
         }
         if let Some(oldest) = page.events.first() {
             self.lag.set((self.clock.now_ms() - oldest.at_ms) as f64 / 1_000.0);
+            self.behind_since_ms.store(oldest.at_ms, Ordering::Relaxed);
         }
         self.take_in(&page.events, page.end)?;
         Ok(page.events.len().max(1))
@@ -166,7 +171,13 @@ impl<W: Writer> Consumer<W> {
     /// Where an operator deals with its parked events.
     #[must_use]
     pub fn desk(&self) -> Desk {
-        Desk::new(&self.name, &self.funnel, &self.react)
+        Desk::new(&self.name, &self.funnel, &self.react, &self.behind_since_ms)
+    }
+
+    /// Nothing waits to be taken in by this process.
+    fn is_level(&self) {
+        self.lag.set(0.0);
+        self.behind_since_ms.store(0, Ordering::Relaxed);
     }
 
     /// Delivers these events and moves the cursor to `end`. After one that had to be parked it leaves the rest to the
@@ -287,7 +298,7 @@ impl<W: Writer> Consumer<W> {
                     // Whoever holds it counts them, and says how far behind it is.
                     self.parked.clear();
                     self.parked_events.set(0.0);
-                    self.lag.set(0.0);
+                    self.is_level();
                     return Ok(None);
                 }
             }

@@ -1,6 +1,8 @@
-//! Where an operator deals with a consumer's parked events: delivers them again, or drops them.
+//! Where an operator deals with a consumer's parked events: delivers them again, or drops them; and sees how far behind
+//! the consumer is.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use crate::consumer::{SharedReact, react_guarded};
 use crate::db::Session;
@@ -19,6 +21,7 @@ pub struct Desk {
     pub context: &'static str,
     deliver: Deliver,
     in_transaction: InTransaction,
+    behind_since_ms: Arc<AtomicI64>,
 }
 
 /// What came of a retry.
@@ -34,7 +37,12 @@ pub struct Retried {
 
 impl Desk {
     /// The desk of the consumer of this name.
-    pub(crate) fn new<W: Writer>(consumer: &str, funnel: &Arc<Funnel<W>>, react: &SharedReact<W::Command>) -> Self {
+    pub(crate) fn new<W: Writer>(
+        consumer: &str,
+        funnel: &Arc<Funnel<W>>,
+        react: &SharedReact<W::Command>,
+        behind_since_ms: &Arc<AtomicI64>,
+    ) -> Self {
         let context = funnel.context();
         let (again, react) = (Arc::clone(funnel), Arc::clone(react));
         let deliver = move |parked: &ParkedEvent| {
@@ -55,6 +63,17 @@ impl Desk {
             context,
             deliver: Box::new(deliver),
             in_transaction: Box::new(in_transaction),
+            behind_since_ms: Arc::clone(behind_since_ms),
+        }
+    }
+
+    /// How long ago the oldest event happened that the consumer has read and not taken in, in milliseconds at `now_ms`; 0
+    /// if there is none, or if another process follows the log.
+    #[must_use]
+    pub fn lag_ms(&self, now_ms: i64) -> i64 {
+        match self.behind_since_ms.load(Ordering::Relaxed) {
+            0 => 0,
+            since_ms => (now_ms - since_ms).max(0),
         }
     }
 

@@ -1,11 +1,13 @@
 //! Putting the contexts together in one process: who asks whom, who follows whose log, which threads run.
 
+mod live;
 mod open;
 mod threads;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use app::dashboard::Dashboards;
 use app::deal::Deals;
 use app::donation::Donations;
 use app::kit::Kit;
@@ -14,7 +16,7 @@ use app::mypage::{ContactQuestions, Pages};
 use app::notification::{MemberQuestions, Notifications};
 use app::point::{PointApi, Points};
 use app::settlement::Settlements;
-use app::{deal, donation, member, mypage, notification, point, settlement};
+use app::{dashboard, deal, donation, member, mypage, notification, point, settlement};
 use axum::Router;
 use parking_lot::Mutex;
 use platform::clock::{Clock, SystemClock};
@@ -26,6 +28,7 @@ use tokio::runtime::Handle;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
+use self::live::{Asking, open_dashboards};
 use self::open::{
     guard, member_api, open_deals, open_donations, open_members, open_notifications, open_points, open_settlements,
     point_api,
@@ -52,6 +55,9 @@ pub struct App {
     pub deals: Arc<Deals>,
     /// Context settlement.
     pub settlements: Arc<Settlements>,
+    /// Context dashboard.
+    pub dashboards: Arc<Dashboards>,
+    asking: Arc<Asking>,
     /// Fault injection in front of point.
     pub point_delay: Arc<Delay>,
     holder: Arc<str>,
@@ -116,6 +122,18 @@ pub fn base_url(settings: &Settings, address: Option<SocketAddr>) -> String {
     }
 }
 
+/// What surrounds every context of this process.
+fn kit(settings: &Settings, address: Option<SocketAddr>, clock: &Arc<dyn Clock>) -> Result<Kit> {
+    Ok(Kit {
+        base_url: base_url(settings, address).into(),
+        clock: Arc::clone(clock),
+        zone: Zone::named(settings.text("timezone"))?,
+        holder: format!("{}-{:08x}", std::process::id(), getrandom::u32().unwrap_or_default()).into(),
+        remembers_keys: true,
+        checks_fences: true,
+    })
+}
+
 impl App {
     /// Opens every context on its store. Contexts that are not to run are stopped: they answer 503 and take nothing
     /// in, and a later start with them carries on. Must not be called inside an async runtime.
@@ -127,14 +145,8 @@ impl App {
             Some(clock) => clock,
             None => self::clock(settings)?,
         };
-        let kit = Kit {
-            base_url: base_url(settings, options.address).into(),
-            clock: Arc::clone(&clock),
-            zone: Zone::named(settings.text("timezone"))?,
-            holder: format!("{}-{:08x}", std::process::id(), getrandom::u32().unwrap_or_default()).into(),
-            remembers_keys: options.remembers_keys,
-            checks_fences: options.checks_fences,
-        };
+        let (remembers_keys, checks_fences) = (options.remembers_keys, options.checks_fences);
+        let kit = Kit { remembers_keys, checks_fences, ..kit(settings, options.address, &clock)? };
         let point_delay = Arc::new(Delay::default());
         point_delay.set(settings.millis_range("point.delay")?);
         let stores = CONTEXTS
@@ -159,6 +171,8 @@ impl App {
         let ask_point = options.between_deal_and_point.map_or(Arc::clone(&ask_point), |wrap| wrap(ask_point));
         let deals = open_deals(settings, &kit, next()?, ask_point, &point_delay)?;
         let settlements = open_settlements(settings, &kit, next()?, &deals, runtime)?;
+        let asking = Arc::new(Asking::of(&members, &notifications, &pages, &donations, &deals, &settlements));
+        let dashboards = open_dashboards(settings, &kit, next()?, (&asking, &parking))?;
         let app = Self {
             clock,
             holder: kit.holder,
@@ -169,19 +183,23 @@ impl App {
             donations,
             deals,
             settlements,
+            dashboards,
+            asking,
             point_delay,
             parking,
             runtime: runtime.clone(),
             workers: Workers::default(),
             funnels: Mutex::default(),
         };
-        let chosen = settings.list_of("contexts", &context_names())?;
-        if !chosen.is_empty() {
-            for name in context_names() {
-                app.set_running(name, chosen.contains(&name))?;
-            }
-        }
+        app.run_chosen(settings)?;
         Ok(app)
+    }
+
+    /// Stops the contexts that are not to run here.
+    fn run_chosen(&self, settings: &Settings) -> Result<()> {
+        let chosen = settings.list_of("contexts", &context_names())?;
+        let left_out = context_names().into_iter().filter(|name| !chosen.is_empty() && !chosen.contains(name));
+        left_out.into_iter().try_for_each(|name| self.set_running(name, false))
     }
 
     /// Stops or starts a context of this process: a stopped one answers 503 and takes nothing in; its cursors stay.
@@ -197,6 +215,7 @@ impl App {
             "donation" => self.donations.funnel.set_open(running),
             "deal" => self.deals.funnel.set_open(running),
             "settlement" => self.settlements.funnel.set_open(running),
+            "dashboard" => self.dashboards.funnel.set_open(running),
             _ => {
                 return Err(Error::new(
                     ErrorKind::Invalid,
@@ -227,6 +246,7 @@ impl App {
             .merge(donation::http::routes(Arc::clone(&self.donations)))
             .merge(deal::http::routes(Arc::clone(&self.deals)))
             .merge(settlement::http::routes(Arc::clone(&self.settlements)))
+            .merge(dashboard::http::routes(Arc::clone(&self.dashboards)))
             .merge(parked::routes(Arc::clone(&self.parking)))
             .split_for_parts()
     }

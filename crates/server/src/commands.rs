@@ -69,7 +69,7 @@ enum Command {
     /// Build a read model anew from the event logs
     Rebuild {
         /// Which one
-        #[arg(value_parser = ["mypage"])]
+        #[arg(value_parser = rebuild::VIEWS)]
         view: String,
     },
     /// Settle a month with every merchant; asks the running server. Exit code 3 if some merchants could not be billed
@@ -134,7 +134,7 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
         Command::Serve { no_migrate, .. } => crate::serve::run(&settings, !no_migrate).map(|()| ExitCode::SUCCESS),
         Command::Verify { json } => verify::run(&settings, *json),
         Command::Migrate => migrate(&settings),
-        Command::Rebuild { .. } => rebuild::mypage(&settings),
+        Command::Rebuild { view } => rebuild::run(&settings, view),
         Command::Settle(args) => settle::run(&settings, args),
         Command::Keys(command) => keys::run(&settings, command),
         Command::Parked(command) => parked::run(&settings, command),

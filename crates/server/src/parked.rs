@@ -47,6 +47,12 @@ impl Parking {
         self.desks.write().push(Arc::new(desk));
     }
 
+    /// How far behind each consumer of this process is, by name, in milliseconds.
+    #[must_use]
+    pub fn lags(&self, now_ms: i64) -> Vec<(String, i64)> {
+        self.desks.read().iter().map(|desk| (desk.consumer.clone(), desk.lag_ms(now_ms))).collect()
+    }
+
     fn store(&self, context: &str) -> Result<&Arc<Database>> {
         self.stores.iter().find(|store| store.context() == context).ok_or_else(parked::unknown)
     }

@@ -28,6 +28,7 @@ pub const CONTEXTS: &[Context] = &[
     Context { name: "donation", migrations: app::donation::MIGRATIONS, durability: Durability::Full },
     Context { name: "deal", migrations: app::deal::MIGRATIONS, durability: Durability::Full },
     Context { name: "settlement", migrations: app::settlement::MIGRATIONS, durability: Durability::Full },
+    Context { name: "dashboard", migrations: app::dashboard::MIGRATIONS, durability: Durability::Rebuildable },
 ];
 
 /// Names of the contexts, for `--contexts`.

@@ -52,6 +52,8 @@ pub const RESOURCES: &[&str] = &[
     "billings",
     "billingAmountViews",
     "closings",
+    "dealDashboards",
+    "dashboards",
     "parked",
     "bench",
     "docs",
@@ -100,8 +102,8 @@ async fn index(State(system): State<Arc<System>>) -> Result<Response<Body>> {
     }
     links.insert("docs".to_owned(), href("/docs"));
     links.insert("describedby".to_owned(), href("/openapi.json"));
-    let about = "A loyalty programme: its members, their points and donations, and a page for each. POST /members joins one; \
-        the API is described for people at /docs and for programs at /openapi.json.";
+    let about = "A loyalty programme: its members, their points and donations, and a page for each; deals at merchants, \
+        their settlement, and a dashboard for the operator. POST /members joins a member, POST /deals posts a deal; the API is described for people at /docs and for programs at /openapi.json.";
     let index = Index { name: "OnePoint", version: env!("CARGO_PKG_VERSION"), about, links: links.into() };
     json(StatusCode::OK, "application/hal+json", &index)
 }
@@ -132,7 +134,7 @@ async fn metrics(State(system): State<Arc<System>>, caller: Caller) -> Result<Re
         return Err(Error::new(ErrorKind::Forbidden, "auth.not_allowed", "only the operator may read metrics"));
     }
     // A breaker goes from open to half-open when someone looks.
-    let _ = system.app.members.point_guard().breaker().state();
+    system.app.look_at_breakers();
     Ok(text(&system.metrics.render()))
 }
 

@@ -5,6 +5,10 @@ mod support;
 
 #[path = "faults/bus.rs"]
 mod bus;
+#[path = "faults/deal_events.rs"]
+mod deal_events;
+#[path = "faults/deals.rs"]
+mod deals;
 #[path = "faults/delivery.rs"]
 mod delivery;
 #[path = "faults/donations.rs"]

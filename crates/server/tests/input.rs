@@ -51,26 +51,27 @@ fn writes() -> Vec<Write> {
         write(
             "POST",
             "/merchants",
-            json!({"merchantId": "1", "name": "bakery", "earnRateBp": "0150", "feeRateBp": 90}),
+            json!({"merchantId": "5", "name": "bakery", "earnRateBp": "150", "status": "ACTIVE"}),
             201,
         ),
-        write("PATCH", "/merchants/1", json!({"name": "the bakery", "status": "BLOCKED"}), 200),
+        write("PATCH", "/merchants/1", json!({"name": "café", "feeRateBp": "0300"}), 200),
         write(
             "POST",
             "/deals",
-            json!({"memberId": "1", "merchantId": " 020", "type": "save", "dealAmount": "100000"}),
+            json!({"memberId": "0001", "merchantId": "1", "type": "save", "dealAmount": " 010000"}),
             201,
         ),
-        write("POST", "/billings", json!({"mercharntId": "0005", "billingMonth": "202001"}), 201),
-        write("POST", "/closings", json!({"billingMonth": " 202001"}), 201),
+        write("POST", "/billings", json!({"mercharntId": "0001", "billingMonth": "202007"}), 201),
+        write("POST", "/closings", json!({"billingMonth": "202007"}), 201),
         Write { limit: 1024 * 1024, ..many },
     ]
 }
 
-/// A store with one member who is NORMAL and has points.
+/// A store with one member who is NORMAL and has points, and one merchant.
 fn with_member(engine: Engine) -> TestApp {
     let app = TestApp::open(engine);
     app.join_normal(1);
+    app.post("/merchants", &json!({"merchantId": 1, "name": "one"})).must_be(201);
     app.settle();
     app
 }

@@ -7,6 +7,8 @@ mod support;
 mod checker;
 #[path = "recovery/damage.rs"]
 mod damage;
+#[path = "recovery/deals.rs"]
+mod deals;
 #[path = "recovery/donations.rs"]
 mod donations;
 #[path = "recovery/fences.rs"]

@@ -10,5 +10,7 @@ mod donation;
 mod fresh_page;
 #[path = "scenarios/seed0.rs"]
 mod seed0;
+#[path = "scenarios/seed1.rs"]
+mod seed1;
 #[path = "scenarios/stopped.rs"]
 mod stopped;

@@ -8,6 +8,7 @@ mod inspect;
 mod list;
 mod loaded;
 mod reactions;
+mod standing;
 mod store;
 mod sweep;
 mod views;
@@ -22,6 +23,7 @@ use platform::consumer::Consumer;
 use platform::db::{Cursor, Database, Value};
 use platform::error::{Error, ErrorKind, Result};
 use platform::funnel::{Funnel, KeyStamp};
+use platform::guard::Guard;
 use platform::log::{Event, Log};
 use tokio::sync::Semaphore;
 
@@ -29,6 +31,7 @@ pub use client::RemoteDeals;
 pub use drive::PointQuestions;
 pub use inspect::{Happened, Ledger, Waiting, happened, inspect};
 pub use list::Chosen;
+pub use standing::{each_deal, sequences};
 pub use store::MIGRATIONS;
 use store::Stored;
 pub use views::{DealView, MerchantView};
@@ -84,6 +87,12 @@ impl Deals {
         let funnel = Funnel::new(kit.surroundings(&database, &log), DealWriter::new(conduct.policy))?;
         let places = Arc::new(Semaphore::new(conduct.capacity.clamp(1, Semaphore::MAX_PERMITS)));
         Ok(Arc::new(Self { kit, database, funnel, log, point, places }))
+    }
+
+    /// The guard in front of point.
+    #[must_use]
+    pub fn point_guard(&self) -> &Guard {
+        &self.point.guard
     }
 
     /// The consumer of point's log.

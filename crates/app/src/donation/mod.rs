@@ -16,6 +16,7 @@ use platform::consumer::Consumer;
 use platform::db::{Database, Value};
 use platform::error::{Error, ErrorKind, Result};
 use platform::funnel::{Funnel, KeyStamp};
+use platform::guard::Guard;
 use platform::log::Log;
 use tokio::sync::Semaphore;
 
@@ -52,6 +53,12 @@ impl Donations {
         let funnel = Funnel::new(kit.surroundings(&database, &log), DonationWriter::new(policy))?;
         let places = Arc::new(Semaphore::new(policy.capacity.clamp(1, Semaphore::MAX_PERMITS)));
         Ok(Arc::new(Self { kit, database, funnel, log, point, places }))
+    }
+
+    /// The guard in front of point.
+    #[must_use]
+    pub fn point_guard(&self) -> &Guard {
+        &self.point.guard
     }
 
     /// The consumer of point's log.

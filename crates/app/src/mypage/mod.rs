@@ -56,6 +56,12 @@ impl Pages {
         Ok(Arc::new(Self { kit, database, funnel, contacts: Arc::new(contacts) }))
     }
 
+    /// The guard in front of member.
+    #[must_use]
+    pub fn member_guard(&self) -> &Guard {
+        &self.contacts.guard
+    }
+
     /// The consumer of member's log.
     #[must_use]
     pub fn follow_members(&self, log: Arc<Log>) -> Consumer<PageWriter> {

@@ -81,6 +81,12 @@ impl Notifications {
         Ok(Arc::new(Self { kit, database, funnel, log, members, sender, outgoing: Mutex::default() }))
     }
 
+    /// The guard in front of member.
+    #[must_use]
+    pub fn member_guard(&self) -> &Guard {
+        &self.members.guard
+    }
+
     /// The consumer of member's log.
     #[must_use]
     pub fn follow_members(&self, log: Arc<Log>) -> Consumer<NotificationWriter> {

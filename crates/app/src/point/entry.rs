@@ -274,6 +274,15 @@ pub enum PointEvent {
     },
 }
 
+impl PointEvent {
+    /// The kind of entry that events of this type tell of; nothing for events that move no points. For those who pass
+    /// over what does not concern them without reading it; an entry's fields are [`EntryFacts`].
+    #[must_use]
+    pub fn moved(event_kind: &str) -> Option<EntryKind> {
+        EntryKind::ALL.into_iter().find(|kind| self::event_kind(*kind) == event_kind)
+    }
+}
+
 /// The event type of an entry.
 pub(super) fn event_kind(kind: EntryKind) -> &'static str {
     match kind {

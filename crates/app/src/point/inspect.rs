@@ -1,14 +1,15 @@
 //! What `onepoint verify` looks at in point.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
+use domain::point::EntryKind;
 use platform::db::{Cursor, Session};
 use platform::error::Result;
 
 use super::chain::{self, Link};
 use super::entry::{EntryRow, changed_lots, open_lots};
 use super::inspect_deals::{CANCELLED, MOVED, inspect_deals};
-use super::store::{ACCOUNT, ENTRY, Slot, donate_entries};
+use super::store::{ACCOUNT, ENTRY, SUMMED, Slot, donate_entries};
 use crate::kit::{Finding, Findings};
 
 const PIECE_ROWS: usize = 5_000;
@@ -171,6 +172,27 @@ fn fold_entries(
         progress(rows.len() as u64);
         if rows.len() < PIECE_ROWS {
             return Ok(folds);
+        }
+    }
+}
+
+/// How many entries of each kind the ledger has up to this place in point's log, and their points with sign.
+///
+/// # Errors
+/// `Unavailable` when the store cannot be reached.
+pub fn summed(session: &mut dyn Session, until: Cursor) -> Result<BTreeMap<&'static str, (i64, i64)>> {
+    let (mut sums, mut after) = (BTreeMap::new(), Cursor::default());
+    loop {
+        let rows = session.read_log(&SUMMED, after, i64::MAX, PIECE_ROWS)?;
+        for (cursor, row) in rows.iter().filter(|(cursor, _)| *cursor <= until) {
+            after = *cursor;
+            if let Some(kind) = EntryKind::from_name(row.text(1)) {
+                let (quantity, point): &mut (i64, i64) = sums.entry(kind.name()).or_default();
+                (*quantity, *point) = (*quantity + 1, *point + row.int(2));
+            }
+        }
+        if rows.len() < PIECE_ROWS || rows.last().is_some_and(|(cursor, _)| *cursor > until) {
+            return Ok(sums);
         }
     }
 }

@@ -40,7 +40,7 @@ use deal::Heard;
 pub use donate::DonationQuestion;
 pub use entry::{EntryFacts, EntryView, PointEvent};
 pub use expiry_walk::{EXPIRY_JOB, ExpiryWalk};
-pub use inspect::{Balances, Donated, donated, inspect};
+pub use inspect::{Balances, Donated, donated, inspect, summed};
 pub use inspect_deals::{Dealt, DealtFacts, dealt};
 pub use store::MIGRATIONS;
 pub use views::{AccountView, Adjusted, ClawedBack, LotView};

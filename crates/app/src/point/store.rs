@@ -100,6 +100,10 @@ pub(super) static QUESTION: Table = Table {
 /// Entries are events: they are rendered when the log is read.
 pub(super) static ENTRY_SOURCE: LogSource = LogSource { table: &ENTRY_TOLD, render: render_entry };
 
+/// What of an entry is summed up.
+pub(super) static SUMMED: Table =
+    Table { name: "point_entry", columns: &[("position", Kind::Int), ("kind", Kind::Text), ("amount", Kind::Int)] };
+
 /// What an entry tells as an event: only the columns that are needed, because every row is read again by each consumer.
 static ENTRY_TOLD: Table = Table {
     name: "point_entry",

@@ -78,6 +78,12 @@ impl Settlements {
         Ok(Arc::new(Self { kit, database, funnel, log, deal, policy }))
     }
 
+    /// The guard in front of deal.
+    #[must_use]
+    pub fn deal_guard(&self) -> &Guard {
+        &self.deal.guard
+    }
+
     /// The consumer of deal's log.
     #[must_use]
     pub fn follow_deals(&self, deals: Arc<Log>) -> Consumer<SettlementWriter> {

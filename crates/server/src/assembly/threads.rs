@@ -33,6 +33,7 @@ impl App {
         self.follow_donations()?;
         self.follow_deals()?;
         self.follow_settlements()?;
+        self.follow_for_dashboard()?;
         let [member, notification, point, ..] = self.logs();
         self.follow(self.notifications.follow_members(Arc::clone(&member)))?;
         self.follow(self.notifications.follow_points(Arc::clone(&point)))?;
@@ -79,6 +80,16 @@ impl App {
         self.workers.spawn(settlement::CLOSING_JOB.to_owned(), wake, move || job.step())
     }
 
+    /// Whose logs the dashboard follows.
+    fn follow_for_dashboard(&self) -> Result<()> {
+        let dashboards = &self.dashboards;
+        self.follow(dashboards.follow_members(Arc::clone(&self.members.log)))?;
+        self.follow(dashboards.follow_point(Arc::clone(&self.points.log)))?;
+        self.follow(dashboards.follow_donations(Arc::clone(&self.donations.log)))?;
+        self.follow(dashboards.follow_deals(Arc::clone(&self.deals.log)))?;
+        self.follow(dashboards.follow_settlement(Arc::clone(&self.settlements.log)))
+    }
+
     fn follow<W: Writer>(&self, mut consumer: Consumer<W>) -> Result<()> {
         self.parking.add(consumer.desk());
         let wake = consumer.wake(IDLE);
@@ -111,6 +122,7 @@ impl App {
         self.give_back_leases(&self.donations.funnel);
         self.give_back_leases(&self.deals.funnel);
         self.give_back_leases(&self.settlements.funnel);
+        self.give_back_leases(&self.dashboards.funnel);
     }
 
     /// So that the process that comes next need not wait until they end by themselves.

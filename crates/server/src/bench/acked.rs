@@ -49,10 +49,10 @@ impl AckedFile {
     }
 }
 
-/// The `entryId` of a transaction or the `memberId` of a join, as JSON text; `-` if the body has neither.
+/// The `entryId` of a transaction, the `dealId` of a deal or the `memberId` of a join, as JSON text; `-` if the body has none.
 fn created_id(body: &[u8]) -> String {
     let body: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
-    let id = body.get("entryId").or_else(|| body.get("memberId"));
+    let id = body.get("entryId").or_else(|| body.get("dealId")).or_else(|| body.get("memberId"));
     id.map_or_else(|| "-".to_owned(), ToString::to_string)
 }
 
@@ -74,8 +74,9 @@ mod tests {
     }
 
     #[test]
-    fn the_entry_goes_before_the_member() {
+    fn entry_and_deal_go_before_the_member() {
         assert_eq!(created_id(br#"{"memberId":3,"entryId":4}"#), "4");
+        assert_eq!(created_id(br#"{"memberId":3,"dealId":5}"#), "5");
         assert_eq!(created_id(br#"{"memberId":3}"#), "3");
         assert_eq!(created_id(b"?"), "-");
     }

@@ -12,8 +12,9 @@ use tokio::task::JoinSet;
 use super::acked::AckedFile;
 use super::connection::Connection;
 use super::meter::{ServerFigures, client_cpu_ns, server_figures};
-use super::profile::{Profile, Request, RequestSource, Verdict};
+use super::profile::{Profile, Request, Verdict};
 use super::request::{Keys, Random, RequestWriter};
+use super::source::RequestSource;
 use super::tally::Tally;
 use super::target::Target;
 
@@ -119,11 +120,14 @@ impl Run {
 
     fn record(&self, request: Request, since: Instant, status: u16, body: &[u8]) {
         let now = Instant::now();
-        let verdict = self.plan.profile.judge(request.spends, status, body);
+        let verdict = self.plan.profile.judge(&request, status, body);
         let items = if verdict == Verdict::Done { self.plan.profile.items_done(body) } else { 0 };
         let mut state = self.state();
         state.waiting -= 1;
         state.tally.answered(verdict, items, now, now - since);
+        if let (Verdict::Done, Some(deal)) = (verdict, request.deal) {
+            state.source.dealt(deal, body);
+        }
         match (verdict, request.key_number) {
             (Verdict::Unexpected, _) => state.tally.keep_answer(status, body),
             (Verdict::Done, Some(number)) if state.acked.is_some() => state.note_acked(number, body),

@@ -1,10 +1,11 @@
 //! `onepoint bench`: a load generator about as cheap as wrk, because it shares the cores with the server that it measures.
 //!
-//! Read in this order: [`profile`] (what is sent), [`load`] (one run), [`report`] (what is printed), then [`compare`] and [`prepare`].
+//! Read in this order: [`profile`] and [`source`] (what is sent), [`load`] (one run), [`report`] (what is printed), then [`compare`] and [`prepare`].
 
 mod acked;
 mod compare;
 mod connection;
+mod deals;
 mod load;
 mod meter;
 mod prepare;
@@ -12,6 +13,7 @@ mod profile;
 mod report;
 mod request;
 mod response;
+mod source;
 mod tally;
 mod target;
 
@@ -54,7 +56,16 @@ enum Task {
     /// Run echo and a profile by turns and print the ratio of their throughputs
     Compare(CompareArgs),
     /// Join members 1 to N and wait until they can be used; may be repeated
-    Prepare(ServerArgs),
+    Prepare(PrepareArgs),
+}
+
+#[derive(Debug, clap::Args)]
+struct PrepareArgs {
+    #[command(flatten)]
+    server: ServerArgs,
+    /// Give every member so many points more, for profiles that use them
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
+    points: Option<u64>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -113,9 +124,10 @@ pub fn run(args: &BenchArgs) -> Result<(), String> {
             let plan = compare.server.plan(compare.profile, compare.seconds, None);
             runtime.block_on(compare::compare(&compare.server.target()?, plan, compare.rounds, &keys, compare.json))
         }
-        (Some(Task::Prepare(server)), _) => {
+        (Some(Task::Prepare(PrepareArgs { server, points })), _) => {
             let target = server.target()?;
-            runtime.block_on(prepare::prepare(&target, server.members, usize::from(server.connections), &keys))
+            let connections = usize::from(server.connections);
+            runtime.block_on(prepare::prepare(&target, server.members, connections, *points, &keys))
         }
         (None, Some(profile)) => {
             let plan = args.server.plan(profile, args.seconds, args.rate);

@@ -1,5 +1,6 @@
 //! `bench prepare`: joins members 1..=N by the API and waits until the whole system has taken them in. Repeatable.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -9,8 +10,8 @@ use tokio::task::JoinSet;
 
 use super::connection::Connection;
 use super::meter::server_figures;
-use super::profile::{PHONE_NUMBERS, join_body};
-use super::request::{Keys, RequestWriter};
+use super::request::{Keys, RequestWriter, push_number};
+use super::source::{PHONE_NUMBERS, join_body};
 use super::target::Target;
 
 /// Odd and no multiple of 5, so that multiplying modulo 10^8 gives each member another phone number.
@@ -23,6 +24,8 @@ const LOOKED_AT: u64 = 16;
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// Consumers less far behind than this have caught up.
 const LAG_DONE_S: f64 = 0.2;
+/// Transactions in one request, when points are given; the most that a request may carry.
+const GIVEN_AT_ONCE: usize = 1_000;
 /// Joins that are not NORMAL, or consumers that have not caught up, after this long are a failure.
 const SETTLE_MAX: Duration = Duration::from_secs(900);
 
@@ -36,8 +39,15 @@ struct Joining {
     progress: ProgressBar,
 }
 
-/// Joins members 1..=`members` over so many connections and waits until they can be used.
-pub(super) async fn prepare(target: &Target, members: u64, connections: usize, keys: &Keys) -> Result<(), String> {
+/// Joins members 1..=`members` over so many connections, waits until they can be used, and gives each of them so many
+/// points if any are asked for.
+pub(super) async fn prepare(
+    target: &Target,
+    members: u64,
+    connections: usize,
+    points: Option<u64>,
+    keys: &Keys,
+) -> Result<(), String> {
     let started = Instant::now();
     let style = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} {per_sec} eta {eta}")
         .map_err(|cause| cause.to_string())?;
@@ -60,9 +70,16 @@ pub(super) async fn prepare(target: &Target, members: u64, connections: usize, k
         ended.map_err(|cause| format!("joining stopped: {cause}"))??;
     }
     joining.progress.set_message("waiting for NORMAL and for consumers");
-    let behind = settle(&joining).await;
+    let mut ready = settle(&joining).await;
+    if let (Ok(()), Some(points)) = (&ready, points) {
+        joining.progress.set_message("giving points");
+        ready = give_points(&joining, points).await;
+        if ready.is_ok() {
+            ready = settle(&joining).await;
+        }
+    }
     joining.progress.finish_and_clear();
-    behind?;
+    ready?;
     let (joined, existing) = (joining.joined.load(Ordering::Relaxed), joining.existing.load(Ordering::Relaxed));
     eprintln!(
         "prepared {members} members in {:.1} s: {joined} joined, {existing} were there",
@@ -121,6 +138,42 @@ async fn join_member(
     Err(format!("member {member} could not join: {last}"))
 }
 
+/// Gives every member so many points, in requests of many transactions.
+async fn give_points(joining: &Joining, points: u64) -> Result<(), String> {
+    let mut connection = Connection::open(joining.target.address).await?;
+    let (mut request, mut body) = (Vec::new(), Vec::new());
+    for first in (1..=joining.members).step_by(GIVEN_AT_ONCE) {
+        let members = first..=joining.members.min(first + GIVEN_AT_ONCE as u64 - 1);
+        let count = members.clone().count();
+        earn_body(&mut body, members, points, joining.writer.keys());
+        joining.writer.post(&mut request, b"/points/transactions", None, &body);
+        let answer = connection.ask(&request).await?;
+        let text = String::from_utf8_lossy(answer.body);
+        let given = text.matches("{\"status\":201").count();
+        if answer.status != 200 || given != count {
+            let text: String = text.chars().take(400).collect();
+            return Err(format!("{given} of {count} members got points: answer {} {text}", answer.status));
+        }
+    }
+    Ok(())
+}
+
+/// Replaces `body` by an earning of each of these members.
+fn earn_body(body: &mut Vec<u8>, members: RangeInclusive<u64>, points: u64, keys: &Keys) {
+    body.clear();
+    for member in members {
+        body.extend_from_slice(if body.is_empty() { b"{\"transactions\":[" } else { b"," });
+        body.extend_from_slice(b"{\"memberId\":");
+        push_number(body, member);
+        body.extend_from_slice(b",\"key\":\"");
+        keys.push(body, keys.take());
+        body.extend_from_slice(b"\",\"kind\":\"EARN\",\"amount\":");
+        push_number(body, points);
+        body.push(b'}');
+    }
+    body.extend_from_slice(b"]}");
+}
+
 fn phone_of(member: u64) -> u64 {
     (member % PHONE_NUMBERS) * PHONE_STEP % PHONE_NUMBERS
 }
@@ -162,7 +215,20 @@ async fn unsettled(joining: &Joining) -> Result<Option<String>, String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::request::Random;
     use super::*;
+
+    #[test]
+    fn points_are_given_to_each_member_under_a_key_of_its_own() {
+        let (mut body, keys) = (Vec::new(), Keys::new(&mut Random::from_environment()));
+        earn_body(&mut body, 4..=6, 500, &keys);
+        let body: serde_json::Value = serde_json::from_slice(&body).expect("the body is JSON");
+        let items = body["transactions"].as_array().expect("a list");
+        let members: Vec<_> = items.iter().map(|item| item["memberId"].as_u64().unwrap_or_default()).collect();
+        let different: std::collections::HashSet<_> = items.iter().filter_map(|item| item["key"].as_str()).collect();
+        assert_eq!((members, different.len()), (vec![4, 5, 6], 3));
+        assert!(items.iter().all(|item| item["kind"] == "EARN" && item["amount"] == 500));
+    }
 
     #[test]
     fn every_member_has_a_phone_number_of_its_own() {

@@ -45,6 +45,7 @@ pub fn run(settings: &Settings, json: bool) -> Result<ExitCode> {
         let bar = progress(context.name);
         let mut findings = inspect(context.name, &mut *session, now_ms, &mut balances, &bar)?;
         match context.name {
+            "dashboard" => findings = dashboard(settings, &mut *session)?,
             "point" => {
                 donations.entries = read_only(&mut *session, app::point::donated)?;
                 deals.ledger = read_only(&mut *session, ledger)?;
@@ -99,7 +100,21 @@ fn given(settings: &Settings) -> Result<Given> {
     Ok(Given { before, entries: app::point::Donated::new() })
 }
 
-/// What a context says before others are looked at.
+/// Compares the dashboard with the ledger and with deal, which are read after it and only so far as it has come.
+fn dashboard(settings: &Settings, session: &mut dyn Session) -> Result<Findings> {
+    let told = read_only(session, app::dashboard::told)?;
+    let ledger = match told.read_to {
+        Some(until) => before(settings, "point", |session| app::point::summed(session, until))?,
+        None => app::dashboard::Summed::new(),
+    };
+    before(settings, "deal", |session| {
+        let mut comparing = app::dashboard::Comparing::new(told, &ledger, app::deal::sequences(session)?);
+        app::deal::each_deal(session, &mut |deal| comparing.look(deal))?;
+        Ok(comparing.findings())
+    })
+}
+
+/// What a context says before or after others are looked at.
 fn before<T: Default>(settings: &Settings, name: &str, look: impl FnOnce(&mut dyn Session) -> Result<T>) -> Result<T> {
     let Some(context) = CONTEXTS.iter().find(|context| context.name == name) else { return Ok(T::default()) };
     let mut session = open_existing(settings, context)?.read_session()?;

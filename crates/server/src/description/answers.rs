@@ -100,6 +100,7 @@ const UNKNOWN: &[(&str, &str, &str)] = &[
     ("/billings", "settlement.unknown", "there is no such billing"),
     ("/causes", "donation.cause_unknown", "there is no such cause; GET /causes lists them"),
     ("/closings", "settlement.closing_unknown", "this month was not closed yet; POST /closings does"),
+    ("/dealDashboards", "dashboard.deal_unknown", "there is no such deal"),
     ("/deals", "deal.unknown", "there is no such deal"),
     ("/docs", "docs.no_such_file", "the documentation has no such file; it begins at /docs"),
     ("/donations", "donation.unknown", "there is no such donation"),
@@ -114,6 +115,9 @@ const UNKNOWN: &[(&str, &str, &str)] = &[
 ];
 /// Writes without a key of their own: in a bulk each item has one, and delivering or dropping twice changes nothing.
 const UNKEYED: &[&str] = &["/points/transactions", "/parked/{context}/{id}", "/parked/{context}/{id}/retry"];
+
+/// What goes by whole days; elsewhere an instant may be named too.
+const SERIES: &str = "/dashboards/series";
 
 /// Completes every operation.
 pub(super) fn complete(whole: &mut Value) {
@@ -132,7 +136,7 @@ pub(super) fn complete(whole: &mut Value) {
     let kinds = kinds(whole);
     for (path, method, operation) in operations(whole) {
         let is_keyed = method != "get" && !is_system(operation) && !UNKEYED.contains(&path);
-        parameters(operation, is_keyed, &kinds);
+        parameters(operation, path, is_keyed, &kinds);
         if method == "get" {
             page(operation, path, &items);
         }
@@ -196,7 +200,7 @@ fn example(error: &'static Common, path: &str, has_body: bool) -> (&'static str,
     }
 }
 
-fn parameters(operation: &mut Value, is_keyed: bool, kinds: &str) {
+fn parameters(operation: &mut Value, path: &str, is_keyed: bool, kinds: &str) {
     let mut all = operation["parameters"].as_array().cloned().unwrap_or_default();
     // One description for all of them, whether a route names the header or not.
     all.retain(|parameter| {
@@ -221,6 +225,9 @@ fn parameters(operation: &mut Value, is_keyed: bool, kinds: &str) {
                 parameter["example"] = json!("point<member");
             }
             (Some("query"), "format") => parameter["schema"] = json!({"type": "string", "enum": ["json", "csv"]}),
+            (Some("query"), "from" | "to") if path == SERIES => {
+                parameter["schema"] = json!({"type": "string", "format": "date"});
+            }
             (Some("query"), "from" | "to") => {
                 let formats = json!([{"format": "date"}, {"format": "date-time"}]);
                 parameter["schema"] = json!({"type": "string", "anyOf": formats});

@@ -33,6 +33,7 @@ const TAGS: &[(&str, &str)] = &[
     ("billings", "What merchants are paid for points used there"),
     ("closings", "Months that are settled with every merchant"),
     ("mypages", "Everything that one member may see"),
+    ("dashboards", "The programme as a whole: every deal, figures and what they mean, day by day"),
     ("parked", "Events that could not be taken in and wait for a person"),
     (SYSTEM, "The program itself: health, figures, this description"),
 ];

@@ -26,7 +26,7 @@ const NEEDED: &[(&str, &str)] = &[("openCause", "name")];
 /// Characters in a text of a request at most, where the route says no other number.
 const TEXT_CHARS: u64 = 200;
 
-/// Fields that are one of a few words, wherever they stand in an answer and whatever is said about them there.
+/// Fields that are one of a few words wherever they stand in an answer, unless their example is another one.
 const STATES: &[(&str, &[&str])] =
     &[("memberStatus", &["READY", "NORMAL", "ABNORMAL"]), ("notified", &["Y", "N"]), ("couponCancelled", &["Y", "N"])];
 
@@ -228,7 +228,8 @@ fn states(schema: &mut Value) {
             return;
         }
         choices(property);
-        if let Some((_, words)) = STATES.iter().find(|(state, _)| *state == name) {
+        let is_one_of = |words: &[&str]| property["example"].as_str().is_none_or(|example| words.contains(&example));
+        if let Some((_, words)) = STATES.iter().find(|(state, words)| *state == name && is_one_of(words)) {
             let mut words: Vec<Value> = words.iter().map(|word| json!(word)).collect();
             words.extend(is_of(property, "null").then_some(Value::Null));
             property["enum"] = Value::Array(words);

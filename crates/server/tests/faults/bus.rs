@@ -49,6 +49,8 @@ struct Lane {
 pub struct System {
     pub app: Arc<App>,
     pub runtime: Runtime,
+    /// Stands still unless a test moves it.
+    pub clock: Arc<ManualClock>,
     lanes: Vec<Lane>,
     delivery: Delivery,
     funnels: Vec<std::thread::JoinHandle<()>>,
@@ -66,17 +68,19 @@ impl System {
         let sets = [format!("data={}", data.path().display()), format!("database.url={url}"), secret];
         let settings = Settings::from_sources(None, std::iter::empty(), &sets).expect("settings");
         let runtime = server::serve::runtime(&settings).expect("a runtime");
-        let options = Options { clock: Some(Arc::new(ManualClock::new(NOON_MS))), ..Options::default() };
+        let clock = Arc::new(ManualClock::new(NOON_MS));
+        let options = Options { clock: Some(Arc::clone(&clock) as _), ..Options::default() };
         let app = Arc::new(App::open(&settings, options, runtime.handle()).expect("the contexts open"));
         let spawned = [
             app.members.funnel.spawn(),
             app.notifications.funnel.spawn(),
             app.points.funnel.spawn(),
             app.donations.funnel.spawn(),
+            app.deals.funnel.spawn(),
         ];
         let funnels = spawned.into_iter().map(|thread| thread.expect("a thread")).collect();
         let lanes = lanes(&app);
-        Self { app, runtime, lanes, delivery, funnels, _data: data, _database: database }
+        Self { app, runtime, clock, lanes, delivery, funnels, _data: data, _database: database }
     }
 
     /// Carries what there is and sends what is due; how much it was.
@@ -141,6 +145,7 @@ impl Drop for System {
         self.app.notifications.funnel.shut_down();
         self.app.points.funnel.shut_down();
         self.app.donations.funnel.shut_down();
+        self.app.deals.funnel.shut_down();
         for funnel in self.funnels.drain(..) {
             let _ = funnel.join();
         }
@@ -155,6 +160,7 @@ fn lanes(app: &App) -> Vec<Lane> {
     let (member, notification, point) = (&app.members.log, &app.notifications.log, &app.points.log);
     let (members, notifications, points) = (&app.members.funnel, &app.notifications.funnel, &app.points.funnel);
     let (donation, donations) = (&app.donations.log, &app.donations.funnel);
+    let (deal, deals) = (&app.deals.log, &app.deals.funnel);
     let all = Scope::Everything;
     let entries = &["event", "point_entry"];
     vec![
@@ -186,6 +192,8 @@ fn lanes(app: &App) -> Vec<Lane> {
             more(points, &["event"]),
             carrier(app.donations.follow_point(Arc::clone(point))),
         ),
+        lane(deal, all, more(deals, &["event"]), carrier(app.points.follow_deals(Arc::clone(deal)))),
+        lane(point, Scope::EventTable, more(points, &["event"]), carrier(app.deals.follow_point(Arc::clone(point)))),
         lane(member, all, more(members, &["event"]), carrier(app.pages.follow_members(Arc::clone(member)))),
         lane(point, all, more(points, entries), carrier(app.pages.follow_point(Arc::clone(point)))),
         lane(donation, all, more(donations, &["event"]), carrier(app.pages.follow_donations(Arc::clone(donation)))),

@@ -26,6 +26,7 @@ fn values_that_cannot_be_meant_are_refused(engine: Engine) {
         donated_amounts(&app);
         causes(&app);
         deals(&app);
+        merchants(&app);
         conflicts(&app);
     });
 }
@@ -192,21 +193,61 @@ fn causes(app: &TestApp) {
 }
 
 fn deals(app: &TestApp) {
-    let wrong = [json!(0), json!(-1), json!(i64::MIN), json!(i64::MAX), json!(null)];
-    for number in no_numbers().into_iter().chain(wrong) {
-        for field in ["memberId", "merchantId", "dealAmount"] {
-            let mut body = json!({"memberId": 1, "merchantId": 20, "type": "save", "dealAmount": 100});
-            body[field] = number.clone();
-            must_blame(app, "POST", "/deals", &body, &format!("/{field}"));
+    let body = |kind: &str, field: &str, value: &Value| {
+        let mut body = json!({"memberId": 1, "merchantId": 1, "type": kind, "dealAmount": 10_000, "point": 10});
+        body[field] = value.clone();
+        body
+    };
+    let wrong = [json!(0), json!(-1), json!(i64::MIN), json!(i64::MAX)];
+    let amounts = [json!(-1), json!(i64::MIN), json!(i64::MAX), json!(1_000_000_000_001_i64)];
+    for kind in ["save", "use", "saveCancel", "useCancel", "cancel"] {
+        for field in ["memberId", "merchantId", "originalDealId"] {
+            for number in no_numbers().iter().chain(&wrong) {
+                must_blame(app, "POST", "/deals", &body(kind, field, number), &format!("/{field}"));
+            }
         }
-        let used = json!({"memberId": 1, "merchantId": 20, "type": "use", "point": number});
-        must_blame(app, "POST", "/deals", &used, "/point");
+        for amount in no_numbers().iter().chain(&amounts) {
+            must_blame(app, "POST", "/deals", &body(kind, "dealAmount", amount), "/dealAmount");
+        }
+        for point in no_numbers() {
+            must_blame(app, "POST", "/deals", &body(kind, "point", &point), "/point");
+        }
     }
-    for number in no_numbers().into_iter().chain([json!(-1), json!(10_001)]) {
+    for amount in [json!(0), json!(null)] {
+        must_blame(app, "POST", "/deals", &body("save", "dealAmount", &amount), "/dealAmount");
+    }
+    for point in wrong.into_iter().chain([json!(null), json!(1_000_000_000_001_i64)]) {
+        must_blame(app, "POST", "/deals", &body("use", "point", &point), "/point");
+    }
+    for kind in [json!("SAVE"), json!(""), json!("steal"), json!(1), json!(null), json!([])] {
+        app.post("/deals", &body("save", "type", &kind)).must_be_problem(422);
+    }
+    for field in ["memberId", "merchantId", "type"] {
+        let mut without = body("save", "memberId", &json!(1));
+        without.as_object_mut().expect("an object").remove(field);
+        must_blame(app, "POST", "/deals", &without, &format!("/{field}"));
+    }
+}
+
+fn merchants(app: &TestApp) {
+    let wrong = [json!(-1), json!(10_001), json!(i64::MAX)];
+    for (method, path) in [("POST", "/merchants"), ("PATCH", "/merchants/1")] {
         for field in ["earnRateBp", "feeRateBp"] {
-            must_blame(app, "POST", "/merchants", &json!({field: number}), &format!("/{field}"));
+            for rate in no_numbers().iter().chain(&wrong) {
+                must_blame(app, method, path, &json!({field: rate}), &format!("/{field}"));
+            }
+        }
+        for name in [json!(""), json!("  "), json!("가".repeat(201)), json!(1), json!([])] {
+            must_blame(app, method, path, &json!({"name": name}), "/name");
+        }
+        for status in [json!("OPEN"), json!("active"), json!(1), json!([])] {
+            app.request(method, path).json(&json!({"status": status})).send().must_be_problem(422);
         }
     }
+    let taken = app.post("/merchants", &json!({"merchantId": 1}));
+    taken.must_be_problem(409);
+    assert_eq!(taken.code(), "deal.number_taken");
+    app.patch("/merchants/999", &json!({"name": "nobody"})).must_be_problem(404);
 }
 
 /// What is well said and cannot be done.

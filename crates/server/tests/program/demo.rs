@@ -31,8 +31,10 @@ fn a_fresh_store_is_filled(engine: Engine) {
     assert_eq!(there.len(), 40 - figure(&report, "withdrawn"));
     assert!(there.iter().all(|member| member["memberStatus"] != "READY"), "{members}");
     let entries = app.entry_count() as usize;
-    let moved = figure(&report, "earned") + figure(&report, "used") + figure(&report, "adjusted");
+    let deals = figure(&report, "earned") + figure(&report, "used") + figure(&report, "cancelled");
+    let moved = deals + figure(&report, "adjusted");
     assert!(moved >= 40 && entries >= moved + figure(&report, "normal"), "{entries} entries: {report}");
+    deals_and_their_month_are_there(&app, &report);
     for href in report["look"].as_array().expect("addresses").iter().filter_map(Value::as_str) {
         let path = href.strip_prefix(&app.base()).expect("an address of this server");
         assert_eq!(app.get(path).status, 200, "{href}");
@@ -48,6 +50,25 @@ fn a_fresh_store_is_filled(engine: Engine) {
     assert_eq!(figure(&json_of(&output), "joined"), 40);
     app.settle();
     app.verify();
+}
+
+/// The figures about deals are those of the API, and every used point is billed.
+fn deals_and_their_month_are_there(app: &TestApp, report: &Value) {
+    let all = app.all_of("deals");
+    let happened = |types: &[&str]| {
+        let deals = all.as_array().expect("deals").iter();
+        deals.filter(|deal| deal["status"] == "success" && types.iter().any(|name| deal["type"] == *name)).count()
+    };
+    assert_eq!(happened(&["save"]), figure(report, "earned"));
+    assert_eq!(happened(&["use"]), figure(report, "used"));
+    assert_eq!(happened(&["saveCancel", "useCancel", "cancel"]), figure(report, "cancelled"));
+    assert_eq!(app.all_of("merchants").as_array().map(Vec::len), Some(figure(report, "merchants")));
+    let billings = app.all_of("billings");
+    let billings = billings.as_array().expect("billings");
+    assert_eq!((billings.len(), billings.len()), (figure(report, "billed"), figure(report, "merchants")));
+    let paid: i64 = billings.iter().filter_map(|billing| billing["billingAmount"].as_i64()).sum();
+    assert_eq!(report["billingAmount"], paid);
+    assert!(billings.iter().all(|billing| billing["billingMonth"] == report["month"]), "{billings:?}");
 }
 
 #[test]

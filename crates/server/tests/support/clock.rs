@@ -14,6 +14,13 @@ pub struct TestClock {
 }
 
 impl TestClock {
+    /// One that shows this time now.
+    pub fn starting_at(now_ms: i64) -> Self {
+        let clock = Self::default();
+        clock.advance_ms(now_ms - clock.now_ms());
+        clock
+    }
+
     /// Puts the clock forward by days.
     pub fn advance_days(&self, days: i64) {
         self.advance_ms(days * DAY_MS);

@@ -53,6 +53,8 @@ pub struct Setup {
     pub sets: Vec<String>,
     /// Remember idempotency keys; off only in a control run.
     pub remembers_keys: bool,
+    /// What the server's clock shows in the beginning, in milliseconds since 1970; otherwise the real time.
+    pub starts_at_ms: Option<i64>,
     /// Stands between deal and point.
     pub between: Option<Between>,
 }
@@ -60,7 +62,13 @@ pub struct Setup {
 impl Setup {
     /// The default settings on this engine.
     pub fn on(engine: Engine) -> Self {
-        Self { engine, sets: Vec::new(), remembers_keys: true, between: None }
+        Self { engine, sets: Vec::new(), remembers_keys: true, starts_at_ms: None, between: None }
+    }
+
+    /// With a clock that begins at this instant.
+    pub fn starting_at(mut self, instant: &str) -> Self {
+        self.starts_at_ms = Some(platform::zone::parse_instant(instant).expect("an instant"));
+        self
     }
 
     /// With these settings too.
@@ -101,7 +109,8 @@ impl TestApp {
     pub fn start_up(setup: Setup) -> Self {
         let data = tempfile::tempdir().expect("a temporary folder");
         let database = (setup.engine == Engine::Postgres).then(postgres::Database::fresh);
-        let mut app = Self { clock: Arc::new(TestClock::default()), setup, data, database, server: None };
+        let clock = Arc::new(setup.starts_at_ms.map_or_else(TestClock::default, TestClock::starting_at));
+        let mut app = Self { clock, setup, data, database, server: None };
         app.server = Some(app.serve());
         app
     }

@@ -15,7 +15,7 @@ use super::{TestApp, within};
 /// Everything has followed within this, or the test fails.
 const SETTLED: Duration = Duration::from_secs(10);
 /// The collections of the public API.
-const COLLECTIONS: [&str; 10] = [
+const COLLECTIONS: [&str; 11] = [
     "members",
     "withdrawals",
     "points",
@@ -26,6 +26,7 @@ const COLLECTIONS: [&str; 10] = [
     "deals",
     "merchants",
     "billings",
+    "dealDashboards",
 ];
 
 impl TestApp {
@@ -52,7 +53,18 @@ impl TestApp {
             && has_read(&app.pages.funnel, &point.funnel, &point.log)?
             // What the last consumer did may have given the first one work again.
             && has_read(&notification.funnel, &member.funnel, &member.log)?
-            && has_read(&point.funnel, &member.funnel, &member.log)?)
+            && has_read(&point.funnel, &member.funnel, &member.log)?
+            && self.dashboard_is_settled()?)
+    }
+
+    fn dashboard_is_settled(&self) -> Result<bool> {
+        let app = self.app();
+        let dashboard = &app.dashboards.funnel;
+        Ok(has_read(dashboard, &app.members.funnel, &app.members.log)?
+            && has_read(dashboard, &app.points.funnel, &app.points.log)?
+            && has_read(dashboard, &app.donations.funnel, &app.donations.log)?
+            && has_read(dashboard, &app.settlements.funnel, &app.settlements.log)?
+            && has_read(dashboard, &app.deals.funnel, &app.deals.log)?)
     }
 
     fn donations_are_settled(&self) -> Result<bool> {
@@ -104,7 +116,22 @@ impl TestApp {
             self.app().points.funnel.with_session(server::commands::verify::ledger).expect("the ledger can be read");
         let deal = self.app().deals.funnel.with_session(|tx| app::deal::inspect(tx, &happened, &ledger));
         must_be_clean(&deal.expect("deal can be inspected").0);
+        self.verify_dashboard();
         self.verify_settlement();
+    }
+
+    fn verify_dashboard(&self) {
+        let app = self.app();
+        let told = app.dashboards.funnel.with_session(app::dashboard::told).expect("the dashboard can be read");
+        let until = told.read_to.expect("nothing is parked");
+        let ledger =
+            app.points.funnel.with_session(|tx| app::point::summed(tx, until)).expect("the ledger can be read");
+        let found = app.deals.funnel.with_session(|tx| {
+            let mut comparing = app::dashboard::Comparing::new(told, &ledger, app::deal::sequences(tx)?);
+            app::deal::each_deal(tx, &mut |deal| comparing.look(deal))?;
+            Ok(comparing.findings())
+        });
+        must_be_clean(&found.expect("deals can be read"));
     }
 
     /// As [`TestApp::verify`], for settlement alone.

@@ -13,6 +13,7 @@ const KNOWN: &[(&str, &[&str])] = &[
     ("donation", &[]),
     ("deal", &["DealApi"]),
     ("mypage", &[]),
+    ("dashboard", &[]),
 ];
 
 /// Words behind which SQL names a table.

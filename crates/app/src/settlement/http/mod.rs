@@ -110,7 +110,7 @@ async fn show_billing(
 
 /// All billings, or those of a merchant or a month, by number. A merchant's key lists its own.
 #[utoipa::path(get, path = "/billings", operation_id = "listBillings", tag = "billings",
-    params(("merchantId" = Option<i64>, Query, description = "Only of this merchant"), ("billingMonth" = Option<String>, Query, description = "Only of this month, yyyyMM"),
+    params(("merchantId" = Option<i64>, Query, description = "Only of this merchant"), ("billingMonth" = Option<String>, Query, pattern = "^[1-9][0-9]{3}(0[1-9]|1[0-2])$", description = "Only of this month, yyyyMM"),
         ("limit" = Option<i64>, Query, description = "1 to 200, 20 by default"), ("after" = Option<String>, Query, description = "From the next link of an earlier page")),
     responses((status = 200, description = "A page of billings"), (status = 403, description = "Another merchant's billings")))]
 async fn list_billings(

@@ -15,7 +15,7 @@ use serde_json::json;
 use tokio::task::JoinSet;
 
 use crate::client::Client;
-use story::{Story, Tally};
+use story::{Settled, Story, Tally, won};
 
 /// Members whose stories are told at the same time.
 const AT_ONCE: u64 = 16;
@@ -66,10 +66,16 @@ async fn tell(args: &DemoArgs) -> Result<ExitCode> {
     }
     // Two runs with the same seed on one store are two stories, so their keys differ.
     let run = format!("demo-{}-{:08x}", args.seed, getrandom::u32().unwrap_or_default());
-    let mut story = Story { client, run, seed: args.seed, chooses_numbers: is_fresh, causes: Vec::new() };
+    let mut story =
+        Story { client, run, seed: args.seed, chooses_numbers: is_fresh, causes: Vec::new(), merchants: Vec::new() };
     story.causes = story.open_causes().await?;
+    story.merchants = story.open_merchants().await?;
     let tally = everyone(Arc::new(story.clone()), args.members).await?;
-    print(args, &story, &tally, started.elapsed().as_secs_f64())?;
+    let settled = match &tally.month {
+        Some(month) => story.settle(month).await?,
+        None => Settled::default(),
+    };
+    print(args, &story, &tally, &settled, started.elapsed().as_secs_f64())?;
     Ok(if story.causes.is_empty() { ExitCode::from(PARTLY) } else { ExitCode::SUCCESS })
 }
 
@@ -120,9 +126,15 @@ fn sights(story: &Story, tally: &Tally) -> Vec<(String, &'static str)> {
         (format!("{base}/docs"), "the whole API, to read and to try"),
         (format!("{base}/members"), "the members"),
         (format!("{base}/points"), "their balances"),
+        (format!("{base}/merchants"), "where they buy, and what was agreed with each"),
+        (format!("{base}/dashboards/summary"), "what the operator looks at"),
     ];
     if let Some(member_id) = tally.busiest {
         sights.push((format!("{base}/mypages/{member_id}"), "the page of a busy member"));
+        sights.push((format!("{base}/dealDashboards?memberId={member_id}"), "that member's deals"));
+    }
+    if tally.month.is_some() {
+        sights.push((format!("{base}/billings"), "what each merchant is paid for the month"));
     }
     if tally.withdrawn > 0 {
         sights.push((format!("{base}/withdrawals"), "who has left"));
@@ -133,7 +145,7 @@ fn sights(story: &Story, tally: &Tally) -> Vec<(String, &'static str)> {
     sights
 }
 
-fn print(args: &DemoArgs, story: &Story, tally: &Tally, seconds: f64) -> Result<()> {
+fn print(args: &DemoArgs, story: &Story, tally: &Tally, settled: &Settled, seconds: f64) -> Result<()> {
     let sights = sights(story, tally);
     let note = story.causes.is_empty().then_some("this server has no donations; they are left out");
     if args.json {
@@ -141,7 +153,9 @@ fn print(args: &DemoArgs, story: &Story, tally: &Tally, seconds: f64) -> Result<
         let report = json!({
             "url": story.client.base(), "seed": args.seed, "seconds": (seconds * 10.0).round() / 10.0,
             "joined": tally.joined, "normal": tally.normal, "abnormal": tally.abnormal, "withdrawn": tally.withdrawn,
-            "earned": tally.earned, "used": tally.used, "adjusted": tally.adjusted, "refused": tally.refused,
+            "earned": tally.earned, "used": tally.used, "cancelled": tally.cancelled, "adjusted": tally.adjusted,
+            "refused": tally.refused, "merchants": story.merchants.len(), "month": tally.month,
+            "billed": settled.merchants, "billedPoint": settled.used_point, "billingAmount": settled.paid,
             "causes": story.causes.len(), "donations": tally.donations, "note": note, "look": look,
         });
         let text = serde_json::to_string_pretty(&report);
@@ -153,9 +167,21 @@ fn print(args: &DemoArgs, story: &Story, tally: &Tally, seconds: f64) -> Result<
         tally.joined, tally.normal, tally.abnormal, tally.withdrawn
     );
     println!(
-        "Points were earned {} times, used {} times and adjusted {} times; {} requests were refused by a rule.",
-        tally.earned, tally.used, tally.adjusted, tally.refused
+        "{} purchases at {} merchants earned points, {} were paid with points, {} were taken back.",
+        tally.earned,
+        story.merchants.len(),
+        tally.used,
+        tally.cancelled
     );
+    println!("Balances were adjusted {} times; {} requests were refused by a rule.", tally.adjusted, tally.refused);
+    if let Some(month) = &tally.month {
+        println!(
+            "Month {month} is settled: {} points were used, and {} merchants are paid {} won.",
+            won(settled.used_point),
+            settled.merchants,
+            won(settled.paid)
+        );
+    }
     match note {
         Some(note) => println!("Note: {note}."),
         None => println!("{} donations went to {} causes.", tally.donations, story.causes.len()),

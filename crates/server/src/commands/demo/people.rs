@@ -67,14 +67,25 @@ const BEINGS: &[&str] = &[
     "파도",
     "토끼",
 ];
-/// What members buy, with the lowest and the highest price in won.
-pub(super) const GOODS: &[(&str, u64, u64)] = &[
-    ("아메리카노", 4_500, 13_500),
-    ("빙수", 9_800, 19_600),
-    ("도시락", 7_900, 31_600),
-    ("꽃다발", 15_000, 60_000),
-    ("책", 13_500, 54_000),
-    ("장보기", 18_000, 98_000),
+/// A merchant of the programme.
+pub(super) struct Shop {
+    pub(super) name: &'static str,
+    /// Share of the price that is earned, in basis points; nothing: the programme's.
+    pub(super) earn_rate_bp: Option<u64>,
+    /// Share that the programme keeps at settlement, in basis points; nothing: the programme's.
+    pub(super) fee_rate_bp: Option<u64>,
+    /// The lowest and the highest price there, in won.
+    pub(super) prices: (u64, u64),
+}
+
+/// Where members buy.
+pub(super) const SHOPS: &[Shop] = &[
+    Shop { name: "바다 카페", earn_rate_bp: Some(300), fee_rate_bp: None, prices: (4_500, 13_500) },
+    Shop { name: "눈꽃 빙수", earn_rate_bp: Some(200), fee_rate_bp: Some(150), prices: (9_800, 19_600) },
+    Shop { name: "느티 부엌", earn_rate_bp: None, fee_rate_bp: None, prices: (7_900, 31_600) },
+    Shop { name: "봄날 꽃집", earn_rate_bp: Some(500), fee_rate_bp: Some(350), prices: (15_000, 60_000) },
+    Shop { name: "골목 책방", earn_rate_bp: None, fee_rate_bp: Some(100), prices: (13_500, 54_000) },
+    Shop { name: "큰마당 시장", earn_rate_bp: Some(50), fee_rate_bp: None, prices: (18_000, 98_000) },
 ];
 /// What members give points to.
 pub(super) const CAUSES: &[&str] = &["어린이 도서관", "유기동물 보호소", "도시 숲 가꾸기"];

@@ -1,4 +1,4 @@
-//! What one member of the demonstration does: joins, earns, uses, gives, and perhaps leaves.
+//! What one member of the demonstration does: joins, buys, uses points, gives some away, and perhaps leaves.
 
 use std::time::{Duration, Instant};
 
@@ -6,14 +6,12 @@ use axum::http::Method;
 use platform::error::{Error, ErrorKind, Result};
 use serde_json::{Value, json};
 
-use super::people::{CAUSES, Dice, GOODS, person};
+use super::people::{CAUSES, Dice, SHOPS, person};
 use crate::client::{Answer, Client};
 
 /// The message to a new member has ended within this, or something is wrong with the server.
 const SETTLES_WITHIN: Duration = Duration::from_secs(60);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
-/// Points earned of what was paid, in basis points.
-const EARN_RATE_BP: u64 = 100;
 
 /// The story and where it is told.
 #[derive(Clone)]
@@ -26,6 +24,8 @@ pub(super) struct Story {
     pub(super) chooses_numbers: bool,
     /// Numbers of the causes; none if the server has no donations.
     pub(super) causes: Vec<i64>,
+    /// Numbers of the merchants, in the order of [`SHOPS`].
+    pub(super) merchants: Vec<i64>,
 }
 
 /// What has happened.
@@ -35,12 +35,18 @@ pub(super) struct Tally {
     pub(super) normal: u64,
     pub(super) abnormal: u64,
     pub(super) withdrawn: u64,
+    /// Purchases at merchants that earned points.
     pub(super) earned: u64,
+    /// Purchases at merchants that were paid with points.
     pub(super) used: u64,
+    /// Purchases that were taken back.
+    pub(super) cancelled: u64,
     pub(super) adjusted: u64,
     /// Answers that a rule gave: too few points, not NORMAL, a donation that was not taken.
     pub(super) refused: u64,
     pub(super) donations: u64,
+    /// The month of the deals, as `yyyyMM`.
+    pub(super) month: Option<String>,
     /// The member with the longest history who is still there.
     pub(super) busiest: Option<i64>,
     longest: u64,
@@ -55,9 +61,12 @@ impl Tally {
         self.withdrawn += other.withdrawn;
         self.earned += other.earned;
         self.used += other.used;
+        self.cancelled += other.cancelled;
         self.adjusted += other.adjusted;
         self.refused += other.refused;
         self.donations += other.donations;
+        // A story that began before midnight and ended after it is told by the later month.
+        self.month = self.month.take().max(other.month.clone());
         if other.longest > self.longest {
             (self.busiest, self.longest) = (other.busiest, other.longest);
         }
@@ -68,6 +77,17 @@ impl Tally {
 pub(super) fn refused(what: &str, answer: &Answer) -> Error {
     let message = format!("{what}: the server answered {} {}", answer.status, answer.detail());
     Error::new(ErrorKind::Conflict, "demo.refused", message)
+}
+
+/// What came of settling a month.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Settled {
+    /// Merchants that were billed.
+    pub(super) merchants: u64,
+    /// Points used there less points of cancelled uses.
+    pub(super) used_point: i64,
+    /// What they are paid, in won.
+    pub(super) paid: i64,
 }
 
 /// A member of the story while it is told.
@@ -93,6 +113,41 @@ impl Story {
             causes.push(cause_id.ok_or_else(|| refused("a cause", &answer))?);
         }
         Ok(causes)
+    }
+
+    /// Opens the merchants.
+    pub(super) async fn open_merchants(&self) -> Result<Vec<i64>> {
+        let mut merchants = Vec::new();
+        for (place, shop) in SHOPS.iter().enumerate() {
+            let mut body = json!({"name": shop.name});
+            for (field, rate_bp) in [("earnRateBp", shop.earn_rate_bp), ("feeRateBp", shop.fee_rate_bp)] {
+                if let Some(rate_bp) = rate_bp {
+                    body[field] = json!(rate_bp);
+                }
+            }
+            let key = format!("{}-merchant-{place}", self.run);
+            let answer = self.client.write(Method::POST, "/merchants", Some(&body), &key).await?;
+            let merchant_id = answer.json["merchantId"].as_i64().filter(|_| answer.status == 201);
+            merchants.push(merchant_id.ok_or_else(|| refused("a merchant", &answer))?);
+        }
+        Ok(merchants)
+    }
+
+    /// Settles this month with every merchant.
+    pub(super) async fn settle(&self, month: &str) -> Result<Settled> {
+        let mut settled = Settled::default();
+        for merchant_id in &self.merchants {
+            let body = json!({"merchantId": merchant_id, "billingMonth": month});
+            let key = format!("{}-billing-{merchant_id}", self.run);
+            let answer = self.client.write(Method::POST, "/billings", Some(&body), &key).await?;
+            let figure = |field: &str| answer.json[field].as_i64().filter(|_| matches!(answer.status, 200 | 201));
+            let (used, paid) = (figure("usedPoint"), figure("billingAmount"));
+            let (Some(used), Some(paid)) = (used, paid) else { return Err(refused("a settlement", &answer)) };
+            settled.merchants += 1;
+            settled.used_point += used;
+            settled.paid += paid;
+        }
+        Ok(settled)
     }
 
     /// Tells the story of one member, from joining on.
@@ -162,18 +217,26 @@ impl Life<'_> {
         }
     }
 
-    /// Some visits: something is bought and earns points, points are used, and sometimes given away.
+    /// Some visits: something is bought and earns points or is paid with them; a few purchases are taken back, and
+    /// sometimes points are given away.
     async fn visit(&mut self, tally: &mut Tally) -> Result<()> {
         for _ in 0..self.dice.between(0, 9) {
-            let (name, low, high) = *self.dice.one_of(GOODS);
+            let place = usize::try_from(self.dice.between(1, SHOPS.len() as u64)).unwrap_or(1) - 1;
+            let (low, high) = SHOPS[place].prices;
             let paid = self.dice.between(low / 100, high / 100) * 100;
-            let earned = paid * EARN_RATE_BP / 10_000;
-            if self.transact("EARN", earned, &format!("{name} {}", won(paid))).await? {
-                tally.earned += 1;
+            let merchant_id = self.story.merchants.get(place).copied().unwrap_or(1);
+            let bought = json!({"type": "save", "merchantId": merchant_id, "dealAmount": paid});
+            let bought = self.deal(bought, tally).await?;
+            tally.earned += u64::from(bought.is_some());
+            if let (Some(deal_id), true) = (bought, self.dice.once_in(14)) {
+                let back = json!({"type": "saveCancel", "merchantId": merchant_id, "dealAmount": paid,
+                    "originalDealId": deal_id});
+                tally.cancelled += u64::from(self.deal(back, tally).await?.is_some());
             }
             if self.dice.once_in(4) {
-                let wanted = self.dice.between(1, 20) * 100;
-                if self.transact("USE", wanted, name).await? { tally.used += 1 } else { tally.refused += 1 }
+                let point = self.dice.between(1, 20) * 100;
+                let used = json!({"type": "use", "merchantId": merchant_id, "dealAmount": paid, "point": point});
+                tally.used += u64::from(self.deal(used, tally).await?.is_some());
             }
             if self.dice.once_in(12) {
                 self.donate(tally).await?;
@@ -187,16 +250,19 @@ impl Life<'_> {
         Ok(())
     }
 
-    /// One movement of points; whether the rules let it happen.
-    async fn transact(&mut self, kind: &str, amount: u64, reason: &str) -> Result<bool> {
-        let reference = json!({"type": "deal", "id": format!("{}-{}", self.member, self.step + 1)});
-        let body = json!({"kind": kind, "amount": amount, "reference": reference, "reason": reason});
-        let path = format!("/points/{}/transactions", self.member_id);
-        let answer = self.write(Method::POST, &path, Some(&body)).await?;
-        match answer.status {
-            201 => Ok(true),
-            409 => Ok(false),
-            _ => Err(refused("a transaction", &answer)),
+    /// A deal at a merchant; its number if the rules let it happen.
+    async fn deal(&mut self, mut body: Value, tally: &mut Tally) -> Result<Option<i64>> {
+        body["memberId"] = json!(self.member_id);
+        let answer = self.write(Method::POST, "/deals", Some(&body)).await?;
+        let month: Option<String> = answer.json["dealDate"].as_str().and_then(month_of);
+        tally.month = tally.month.take().max(month);
+        match (answer.status, answer.json["status"].as_str()) {
+            (201, Some("success")) => Ok(answer.json["dealId"].as_i64()),
+            (201, Some("fail")) => {
+                tally.refused += 1;
+                Ok(None)
+            }
+            _ => Err(refused("a deal", &answer)),
         }
     }
 
@@ -243,9 +309,23 @@ impl Life<'_> {
     }
 }
 
-/// A price in words: `4,500원`. Goods cost less than a million.
-fn won(price: u64) -> String {
-    if price < 1_000 { format!("{price}원") } else { format!("{},{:03}원", price / 1_000, price % 1_000) }
+/// `yyyyMM` of an instant that begins with `yyyy-MM`.
+fn month_of(instant: &str) -> Option<String> {
+    let (year, month) = (instant.get(..4)?, instant.get(5..7)?);
+    Some(format!("{year}{month}"))
+}
+
+/// Won with a comma between thousands: `4,500`.
+pub(super) fn won(amount: i64) -> String {
+    let digits = amount.unsigned_abs().to_string();
+    let mut text = String::from(if amount < 0 { "-" } else { "" });
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 #[cfg(test)]
@@ -253,7 +333,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn prices_have_a_comma_between_thousands() {
-        assert_eq!([900, 4_500, 13_050, 98_000].map(won), ["900원", "4,500원", "13,050원", "98,000원"]);
+    fn won_have_a_comma_between_thousands() {
+        assert_eq!([0, 900, 4_500, -98_000, 1_234_567].map(won), ["0", "900", "4,500", "-98,000", "1,234,567"]);
+    }
+
+    #[test]
+    fn a_month_is_read_off_an_instant() {
+        assert_eq!(month_of("2020-07-31T23:59:59.999+09:00"), Some("202007".to_owned()));
+        assert_eq!(month_of("2020"), None);
     }
 }

@@ -1,0 +1,75 @@
+#!/usr/bin/env bash
+# New deals while a month is closed: their p99 before and during the close, and how long the close takes.
+#
+#   bash bench/close.sh [-d DEALS] [-m MEMBERS] [-r RATE] [SETTING...]
+#
+# DEALS use deals (100,000) of MEMBERS members (20,000) are posted at 1,000 merchants in July 2020. Then RATE new deals a
+# second (1,000) are posted, first alone, then while July is closed. SETTINGs go to the server after --set, for instance
+# database.url=postgres://… . ONEPOINT is the program; without it the release build is taken, and made if need be.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+deals=100000 members=20000 rate=1000
+while getopts d:m:r:h option; do
+    case $option in
+        d) deals=$OPTARG ;;
+        m) members=$OPTARG ;;
+        r) rate=$OPTARG ;;
+        *) sed -n '2,8p' "${BASH_SOURCE[0]}" | sed 's/^# \{0,1\}//'; exit 2 ;;
+    esac
+done
+shift $((OPTIND - 1))
+settings=()
+for setting in "$@"; do settings+=(--set "$setting"); done
+
+onepoint=${ONEPOINT:-}
+if [ -z "$onepoint" ]; then
+    cargo build --quiet --release --package server --bin onepoint
+    onepoint=target/release/onepoint
+fi
+
+folder=$(mktemp -d)
+server=
+finish() {
+    [ -z "$server" ] || { kill "$server" 2>/dev/null && wait "$server" 2>/dev/null; } || true
+    rm -rf "$folder"
+}
+trap finish EXIT
+: >"$folder/log"
+
+"$onepoint" serve --listen 127.0.0.1:0 --data "$folder/data" --set log.format=json \
+    --set clock.now=2020-07-10T12:00:00+09:00 "${settings[@]}" 2>"$folder/log" &
+server=$!
+url=
+for _ in $(seq 200); do
+    url=$(sed -n 's/.*OnePoint is ready: open \(http:[^ "]*\).*/\1/p' "$folder/log" | head -n 1)
+    [ -z "$url" ] || break
+    kill -0 "$server" 2>/dev/null || { cat "$folder/log" >&2; exit 1; }
+    sleep 0.1
+done
+
+figure() { sed -n "s/.*\"$2\":\([0-9.]*\).*/\1/p" "$folder/$1.json"; }
+load() { "$onepoint" bench "$2" --url "$url" --members "$members" --json "${@:3}" >"$folder/$1.json"; }
+
+"$onepoint" bench prepare --url "$url" --members "$members" --points 1000000
+posted=0
+while [ "$posted" -lt "$deals" ]; do
+    load posting deal-use --seconds 2
+    posted=$((posted + $(figure posting requests)))
+done
+echo "$posted use deals at 1,000 merchants are there"
+
+load before deal-mixed --seconds 10 --rate "$rate"
+load during deal-mixed --seconds 10 --rate "$rate" &
+running=$!
+sleep 2
+began=$(date +%s%N)
+"$onepoint" settle --url "$url" --month 202007 >"$folder/settled"
+took_ms=$((($(date +%s%N) - began) / 1000000))
+wait "$running"
+tail -n 1 "$folder/settled"
+echo "closed in $took_ms ms"
+for run in before during; do
+    echo "$run: $(figure $run requests_per_s) deals/s, p99 $(figure $run p99_ms) ms, max $(figure $run max_ms) ms," \
+        "errors $(figure $run errors), unsent $(figure $run unsent)"
+done

@@ -1,0 +1,120 @@
+//! What `onepoint verify` looks at in dashboard.
+
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hasher};
+
+use domain::deal::Deal;
+use platform::db::{Cursor, Session};
+use platform::error::Result;
+use platform::funnel::read_cursor;
+use platform::parked;
+
+use super::Summed;
+use super::deals::Shown;
+use super::store::{DEAL, MERCHANT, Merchant, each_row};
+use super::summary::summed;
+use crate::kit::{Finding, Findings};
+
+const SUMS: &str = "sums are those of the ledger";
+const DEALS: &str = "deals are those of deal";
+const WRONG: &str = "run 'onepoint rebuild dashboard'";
+/// The consumers whose work is compared.
+const OF_POINT: &str = "dashboard<point";
+const OF_DEAL: &str = "dashboard<deal";
+
+/// What the dashboard says at one moment, for comparing the others with.
+#[derive(Default)]
+pub struct Told {
+    /// Up to where the ledger is summed up; nothing while events are parked, for then the sums lack them.
+    pub read_to: Option<Cursor>,
+    sums: Summed,
+    /// Merchants, and the last of their events that was taken in; none while events are parked.
+    merchants: HashMap<i64, i64>,
+    /// The merchant of each deal, and a digest of how the deal is shown: there may be millions.
+    deals: HashMap<i64, (i64, u64)>,
+}
+
+/// Reads what there is to compare. To be read before the others, which are asked about what was known then.
+///
+/// # Errors
+/// `Unavailable` when the store cannot be reached.
+pub fn told(session: &mut dyn Session) -> Result<Told> {
+    let parked = parked::counts(session)?;
+    let waits = |consumer: &str| parked.iter().any(|(parked, _)| parked == consumer);
+    let mut told = Told { sums: summed(session)?, ..Told::default() };
+    if !waits(OF_POINT) {
+        told.read_to = Some(read_cursor(session, OF_POINT)?);
+    }
+    if !waits(OF_DEAL) {
+        each_row(session, &MERCHANT, &mut |row| {
+            let (merchant_id, merchant) = Merchant::read(row.clone());
+            told.merchants.insert(merchant_id, merchant.deal_sequence);
+        })?;
+        each_row(session, &DEAL, &mut |row| {
+            let digest = |shown: Shown| (shown.deal.facts.merchant_id, digest_of(&shown.deal));
+            // A row that cannot be read is shown as something else than what it is.
+            let shown = Shown::read(row.clone()).map_or((row.int(2), 0), digest);
+            told.deals.insert(row.int(0), shown);
+        })?;
+    }
+    Ok(told)
+}
+
+fn digest_of(deal: &Deal) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    hasher.write(format!("{deal:?}").as_bytes());
+    hasher.finish()
+}
+
+/// Compares what the dashboard [`Told`] with those whom it follows.
+pub struct Comparing {
+    told: Told,
+    /// Each merchant of deal with the sequence of its last event.
+    merchants: HashMap<i64, i64>,
+    findings: Findings,
+}
+
+impl Comparing {
+    /// Compares the sums with `ledger`, the ledger's up to [`Told::read_to`]. `merchants` is each merchant of deal with
+    /// the sequence of its last event.
+    #[must_use]
+    pub fn new(told: Told, ledger: &Summed, merchants: HashMap<i64, i64>) -> Self {
+        let mut findings = Findings::new(&[SUMS, DEALS]);
+        if told.read_to.is_some() && told.sums != *ledger {
+            let what = format!("the dashboard has {:?}, the ledger {ledger:?}; {WRONG}", told.sums);
+            findings.add(SUMS, Finding::of(0, what));
+        }
+        Self { told, merchants, findings }
+    }
+
+    /// Whether the dashboard had taken every event of this merchant in, and none has come since.
+    fn is_level(&self, merchant_id: i64) -> bool {
+        let known = self.told.merchants.get(&merchant_id);
+        known.is_some() && known == self.merchants.get(&merchant_id)
+    }
+
+    /// Compares a deal of deal, if the dashboard knew all there is to know.
+    pub fn look(&mut self, deal: Deal) {
+        let (deal_id, merchant_id) = (deal.facts.deal_id, deal.facts.merchant_id);
+        let shown = self.told.deals.remove(&deal_id);
+        // Whether a pending deal was left to point is not shown.
+        let deal = Deal { left_to_point: false, ..deal };
+        if self.is_level(merchant_id) && shown != Some((merchant_id, digest_of(&deal))) {
+            let is = if shown.is_some() { "shown as something else" } else { "not shown" };
+            self.findings.add(DEALS, Finding::of(deal_id, format!("it is {is}; {WRONG}")));
+        }
+    }
+
+    /// What was found, after every deal was looked at.
+    #[must_use]
+    pub fn findings(mut self) -> Findings {
+        let left: Vec<i64> = self.told.deals.keys().copied().collect();
+        for deal_id in left {
+            if self.told.deals.get(&deal_id).is_some_and(|(merchant_id, _)| self.is_level(*merchant_id)) {
+                let what = format!("it is shown, and there is no such deal; {WRONG}");
+                self.findings.add(DEALS, Finding::of(deal_id, what));
+            }
+        }
+        self.findings
+    }
+}

@@ -1,0 +1,135 @@
+//! Flows over several steps that are under way, and those that have been for too long.
+
+use platform::db::{Row, Session};
+use platform::error::Result;
+use platform::zone::Zone;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::figures::{Figure, LinkView, LinksView, link};
+
+/// Stuck flows that are named for each kind, the oldest first.
+const NAMED: usize = 20;
+
+/// A kind of flow: where those that are under way stand, and what they wait for.
+struct Saga {
+    kind: &'static str,
+    /// Where one of them can be looked at.
+    collection: &'static str,
+    /// Counts all, and those begun before `$1`.
+    counts: &'static str,
+    /// Number, step and beginning of those begun before `$1`.
+    stuck: &'static str,
+    reason: fn(&str) -> &'static str,
+}
+
+const SAGAS: [Saga; 4] = [
+    Saga {
+        kind: "withdrawal",
+        collection: "withdrawals",
+        counts: "SELECT COUNT(*), COALESCE(SUM(CASE WHEN withdrawal_at < $1 THEN 1 ELSE 0 END), 0) \
+                 FROM dashboard_member WHERE withdrawal IS NOT NULL",
+        stuck: "SELECT member_id, withdrawal, withdrawal_at FROM dashboard_member \
+                WHERE withdrawal IS NOT NULL AND withdrawal_at < $1 ORDER BY withdrawal_at, member_id LIMIT ",
+        reason: |step| match step {
+            "PREPARING" => "not decided yet; the sweep of member undoes it",
+            _ => "decided; point has not closed the account yet",
+        },
+    },
+    Saga {
+        kind: "donation",
+        collection: "donations",
+        counts: "SELECT COUNT(*), COALESCE(SUM(CASE WHEN requested_at < $1 THEN 1 ELSE 0 END), 0) \
+                 FROM dashboard_donation WHERE ended = 0",
+        stuck: "SELECT donation_id, 'REQUESTED', requested_at FROM dashboard_donation \
+                WHERE ended = 0 AND requested_at < $1 ORDER BY requested_at, donation_id LIMIT ",
+        reason: |_| "point has not decided it yet",
+    },
+    Saga {
+        kind: "deal",
+        collection: "deals",
+        counts: "SELECT COUNT(*), COALESCE(SUM(CASE WHEN dealt_at < $1 THEN 1 ELSE 0 END), 0) \
+                 FROM dashboard_deal WHERE status = 'pending'",
+        stuck: "SELECT deal_id, 'pending', dealt_at FROM dashboard_deal \
+                WHERE status = 'pending' AND dealt_at < $1 ORDER BY dealt_at, deal_id LIMIT ",
+        reason: |_| "what point said is not known yet",
+    },
+    Saga {
+        kind: "cancel",
+        collection: "deals",
+        counts: "SELECT COUNT(*), COALESCE(SUM(CASE WHEN dealt_at < $1 THEN 1 ELSE 0 END), 0) \
+                 FROM dashboard_deal WHERE points_due = 1",
+        stuck: "SELECT deal_id, 'PENDING', dealt_at FROM dashboard_deal \
+                WHERE points_due = 1 AND dealt_at < $1 ORDER BY dealt_at, deal_id LIMIT ",
+        reason: |_| "cancelled; point has not moved the points yet",
+    },
+];
+
+/// Flows of one kind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SagaView {
+    /// `withdrawal`, `donation`, `deal` (pending) or `cancel` (its points have yet to follow).
+    #[schema(value_type = String, example = "deal")]
+    kind: &'static str,
+    /// How many are under way.
+    under_way: Figure,
+    /// How many of them are stuck.
+    stuck: Figure,
+    /// The oldest of these, at most twenty.
+    oldest: Vec<StuckView>,
+}
+
+/// A flow that has been under way for too long.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct StuckView {
+    /// Its number: of the deal or the donation, or of the member who leaves.
+    id: i64,
+    /// Where it stands.
+    #[schema(example = "pending")]
+    step: String,
+    /// Since when, RFC 3339.
+    since: String,
+    /// What it waits for.
+    #[schema(value_type = String)]
+    reason: &'static str,
+    /// Where it can be looked at.
+    #[serde(rename = "_links")]
+    #[schema(value_type = std::collections::BTreeMap<String, LinkView>)]
+    links: LinksView,
+}
+
+/// Every kind of flow; those begun before `before_ms` are stuck.
+///
+/// # Errors
+/// `Unavailable` when the store cannot be reached.
+pub(super) fn look(session: &mut dyn Session, before_ms: i64, zone: &Zone, base: &str) -> Result<Vec<SagaView>> {
+    SAGAS.iter().map(|saga| saga.look(session, before_ms, zone, base)).collect()
+}
+
+impl Saga {
+    fn look(&self, session: &mut dyn Session, before_ms: i64, zone: &Zone, base: &str) -> Result<SagaView> {
+        let counts = session.query(self.counts, &[before_ms.into()])?;
+        let count = |place: usize| counts.first().map_or(0, |row| row.int(place));
+        let stuck = if count(1) == 0 {
+            Vec::new()
+        } else {
+            session.query(&format!("{}{NAMED}", self.stuck), &[before_ms.into()])?
+        };
+        let name = |row: &Row| StuckView {
+            id: row.int(0),
+            step: row.text(1).to_owned(),
+            since: zone.format(row.int(2)),
+            reason: (self.reason)(row.text(1)),
+            links: link("self", format!("{base}/{}/{}", self.collection, row.int(0))),
+        };
+        Ok(SagaView {
+            kind: self.kind,
+            under_way: Figure::of("sagas.underWay", count(0)),
+            // What a context could not take in is the first thing to look at.
+            stuck: Figure::of("sagas.stuck", count(1)).listed("parked", format!("{base}/parked")),
+            oldest: stuck.iter().map(name).collect(),
+        })
+    }
+}
