@@ -88,7 +88,7 @@ impl Settlements {
     /// Lines of a billing, of deals with a number above `after`.
     ///
     /// # Errors
-    /// 404 when there is no such billing.
+    /// `Unavailable` when the store cannot be reached.
     pub async fn lines_of(&self, billing: &BillingView, after: i64, limit: i64) -> Result<Vec<LineView>> {
         let sql = format!("SELECT {} FROM settlement_tally WHERE billing_id = $1", TALLY.column_list());
         let tallies = self.database.query(&sql, &[billing.billing_id.into()]).await?;
