@@ -67,7 +67,7 @@ began=$(date +%s%N)
 "$onepoint" settle --url "$url" --month 202007 >"$folder/settled"
 took_ms=$((($(date +%s%N) - began) / 1000000))
 wait "$running"
-tail -n 1 "$folder/settled"
+cat "$folder/settled"
 echo "closed in $took_ms ms"
 for run in before during; do
     echo "$run: $(figure $run requests_per_s) deals/s, p99 $(figure $run p99_ms) ms, max $(figure $run max_ms) ms," \
