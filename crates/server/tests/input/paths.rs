@@ -4,19 +4,8 @@ use crate::support::{Engine, TestApp};
 use crate::{changes_nothing, with_member};
 
 const METHODS: [&str; 8] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PURGE"];
-const COLLECTIONS: [&str; 11] = [
-    "members",
-    "withdrawals",
-    "messages",
-    "points",
-    "mypages",
-    "donations",
-    "causes",
-    "parked",
-    "deals",
-    "merchants",
-    "dealDashboards",
-];
+const COLLECTIONS: [&str; 10] =
+    ["members", "withdrawals", "messages", "points", "mypages", "donations", "causes", "parked", "deals", "merchants"];
 
 #[test]
 fn bad_paths_queries_and_methods_are_refused_on_sqlite() {
