@@ -59,3 +59,9 @@ fn month_now(app: &TestApp) -> String {
     let at = summary(app)["at"].as_str().expect("an instant").to_owned();
     format!("{}{}", &at[..4], &at[5..7])
 }
+
+/// A member leaves; under load the rest may follow a moment later.
+fn leave(app: &TestApp, member_id: i64) {
+    let status = app.delete(&format!("/members/{member_id}")).status;
+    assert!(matches!(status, 202 | 204), "{status}");
+}

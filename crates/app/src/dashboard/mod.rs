@@ -36,7 +36,7 @@ pub use sagas::SagaView;
 pub use series::{SeriesView, Span};
 pub use store::MIGRATIONS;
 pub use summary::SummaryView;
-pub use views::{Chosen, DealDashboardView};
+pub use views::{Chosen, DealDashboardView, Validity};
 pub use writer::{Command, DashboardWriter};
 
 use crate::kit::Kit;

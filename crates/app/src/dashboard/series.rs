@@ -29,13 +29,13 @@ const FIGURES: &str =
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct SeriesView {
     /// The first day.
-    #[schema(example = "2020-07-01")]
+    #[schema(format = Date, example = "2020-07-01")]
     from: String,
     /// The last day.
-    #[schema(example = "2020-07-31")]
+    #[schema(format = Date, example = "2020-07-31")]
     to: String,
     /// What each number of a day means.
-    #[schema(value_type = BTreeMap<String, String>)]
+    #[schema(value_type = BTreeMap<String, String>, example = json!({"joined": "Members who joined on that day."}))]
     definitions: BTreeMap<&'static str, &'static str>,
     /// Every day from the first to the last, quiet ones too.
     days: Vec<DayView>,
@@ -46,19 +46,19 @@ pub struct SeriesView {
 #[serde(rename_all = "camelCase")]
 struct DayView {
     /// The day.
-    #[schema(example = "2020-07-15")]
+    #[schema(format = Date, example = "2020-07-15")]
     day: String,
     /// Members who joined.
     joined: i64,
     /// Members who left.
     withdrawn: i64,
     /// Points by kind of entry, with sign.
-    #[schema(value_type = BTreeMap<String, i64>)]
+    #[schema(value_type = BTreeMap<String, i64>, example = json!({"EARN": 1000, "USE": -300}))]
     points: BTreeMap<&'static str, i64>,
     /// Points used.
     used_point: i64,
     /// Successful deals by type.
-    #[schema(value_type = BTreeMap<String, i64>)]
+    #[schema(value_type = BTreeMap<String, i64>, example = json!({"save": 3, "use": 1}))]
     deals: BTreeMap<&'static str, i64>,
     /// Deals that did not happen.
     failed_deals: i64,

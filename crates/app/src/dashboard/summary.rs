@@ -35,10 +35,12 @@ pub struct SummaryView {
     /// When it was asked, RFC 3339.
     at: String,
     /// Members: by status, who ever joined, who left.
-    #[schema(value_type = std::collections::BTreeMap<String, Figure>)]
+    #[schema(value_type = std::collections::BTreeMap<String, Figure>, example = json!({"NORMAL": {"value": 2,
+        "unit": "members", "definition": "Members at present who may earn and use points."}}))]
     members: Figures,
     /// Points: issued, used, lost, outstanding, and shares of them.
-    #[schema(value_type = std::collections::BTreeMap<String, Figure>)]
+    #[schema(value_type = std::collections::BTreeMap<String, Figure>, example = json!({"earned": {"value": 1000,
+        "unit": "points", "definition": "Points earned: entries EARN."}}))]
     points: Figures,
     /// Deals by type and status, where there are any.
     deals: Vec<DealsView>,

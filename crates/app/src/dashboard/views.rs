@@ -51,8 +51,17 @@ pub struct DealDashboardView {
     /// `valid` while the member belongs to the programme; `invalid` once the withdrawal was decided, and for a member
     /// who never joined.
     #[serde(rename = "memberStatus")]
-    #[schema(value_type = String, example = "valid")]
-    pub validity: &'static str,
+    pub validity: Validity,
+}
+
+/// Whether a member belongs to the programme.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Validity {
+    /// The member does.
+    Valid,
+    /// The member left, or never joined.
+    Invalid,
 }
 
 impl DealDashboardView {
@@ -75,7 +84,7 @@ impl DealDashboardView {
             cancelled_point: Some(cancelled_point).filter(|point| *point > 0 && status != "fail"),
             point_status: follows.then_some(if row.int(11) != 0 { "PENDING" } else { "DONE" }),
             fail_reason: row.take_text(12),
-            validity: if row.int(14) == 0 { "valid" } else { "invalid" },
+            validity: if row.int(14) == 0 { Validity::Valid } else { Validity::Invalid },
             deal_type,
             status,
         }

@@ -31,7 +31,7 @@ const FIELDS: &[(&str, &str)] = &[
 ];
 const INSTANT: &str = "2026-11-21T10:15:30.123+09:00";
 /// Schemas stand inside each other no deeper than this.
-const DEPTH: usize = 12;
+const DEPTH: usize = 16;
 
 /// Puts an example beside every schema of a request or of a good answer that has none.
 pub(super) fn complete(whole: &mut Value) {

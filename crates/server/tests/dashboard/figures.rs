@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::{Engine, TestApp};
-use crate::{deal, month_now, summary};
+use crate::{deal, leave, month_now, summary};
 
 #[test]
 fn figures_are_those_of_a_programme_played_through_on_sqlite() {
@@ -82,7 +82,7 @@ fn play(app: &TestApp) {
     app.change_points(3, 700).must_be(200);
     assert_eq!(app.donate(1, 200).must_be(201).json["status"], "DONATED");
     deal(app, "saveCancel", (1, 20), &json!({"originalDealId": saved, "point": 400}));
-    app.delete("/members/3").must_be(204);
+    leave(app, 3);
     app.settle();
     let order = json!({"merchantId": 20, "billingMonth": month_now(app)});
     assert_eq!(app.post("/billings", &order).must_be(201).json["billingAmount"], 490);

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use serde_json::json;
 
 use crate::support::{Engine, TestApp};
-use crate::{month_now, post_deal, rows, summary};
+use crate::{leave, month_now, post_deal, rows, summary};
 
 const MEMBERS: i64 = 24;
 const MERCHANTS: i64 = 5;
@@ -34,7 +34,7 @@ fn a_rebuilt_dashboard_has_the_same_digest(engine: Engine) {
             scope.spawn(move || send(app, sender));
         }
     });
-    app.delete("/members/1").must_be(204);
+    leave(&app, 1);
     app.post("/billings", &json!({"merchantId": 1, "billingMonth": month_now(&app)})).must_be(201);
     app.settle();
     app.verify();

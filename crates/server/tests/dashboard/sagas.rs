@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::{Engine, TestApp, eventually};
-use crate::{deal, post_deal, summary};
+use crate::{deal, leave, post_deal, summary};
 
 const KINDS: [&str; 4] = ["withdrawal", "donation", "deal", "cancel"];
 
@@ -31,7 +31,7 @@ fn flows_that_wait_for_point(engine: Engine) {
     let pending = post_deal(&app, "save", (1, 20), &json!({"dealAmount": 10_000}));
     pending.must_be_problem(503);
     let cancelled = deal(&app, "useCancel", (2, 20), &json!({"originalDealId": used}));
-    app.delete("/members/3").must_be(204);
+    leave(&app, 3);
     eventually("all four are under way", || standing(&app) == KINDS.map(|kind| (kind.to_owned(), 1, 0)));
     assert_eq!(app.get(&format!("/dealDashboards/{cancelled}")).json["pointStatus"], "PENDING");
     assert_eq!(summary(&app)["dealsUnderWay"]["value"], 1);
