@@ -72,6 +72,7 @@ CREATE TABLE settlement_closing (
     merchants {int},
     after_merchant {int} NOT NULL,
     billed {int} NOT NULL,
+    failed {int} NOT NULL,
     billing_amount {int} NOT NULL,
     started_at {int} NOT NULL,
     ended_at {int}

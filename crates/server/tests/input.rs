@@ -61,6 +61,8 @@ fn writes() -> Vec<Write> {
             json!({"memberId": "1", "merchantId": " 020", "type": "save", "dealAmount": "100000"}),
             201,
         ),
+        write("POST", "/billings", json!({"mercharntId": "0005", "billingMonth": "202001"}), 201),
+        write("POST", "/closings", json!({"billingMonth": " 202001"}), 201),
         Write { limit: 1024 * 1024, ..many },
     ]
 }

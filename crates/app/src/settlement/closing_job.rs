@@ -42,6 +42,7 @@ pub struct ClosingJob {
 struct Place {
     month: Month,
     merchants: i64,
+    failed: i64,
     after: i64,
     saved_at_ms: i64,
     fence: Fence,
@@ -134,13 +135,14 @@ impl ClosingJob {
         let close = |merchant_id| (merchant_id, Command::CloseMonth { merchant_id, month: place.month });
         let commands: Vec<_> = has_open.map(|merchant| close(merchant.merchant_id)).collect();
         let count = commands.len();
-        self.wait_for(commands, place.fence)?;
+        let failed = place.failed + self.wait_for(commands, place.fence)?;
         let after = merchants.last().map_or(place.after, |merchant| merchant.merchant_id);
         let is_over = i64::try_from(merchants.len()).unwrap_or(i64::MAX) < PAGE_MERCHANTS;
         let now_ms = self.settlements.kit.clock.monotonic_ms();
-        self.place = Some(Place { after, ..place });
+        let place = Place { after, failed, ..place };
+        self.place = Some(place);
         if is_over || now_ms - place.saved_at_ms >= SAVE_EVERY_MS {
-            self.save(Place { after, saved_at_ms: now_ms, ..place }, is_over)?;
+            self.save(Place { saved_at_ms: now_ms, ..place }, is_over)?;
         }
         Ok(count.max(1))
     }
@@ -162,7 +164,8 @@ impl ClosingJob {
                 count
             }
         };
-        let place = Place { month, merchants, after, saved_at_ms: self.settlements.kit.clock.monotonic_ms(), fence };
+        let saved_at_ms = self.settlements.kit.clock.monotonic_ms();
+        let place = Place { month, merchants, failed: closing.failed, after, saved_at_ms, fence };
         if closing.merchants.is_none() {
             self.save(place, false)?;
         }
@@ -172,11 +175,11 @@ impl ClosingJob {
 
     /// Stores the place, and renews the lease.
     fn save(&mut self, place: Place, is_over: bool) -> Result<()> {
-        let Place { month, merchants, after, fence, .. } = place;
+        let Place { month, merchants, failed, after, fence, .. } = place;
         if self.hold()? != Some(fence) {
             return Err(lease::lost());
         }
-        let advance = Command::Advance { month, merchants, after_merchant: after, done: is_over };
+        let advance = Command::Advance { month, merchants, failed, after_merchant: after, done: is_over };
         self.wait_for(vec![(0, advance)], fence)?;
         self.place = (!is_over).then_some(place);
         if is_over {
@@ -193,8 +196,9 @@ impl ClosingJob {
         Ok(number.map(|number| Fence { lease: CLOSING_JOB, number }))
     }
 
-    /// Carries these commands out, each beside the merchant that it is about, and waits for all of them.
-    fn wait_for(&self, commands: Vec<(i64, Command)>, fence: Fence) -> Result<()> {
+    /// Carries these commands out, each beside the merchant that it is about, and waits for all of them; how many failed.
+    fn wait_for(&self, commands: Vec<(i64, Command)>, fence: Fence) -> Result<i64> {
+        let mut failed = 0;
         let mut answers = Vec::with_capacity(commands.len());
         for (merchant_id, command) in commands {
             answers.push((merchant_id, self.settlements.funnel.submit_under(fence, command)?));
@@ -203,11 +207,14 @@ impl ClosingJob {
             match answer.blocking_recv().map_err(|_| Error::internal("the funnel ended"))? {
                 Err(error) if error.kind == ErrorKind::Unavailable || merchant_id == 0 => return Err(error),
                 // One merchant that cannot be billed must not keep all others waiting.
-                Err(error) => tracing::error!(merchant_id, %error, "a merchant could not be billed"),
+                Err(error) => {
+                    tracing::error!(merchant_id, %error, "a merchant could not be billed");
+                    failed += 1;
+                }
                 Ok(_) => {}
             }
         }
-        Ok(())
+        Ok(failed)
     }
 
     fn each_merchant(&mut self, mut after: i64, mut look: impl FnMut(&domain::settlement::Merchant)) -> Result<()> {

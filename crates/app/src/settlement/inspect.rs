@@ -99,11 +99,7 @@ fn compare(findings: &mut Findings, sums: &mut HashMap<i64, Sum>, merchant_id: i
     }
 }
 
-fn look_at_merchants(
-    session: &mut dyn Session,
-    findings: &mut Findings,
-    sums: &mut HashMap<i64, Sum>,
-) -> Result<()> {
+fn look_at_merchants(session: &mut dyn Session, findings: &mut Findings, sums: &mut HashMap<i64, Sum>) -> Result<()> {
     let mut after = 0;
     loop {
         let rows = rows_after(session, &MERCHANT, after, PIECE_ROWS)?;
@@ -130,7 +126,8 @@ fn look_at_billings(
                 read_billing(row);
             let (point, count) = tallies.remove(&billing_id).unwrap_or_default();
             if (used_point, deal_count) != (point, count) {
-                let what = format!("it shows {used_point} points of {deal_count} lines, its tallies {point} of {count}");
+                let what =
+                    format!("it shows {used_point} points of {deal_count} lines, its tallies {point} of {count}");
                 findings.add(BILLED, Finding::of(billing_id, what));
             }
             let owed = billing_amount(used_point, fee_rate);

@@ -78,8 +78,7 @@ impl Settlements {
                 self.database.query(&sql, &[merchant_id.into(), after.into(), limit.into()]).await?
             }
             None => {
-                let sql =
-                    format!("SELECT {columns} FROM settlement_line WHERE deal_id > $1 ORDER BY deal_id LIMIT $2");
+                let sql = format!("SELECT {columns} FROM settlement_line WHERE deal_id > $1 ORDER BY deal_id LIMIT $2");
                 self.database.query(&sql, &[after.into(), limit.into()]).await?
             }
         };
@@ -98,17 +97,19 @@ impl Settlements {
         let first = tallies.iter().map(|billed| billed.tally.first_deal).min().unwrap_or(0);
         let last = tallies.iter().map(|billed| billed.tally.last_deal).max().unwrap_or(0);
         let after = after.max(first.saturating_sub(1));
-        let mut params: Vec<Value> = [billing.merchant_id, after, last, limit].map(Value::Int).into();
+        let mut params: Vec<Value> = [billing.merchant_id, after, last].map(Value::Int).into();
         params.extend(tallies.iter().map(|billed| Value::Int(billed.tally.tally_id)));
-        let places: Vec<String> = (5..=params.len()).map(|place| format!("${place}")).collect();
+        let places: Vec<String> = (4..=params.len()).map(|place| format!("${place}")).collect();
         if places.is_empty() {
             return Ok(Vec::new());
         }
+        params.push(limit.into());
         let sql = format!(
             "SELECT {} FROM settlement_line WHERE merchant_id = $1 AND deal_id > $2 AND deal_id <= $3 AND tally_id IN ({}) \
-             ORDER BY deal_id LIMIT $4",
+             ORDER BY deal_id LIMIT ${}",
             LINE.column_list(),
-            places.join(", ")
+            places.join(", "),
+            params.len()
         );
         let rows = self.database.query(&sql, &params).await?;
         let line = |row: &Row| {

@@ -142,13 +142,7 @@ impl Loaded {
     }
 
     /// Takes a line in, unless it was before.
-    pub(super) fn take_line(
-        &mut self,
-        merchant_id: i64,
-        line: &Line,
-        sequence: i64,
-        dealt_at_ms: i64,
-    ) -> Result<()> {
+    pub(super) fn take_line(&mut self, merchant_id: i64, line: &Line, sequence: i64, dealt_at_ms: i64) -> Result<()> {
         let next_tally = self.tally_numbers.front().copied().unwrap_or(0);
         let merchant = self.merchant_mut(merchant_id);
         let Some(tally_id) = settlement::take_in(merchant, line, sequence, next_tally).map_err(refusal)? else {

@@ -83,6 +83,7 @@ pub(super) static CLOSING: Table = Table {
         ("merchants", Kind::Int),
         ("after_merchant", Kind::Int),
         ("billed", Kind::Int),
+        ("failed", Kind::Int),
         ("billing_amount", Kind::Int),
         ("started_at", Kind::Int),
         ("ended_at", Kind::Int),
@@ -265,6 +266,8 @@ pub struct Closing {
     /// Merchants with numbers up to this are done.
     pub(super) after_merchant: i64,
     pub(super) billed: i64,
+    /// Merchants that could not be billed.
+    pub(super) failed: i64,
     pub(super) billing_amount: i64,
     pub(super) started_at_ms: i64,
     pub(super) ended_at_ms: Option<i64>,
@@ -280,6 +283,7 @@ impl Closing {
             merchants: None,
             after_merchant: 0,
             billed: 0,
+            failed: 0,
             billing_amount: 0,
             started_at_ms: now_ms,
             ended_at_ms: None,
@@ -295,25 +299,22 @@ impl Closing {
             merchants: row.opt_int(3),
             after_merchant: row.int(4),
             billed: row.int(5),
-            billing_amount: row.int(6),
-            started_at_ms: row.int(7),
-            ended_at_ms: row.opt_int(8),
+            failed: row.int(6),
+            billing_amount: row.int(7),
+            started_at_ms: row.int(8),
+            ended_at_ms: row.opt_int(9),
         })
     }
 
     pub(super) fn to_row(self) -> Row {
-        let [month, running, by_calendar, after_merchant, billed, billing_amount, started_at] = [
-            self.month.as_number(),
-            self.running.into(),
-            self.by_calendar.into(),
-            self.after_merchant,
-            self.billed,
-            self.billing_amount,
-            self.started_at_ms,
-        ]
-        .map(Value::Int);
-        let (merchants, ended_at) = (self.merchants.into(), self.ended_at_ms.into());
-        Row(vec![month, running, by_calendar, merchants, after_merchant, billed, billing_amount, started_at, ended_at])
+        let mut row = Vec::with_capacity(10);
+        let flags = [self.month.as_number(), self.running.into(), self.by_calendar.into()];
+        row.extend(flags.map(Value::Int));
+        row.push(self.merchants.into());
+        let figures = [self.after_merchant, self.billed, self.failed, self.billing_amount, self.started_at_ms];
+        row.extend(figures.map(Value::Int));
+        row.push(self.ended_at_ms.into());
+        Row(row)
     }
 }
 

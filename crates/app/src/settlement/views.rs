@@ -118,6 +118,9 @@ pub struct ClosingView {
     pub merchants: Option<i64>,
     /// Merchants that were billed so far.
     pub billed: i64,
+    /// Merchants that could not be billed; the server's log says why.
+    #[schema(example = 0)]
+    pub failed: i64,
     /// What its runs come to, in won.
     pub billing_amount: i64,
     /// When it began, RFC 3339.
@@ -133,6 +136,7 @@ impl ClosingView {
             status: if closing.running { "RUNNING" } else { "DONE" },
             merchants: closing.merchants,
             billed: closing.billed,
+            failed: closing.failed,
             billing_amount: closing.billing_amount,
             started_at: zone.format(closing.started_at_ms),
             ended_at: closing.ended_at_ms.map(|at_ms| zone.format(at_ms)),

@@ -45,7 +45,7 @@ pub enum Command {
     /// What a closing does at one merchant.
     CloseMonth { merchant_id: i64, month: Month },
     /// How far a closing has come.
-    Advance { month: Month, merchants: i64, after_merchant: i64, done: bool },
+    Advance { month: Month, merchants: i64, failed: i64, after_merchant: i64, done: bool },
 }
 
 /// What settlement answers.
@@ -85,12 +85,7 @@ impl SettlementWriter {
         Asked { month, now: month_of(moment.day), fee_rate: self.policy.fee_rate_bp, now_ms: moment.now_ms }
     }
 
-    fn take_in(
-        loaded: &mut Loaded,
-        merchant_id: i64,
-        events: &[(i64, Happened)],
-        through: i64,
-    ) -> Result<Answer> {
+    fn take_in(loaded: &mut Loaded, merchant_id: i64, events: &[(i64, Happened)], through: i64) -> Result<Answer> {
         for (sequence, happened) in events {
             match *happened {
                 Happened::Agreed { fee_rate } => {
@@ -106,12 +101,7 @@ impl SettlementWriter {
         Ok(Answer::Taken)
     }
 
-    fn bill(
-        &self,
-        loaded: &mut Loaded,
-        (merchant_id, month): (i64, Month),
-        out: &mut Out<'_>,
-    ) -> Result<Answer> {
+    fn bill(&self, loaded: &mut Loaded, (merchant_id, month): (i64, Month), out: &mut Out<'_>) -> Result<Answer> {
         let asked = self.asked(month, &out.moment);
         let last = loaded.last_run(merchant_id, month);
         let billing_id = loaded.next_billing();
@@ -140,7 +130,9 @@ impl SettlementWriter {
         let months = loaded.merchant(merchant_id).map_or_else(Vec::new, |known| settlement::close_month(known, month));
         let (mut amount, mut runs) = (0_i64, 0);
         for month in months {
-            if let Answer::Billed(Event::Billed { billing_amount, .. }) = self.bill(loaded, (merchant_id, month), out)? {
+            if let Answer::Billed(Event::Billed { billing_amount, .. }) =
+                self.bill(loaded, (merchant_id, month), out)?
+            {
                 amount = amount.saturating_add(billing_amount);
                 runs += 1;
             }
@@ -221,10 +213,11 @@ impl Writer for SettlementWriter {
             Command::CloseMonth { merchant_id, month } => self.close_month(loaded, (*merchant_id, *month), out),
             Command::OpenClosing { month } => Self::open_closing(loaded, *month, &out.moment),
             Command::OpenByCalendar { months } => Ok(Self::open_by_calendar(loaded, months, &out.moment)),
-            Command::Advance { month, merchants, after_merchant, done } => {
+            Command::Advance { month, merchants, failed, after_merchant, done } => {
                 let now_ms = out.moment.now_ms;
                 if let Some(closing) = loaded.closing_mut(*month) {
                     closing.merchants = Some(*merchants);
+                    closing.failed = *failed;
                     closing.after_merchant = *after_merchant;
                     closing.running = !done;
                     closing.ended_at_ms = done.then_some(now_ms);

@@ -21,12 +21,7 @@ pub struct Line {
 ///
 /// # Errors
 /// `SumTooLarge`; nothing has changed.
-pub fn take_in(
-    merchant: &mut Merchant,
-    line: &Line,
-    sequence: i64,
-    next_tally: i64,
-) -> Result<Option<i64>, Rejection> {
+pub fn take_in(merchant: &mut Merchant, line: &Line, sequence: i64, next_tally: i64) -> Result<Option<i64>, Rejection> {
     if sequence <= merchant.through {
         return Ok(None);
     }

@@ -88,8 +88,7 @@ impl App {
     /// The logs of member, notification, point, donation, deal and settlement.
     pub(super) fn logs(&self) -> [Arc<Log>; 6] {
         let (members, notifications, points) = (&self.members.log, &self.notifications.log, &self.points.log);
-        [members, notifications, points, &self.donations.log, &self.deals.log, &self.settlements.log]
-            .map(Arc::clone)
+        [members, notifications, points, &self.donations.log, &self.deals.log, &self.settlements.log].map(Arc::clone)
     }
 
     /// Ends the threads: consumers and workers first, then the funnels, which finish what waits.

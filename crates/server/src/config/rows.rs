@@ -66,7 +66,11 @@ pub const SETTINGS: &[Setting] = &[
     row("deals.unknown_merchant", "create", "create (opened by its first deal) or refuse (the deal fails)"),
     row("deals.clawback", "owed", "points of a cancelled save that are spent: owed, or refuse (the cancel fails)"),
     row("deals.capacity", "1024", "deals that may be under way at once; further ones are answered 503"),
-    row("settlement.fee_rate_bp", "200", "share that the programme keeps at settlement, in 1/100 percent; merchants may have their own"),
+    row(
+        "settlement.fee_rate_bp",
+        "200",
+        "share that the programme keeps at settlement, in 1/100 percent; merchants may have their own",
+    ),
     row("notification.give_up_h", "24", "hours after which a message that cannot be sent is given up"),
     row("notification.sender", "log", "what sends the messages: log (nothing leaves), smtp (mail) or sms (a gateway)"),
     row("notification.language", "ko", "language of the messages: ko (Korean) or en (English)"),

@@ -39,7 +39,10 @@ fn a_closing_bills_every_merchant_with_something_open_once() {
         // Asked again it bills what is new, and nothing else.
         programme.use_points(2, 100, JULY);
         let again = programme.close("202007");
-        assert_eq!((&again["merchants"], &again["billed"], &again["billingAmount"]), (&1.into(), &1.into(), &98.into()));
+        assert_eq!(
+            (&again["merchants"], &again["billed"], &again["billingAmount"]),
+            (&1.into(), &1.into(), &98.into())
+        );
         let again = programme.close("202007");
         assert_eq!((&again["merchants"], &again["billed"], &again["billingAmount"]), (&0.into(), &0.into(), &0.into()));
         assert_eq!(programme.billings().len(), 4);
@@ -83,7 +86,8 @@ fn a_month_closes_by_itself_when_it_is_over() {
         programme.cancel_use(1, 5, LAST);
         programme.is_now("2020-09-01T00:00:00+09:00");
         programme.closed("202008");
-        let expected = [(1, "202007".to_owned(), 1, 600), (1, "202007".to_owned(), 2, 25), (1, "202008".to_owned(), 1, 40)];
+        let expected =
+            [(1, "202007".to_owned(), 1, 600), (1, "202007".to_owned(), 2, 25), (1, "202008".to_owned(), 1, 40)];
         assert_eq!(programme.billings(), expected);
     });
 }

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use platform::db::Dialect;
 use serde_json::{Value, json};
 
 use crate::process::{Serving, Store};
@@ -90,8 +91,11 @@ fn damage_is_seen(store: &Store) {
     ] {
         let copy = store.copy();
         copy.with("settlement", |session| {
-            for verb in ["UPDATE", "DELETE"] {
-                session.run_script(&format!("DROP TRIGGER IF EXISTS settlement_{table}_no_{verb}"))?;
+            let shared = session.dialect() == Dialect::Postgres;
+            let guards = if shared { &["append_only"][..] } else { &["no_UPDATE", "no_DELETE"] };
+            for guard in guards {
+                let on = if shared { format!(" ON settlement_{table}") } else { String::new() };
+                session.run_script(&format!("DROP TRIGGER settlement_{table}_{guard}{on}"))?;
             }
             session.execute(sql, &[])
         });

@@ -94,7 +94,8 @@ impl Told {
             let sequence = self.sequences.entry(merchant_id).or_default();
             *sequence += 1;
             let (kind, data) = encode(&event)?;
-            let mut row: Vec<Value> = vec![position.into(), kind.into(), merchant_id.into(), (*sequence).into(), 0.into()];
+            let mut row: Vec<Value> =
+                vec![position.into(), kind.into(), merchant_id.into(), (*sequence).into(), 0.into()];
             row.extend([Value::Null, Value::Null, data.into(), Value::Null, Value::Null]);
             rows.push(Row(row));
         }

@@ -15,8 +15,18 @@ use super::{TestApp, within};
 /// Everything has followed within this, or the test fails.
 const SETTLED: Duration = Duration::from_secs(10);
 /// The collections of the public API.
-const COLLECTIONS: [&str; 10] =
-    ["members", "withdrawals", "points", "messages", "mypages", "donations", "causes", "deals", "merchants", "billings"];
+const COLLECTIONS: [&str; 10] = [
+    "members",
+    "withdrawals",
+    "points",
+    "messages",
+    "mypages",
+    "donations",
+    "causes",
+    "deals",
+    "merchants",
+    "billings",
+];
 
 impl TestApp {
     /// Waits until nothing is queued, every consumer that runs has read its log to the end, and every message that
@@ -97,7 +107,8 @@ impl TestApp {
         self.verify_settlement();
     }
 
-    fn verify_settlement(&self) {
+    /// As [`TestApp::verify`], for settlement alone.
+    pub fn verify_settlement(&self) {
         let app = self.app();
         let inspected = app.settlements.funnel.with_session(app::settlement::inspect);
         let (mut findings, lines) = inspected.expect("settlement can be inspected");

@@ -45,6 +45,9 @@ struct ClosingInput {
     #[serde(default, rename = "billed")]
     #[schema(ignore)]
     _billed: IgnoredAny,
+    #[serde(default, rename = "failed")]
+    #[schema(ignore)]
+    _failed: IgnoredAny,
     #[serde(default, rename = "billingAmount")]
     #[schema(ignore)]
     _billing_amount: IgnoredAny,

@@ -121,7 +121,10 @@ fn head() -> String {
 
 fn write_line(out: &mut String, line: &LineView) {
     let (point, amount) = (Cell::Number(line.point), Cell::Number(line.billing_amount));
-    write_row(out, &[Cell::Number(line.deal_id), Cell::Text(&line.deal_date), Cell::Text(line.line_type), point, amount]);
+    write_row(
+        out,
+        &[Cell::Number(line.deal_id), Cell::Text(&line.deal_date), Cell::Text(line.line_type), point, amount],
+    );
 }
 
 /// The billing is cut off once, over its sum; so its row is not always what the rows above come to.
