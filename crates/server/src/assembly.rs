@@ -175,13 +175,15 @@ impl App {
             workers: Workers::default(),
             funnels: Mutex::default(),
         };
-        let chosen = settings.list_of("contexts", &context_names())?;
-        if !chosen.is_empty() {
-            for name in context_names() {
-                app.set_running(name, chosen.contains(&name))?;
-            }
-        }
+        app.run_chosen(settings)?;
         Ok(app)
+    }
+
+    /// Stops what is not among the contexts that the settings choose; they choose all by naming none.
+    fn run_chosen(&self, settings: &Settings) -> Result<()> {
+        let chosen = settings.list_of("contexts", &context_names())?;
+        let is_chosen = |name: &&str| chosen.is_empty() || chosen.contains(name);
+        context_names().iter().filter(|name| !is_chosen(name)).try_for_each(|name| self.set_running(name, false))
     }
 
     /// Stops or starts a context of this process: a stopped one answers 503 and takes nothing in; its cursors stay.
