@@ -195,11 +195,11 @@ impl App {
         Ok(app)
     }
 
-    /// Stops the contexts that are not to run here.
+    /// Stops what is not among the contexts that the settings choose; they choose all by naming none.
     fn run_chosen(&self, settings: &Settings) -> Result<()> {
         let chosen = settings.list_of("contexts", &context_names())?;
-        let left_out = context_names().into_iter().filter(|name| !chosen.is_empty() && !chosen.contains(name));
-        left_out.into_iter().try_for_each(|name| self.set_running(name, false))
+        let is_chosen = |name: &&str| chosen.is_empty() || chosen.contains(name);
+        context_names().iter().filter(|name| !is_chosen(name)).try_for_each(|name| self.set_running(name, false))
     }
 
     /// Stops or starts a context of this process: a stopped one answers 503 and takes nothing in; its cursors stay.
