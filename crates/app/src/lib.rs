@@ -11,3 +11,4 @@ pub mod member;
 pub mod mypage;
 pub mod notification;
 pub mod point;
+pub mod settlement;

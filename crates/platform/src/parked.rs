@@ -85,7 +85,10 @@ pub(crate) fn reason_of(error: &Error) -> String {
 }
 
 /// The subjects of which a consumer has parked events, and how many events they are.
-pub(crate) fn subjects(tx: &mut dyn Session, consumer: &str) -> Result<(HashSet<i64>, i64)> {
+///
+/// # Errors
+/// `Unavailable` when the store cannot be reached.
+pub fn subjects(tx: &mut dyn Session, consumer: &str) -> Result<(HashSet<i64>, i64)> {
     let sql = "SELECT subject, COUNT(*) FROM parked_event WHERE consumer = $1 GROUP BY subject";
     let rows = tx.query(sql, &[consumer.into()])?;
     let count = rows.iter().map(|row| row.int(1)).sum();

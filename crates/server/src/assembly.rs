@@ -13,7 +13,8 @@ use app::member::{Members, PointQuestions};
 use app::mypage::{ContactQuestions, Pages};
 use app::notification::{MemberQuestions, Notifications};
 use app::point::{PointApi, Points};
-use app::{deal, donation, member, mypage, notification, point};
+use app::settlement::Settlements;
+use app::{deal, donation, member, mypage, notification, point, settlement};
 use axum::Router;
 use parking_lot::Mutex;
 use platform::clock::{Clock, SystemClock};
@@ -26,7 +27,8 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 use self::open::{
-    guard, member_api, open_deals, open_donations, open_members, open_notifications, open_points, point_api,
+    guard, member_api, open_deals, open_donations, open_members, open_notifications, open_points, open_settlements,
+    point_api,
 };
 use crate::config::Settings;
 use crate::parked::{self, Parking};
@@ -48,6 +50,8 @@ pub struct App {
     pub donations: Arc<Donations>,
     /// Context deal.
     pub deals: Arc<Deals>,
+    /// Context settlement.
+    pub settlements: Arc<Settlements>,
     /// Fault injection in front of point.
     pub point_delay: Arc<Delay>,
     holder: Arc<str>,
@@ -154,6 +158,7 @@ impl App {
         let donations = open_donations(settings, &kit, next()?, Arc::clone(&ask_point), &point_delay)?;
         let ask_point = options.between_deal_and_point.map_or(Arc::clone(&ask_point), |wrap| wrap(ask_point));
         let deals = open_deals(settings, &kit, next()?, ask_point, &point_delay)?;
+        let settlements = open_settlements(settings, &kit, next()?, &deals, runtime)?;
         let app = Self {
             clock,
             holder: kit.holder,
@@ -163,6 +168,7 @@ impl App {
             pages,
             donations,
             deals,
+            settlements,
             point_delay,
             parking,
             runtime: runtime.clone(),
@@ -190,6 +196,7 @@ impl App {
             "mypage" => self.pages.funnel.set_open(running),
             "donation" => self.donations.funnel.set_open(running),
             "deal" => self.deals.funnel.set_open(running),
+            "settlement" => self.settlements.funnel.set_open(running),
             _ => {
                 return Err(Error::new(
                     ErrorKind::Invalid,
@@ -219,6 +226,7 @@ impl App {
             .merge(mypage::http::routes(Arc::clone(&self.pages)))
             .merge(donation::http::routes(Arc::clone(&self.donations)))
             .merge(deal::http::routes(Arc::clone(&self.deals)))
+            .merge(settlement::http::routes(Arc::clone(&self.settlements)))
             .merge(parked::routes(Arc::clone(&self.parking)))
             .split_for_parts()
     }

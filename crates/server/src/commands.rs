@@ -5,6 +5,7 @@ mod doctor;
 mod keys;
 mod parked;
 mod rebuild;
+mod settle;
 pub mod verify;
 
 use std::path::PathBuf;
@@ -71,6 +72,8 @@ enum Command {
         #[arg(value_parser = ["mypage"])]
         view: String,
     },
+    /// Settle a month with every merchant; asks the running server. Exit code 3 if some merchants could not be billed
+    Settle(settle::SettleArgs),
     /// Make, list and revoke API keys
     #[command(subcommand)]
     Keys(keys::KeysCommand),
@@ -132,6 +135,7 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
         Command::Verify { json } => verify::run(&settings, *json),
         Command::Migrate => migrate(&settings),
         Command::Rebuild { .. } => rebuild::mypage(&settings),
+        Command::Settle(args) => settle::run(&settings, args),
         Command::Keys(command) => keys::run(&settings, command),
         Command::Parked(command) => parked::run(&settings, command),
         Command::Openapi => openapi(),

@@ -27,6 +27,7 @@ pub const CONTEXTS: &[Context] = &[
     Context { name: "mypage", migrations: app::mypage::MIGRATIONS, durability: Durability::Rebuildable },
     Context { name: "donation", migrations: app::donation::MIGRATIONS, durability: Durability::Full },
     Context { name: "deal", migrations: app::deal::MIGRATIONS, durability: Durability::Full },
+    Context { name: "settlement", migrations: app::settlement::MIGRATIONS, durability: Durability::Full },
 ];
 
 /// Names of the contexts, for `--contexts`.

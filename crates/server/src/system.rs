@@ -49,6 +49,9 @@ pub const RESOURCES: &[&str] = &[
     "causes",
     "deals",
     "merchants",
+    "billings",
+    "billingAmountViews",
+    "closings",
     "parked",
     "bench",
     "docs",
@@ -130,6 +133,7 @@ async fn metrics(State(system): State<Arc<System>>, caller: Caller) -> Result<Re
     }
     // A breaker goes from open to half-open when someone looks.
     let _ = system.app.members.point_guard().breaker().state();
+    let _ = system.app.deals.point_guard().breaker().state();
     Ok(text(&system.metrics.render()))
 }
 

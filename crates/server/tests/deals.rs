@@ -21,6 +21,8 @@ mod roles;
 mod senders;
 #[path = "deals/unanswered.rs"]
 mod unanswered;
+#[path = "deals/verified.rs"]
+mod verified;
 
 use serde_json::{Value, json};
 use support::{Answer, Engine, TestApp};

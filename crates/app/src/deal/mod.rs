@@ -22,6 +22,7 @@ use platform::consumer::Consumer;
 use platform::db::{Cursor, Database, Value};
 use platform::error::{Error, ErrorKind, Result};
 use platform::funnel::{Funnel, KeyStamp};
+use platform::guard::Guard;
 use platform::log::{Event, Log};
 use tokio::sync::Semaphore;
 
@@ -101,6 +102,12 @@ impl Deals {
 
     fn follow(&self, log: Arc<Log>, react: fn(&[Event]) -> Result<Vec<Command>>) -> Consumer<DealWriter> {
         Consumer::new(Arc::clone(&self.funnel), log, Arc::clone(&self.kit.clock), &self.kit.holder, Box::new(react))
+    }
+
+    /// The breaker in front of point.
+    #[must_use]
+    pub fn point_guard(&self) -> &Guard {
+        &self.point.guard
     }
 
     /// A deal.

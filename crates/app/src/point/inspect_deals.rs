@@ -45,7 +45,7 @@ pub type Dealt = HashMap<i64, DealtFacts>;
 /// `Unavailable` when the store cannot be reached.
 pub fn dealt(session: &mut dyn Session) -> Result<Dealt> {
     let mut dealt = Dealt::new();
-    each_piece(session, &mut |_, deals| {
+    each_piece(session, |_, deals| {
         dealt.extend(deals.iter().map(|DealRow { record, .. }| {
             let facts = DealtFacts {
                 member_id: record.member_id,
@@ -69,7 +69,7 @@ pub fn dealt(session: &mut dyn Session) -> Result<Dealt> {
 /// `Unavailable` when the store cannot be reached.
 pub(super) fn inspect_deals(session: &mut dyn Session, findings: &mut Findings) -> Result<()> {
     let mut seen = Seen::default();
-    each_piece(session, &mut |session, deals| {
+    each_piece(session, |session, deals| {
         let named = deals.iter().flat_map(|deal| [deal.entry, deal.void_entry]).flatten();
         let keys: Vec<Value> = named.map(Value::Int).collect();
         let rows = session.load_many(&ENTRY, &keys)?;
@@ -90,7 +90,7 @@ pub(super) fn inspect_deals(session: &mut dyn Session, findings: &mut Findings) 
 /// Hands all deals over, in pieces, by number.
 fn each_piece(
     session: &mut dyn Session,
-    look: &mut dyn FnMut(&mut dyn Session, &[DealRow]) -> Result<()>,
+    mut look: impl FnMut(&mut dyn Session, &[DealRow]) -> Result<()>,
 ) -> Result<()> {
     let sql = format!("SELECT {} FROM {} WHERE deal_id > $1 ORDER BY deal_id LIMIT $2", DEAL.column_list(), DEAL.name);
     let mut after = 0;

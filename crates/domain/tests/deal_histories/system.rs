@@ -4,10 +4,11 @@
 use std::collections::BTreeMap;
 
 use domain::deal::{self, ChangeMerchant, Deal, DealStatus, Event, MerchantFacts};
-use domain::kernel::Day;
+use domain::kernel::{Day, Month};
 use domain::point::{self, Account, AskDeal, DealDecision, DealRecord, EntryKind};
+use domain::settlement::{Line, LineKind};
 
-use crate::settlement::Settlement;
+use crate::settlement::{Settlement, Told};
 use crate::steps::{MEMBERS, Posting, Step};
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
@@ -203,13 +204,14 @@ impl System {
                     event.iter().for_each(|event| self.tell(*merchant, event));
                 }
             }
-            Step::Bill(merchant, back) => self.bill(*merchant, self.today().month.plus(-back).as_number()),
+            Step::Bill(merchant, back) => self.bill(*merchant, self.today().month.plus(-back)),
         }
         std::mem::take(&mut self.news)
     }
 
-    pub fn bill(&mut self, merchant: i64, month: i64) {
-        if let Some((used_point, deal_count)) = self.settlement.bill(merchant, month) {
+    fn bill(&mut self, merchant: i64, month: Month) {
+        if let Some((used_point, deal_count)) = self.settlement.bill(merchant, month, self.today().month) {
+            let month = month.as_number();
             self.news.push(News::Billed { merchant, month, used_point, deal_count });
         }
     }
@@ -242,14 +244,20 @@ impl System {
         let piece: Vec<_> = self.deal_log.iter().skip(self.cursors.settlement).take(count).cloned().collect();
         self.cursors.settlement += piece.len();
         for (merchant, sequence, event) in piece {
-            let dated = |at_ms: i64| self.day_of(at_ms).month.as_number();
-            let line = match &event {
-                Event::UseDealt(facts) => Some((dated(facts.dealt_at_ms), facts.point, facts.deal_id)),
-                Event::UseCancelled(facts) => Some((dated(facts.dealt_at_ms), -facts.point, facts.deal_id)),
-                _ => None,
+            let line = |facts: &deal::DealFacts, kind, point| {
+                let month = self.day_of(facts.dealt_at_ms).month;
+                Told::Line(Line { deal_id: facts.deal_id, month, kind, point })
             };
-            self.settlement.take(merchant, sequence, line.map(|(month, point, _)| (month, point)));
-            self.news.extend(line.map(|(_, _, deal_id)| News::SettlementHears { deal_id }));
+            let told = match &event {
+                Event::UseDealt(facts) => line(facts, LineKind::Use, facts.point),
+                Event::UseCancelled(facts) => line(facts, LineKind::Cancel, -facts.point),
+                Event::MerchantOpened(_) | Event::MerchantChanged(_) => Told::Merchant,
+                _ => Told::Other,
+            };
+            self.settlement.take(merchant, sequence, told);
+            if let Told::Line(Line { deal_id, .. }) = told {
+                self.news.push(News::SettlementHears { deal_id });
+            }
         }
     }
 }

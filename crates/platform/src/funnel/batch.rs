@@ -62,6 +62,12 @@ impl Out<'_> {
         }
     }
 
+    /// Whether the answer is to be remembered under a key.
+    #[must_use]
+    pub fn is_stamped(&self) -> bool {
+        self.stamp.is_some()
+    }
+
     /// Writes rows that belong to the command but are not its answer: the stamp stays for a row after them.
     pub fn aside<T>(&mut self, write: impl FnOnce(&mut Self) -> T) -> T {
         let stamp = self.stamp.take();
@@ -82,20 +88,11 @@ impl Out<'_> {
     fn append(&mut self, kind: String, subject: i64, sequence: i64, data: String) -> Result<i64> {
         let position = self.next_position()?;
         let [key, digest] = self.take_stamp(position);
-        let (none, at) = (Value::Null, Value::Int(self.moment.now_ms));
-        let columns = [
-            position.into(),
-            kind.into(),
-            subject.into(),
-            sequence.into(),
-            at,
-            none.clone(),
-            none,
-            data.into(),
-            key,
-            digest,
-        ];
-        self.events.push(Row(columns.into()));
+        let mut row = Vec::with_capacity(10);
+        row.extend([position.into(), kind.into()]);
+        row.extend([subject, sequence, self.moment.now_ms].map(Value::Int));
+        row.extend([Value::Null, Value::Null, data.into(), key, digest]);
+        self.events.push(Row(row));
         Ok(position)
     }
 }

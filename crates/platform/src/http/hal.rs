@@ -28,10 +28,11 @@ pub struct Item<T: Serialize> {
     pub links: Links,
 }
 
-/// `self` and the resource's own name, both pointing at it.
+/// `self` and the resource's own name, both pointing at it, and where else it leads.
 pub struct Links {
     name: &'static str,
     href: String,
+    more: Vec<(&'static str, String)>,
 }
 
 #[derive(Serialize)]
@@ -41,9 +42,12 @@ struct Link<'a> {
 
 impl Serialize for Links {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(2))?;
+        let mut map = serializer.serialize_map(Some(2 + self.more.len()))?;
         map.serialize_entry(self.name, &Link { href: &self.href })?;
         map.serialize_entry("self", &Link { href: &self.href })?;
+        for (name, href) in &self.more {
+            map.serialize_entry(name, &Link { href })?;
+        }
         map.end()
     }
 }
@@ -56,7 +60,14 @@ impl<T: Serialize> Item<T> {
 
     /// A resource at this address.
     pub fn at(href: String, name: &'static str, fields: T) -> Self {
-        Self { fields, links: Links { name, href } }
+        Self { fields, links: Links { name, href, more: Vec::new() } }
+    }
+
+    /// The same with a link to what belongs to it.
+    #[must_use]
+    pub fn leading_to(mut self, name: &'static str, href: String) -> Self {
+        self.links.more.push((name, href));
+        self
     }
 
     /// The answer to a GET.

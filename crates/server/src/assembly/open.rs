@@ -2,19 +2,21 @@
 
 use std::sync::Arc;
 
-use app::deal::Deals;
+use app::deal::{DealApi, Deals, RemoteDeals};
 use app::donation::Donations;
 use app::kit::Kit;
 use app::member::{MemberApi, Members, PointQuestions, RemoteMembers, WithdrawalMode};
 use app::notification::{MemberQuestions, Notifications};
 use app::point::{PointApi, Points, RemotePoints};
-use app::{deal, donation, member, notification, point};
+use app::settlement::Settlements;
+use app::{deal, donation, member, notification, point, settlement};
 use platform::clock::Clock;
 use platform::db::Database;
 use platform::error::Result;
 use platform::fault::Delay;
 use platform::guard::{Guard, GuardSettings};
 use platform::http::peer::Peer;
+use tokio::runtime::Handle;
 
 use crate::config::Settings;
 use crate::secret::programme_secret;
@@ -140,4 +142,22 @@ pub(super) fn open_deals(
     let guard = guard_of(settings, ("deal", "point"), capacity, &kit.clock)?;
     let questions = deal::PointQuestions { api, guard, delay: Arc::clone(delay) };
     Deals::open(kit.clone(), database, deal::Conduct { policy, capacity }, questions)
+}
+
+/// Settlement, which asks deal here or in another process.
+pub(super) fn open_settlements(
+    settings: &Settings,
+    kit: &Kit,
+    database: Arc<Database>,
+    deals: &Arc<Deals>,
+    runtime: &Handle,
+) -> Result<Arc<Settlements>> {
+    let policy = settlement::Policy { fee_rate_bp: settings.int_in("settlement.fee_rate_bp", 0..=10_000)? };
+    let api: Arc<dyn DealApi> = match peer(settings, "deal")? {
+        Some(peer) => Arc::new(RemoteDeals(peer)),
+        None => Arc::clone(deals) as Arc<dyn DealApi>,
+    };
+    let guard = guard(settings, ("settlement", "deal"), &kit.clock)?;
+    let questions = settlement::DealQuestions { api, guard, runtime: runtime.clone() };
+    Settlements::open(kit.clone(), database, policy, questions)
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use app::point;
+use app::{point, settlement};
 use platform::consumer::Consumer;
 use platform::error::Result;
 use platform::funnel::{Funnel, Writer};
@@ -28,9 +28,11 @@ impl App {
         funnels.push(self.points.funnel.spawn()?);
         funnels.push(self.donations.funnel.spawn()?);
         funnels.push(self.deals.funnel.spawn()?);
+        funnels.push(self.settlements.funnel.spawn()?);
         drop(funnels);
         self.follow_donations()?;
         self.follow_deals()?;
+        self.follow_settlements()?;
         let [member, notification, point, ..] = self.logs();
         self.follow(self.notifications.follow_members(Arc::clone(&member)))?;
         self.follow(self.notifications.follow_points(Arc::clone(&point)))?;
@@ -68,16 +70,26 @@ impl App {
         self.workers.spawn("deal-sweep".to_owned(), Wake::Pause(IDLE), move || deals.sweep())
     }
 
+    /// Whose log settlement follows, who follows settlement's, and who closes months.
+    fn follow_settlements(&self) -> Result<()> {
+        self.follow(self.settlements.follow_deals(Arc::clone(&self.deals.log)))?;
+        self.follow(self.deals.follow_settlement(Arc::clone(&self.settlements.log)))?;
+        let mut job = self.settlements.closing_job();
+        let wake = Wake::Bell(Arc::clone(&self.settlements.log), Scope::Everything, IDLE);
+        self.workers.spawn(settlement::CLOSING_JOB.to_owned(), wake, move || job.step())
+    }
+
     fn follow<W: Writer>(&self, mut consumer: Consumer<W>) -> Result<()> {
         self.parking.add(consumer.desk());
         let wake = consumer.wake(IDLE);
         self.workers.spawn(consumer.name().to_owned(), wake, move || consumer.step())
     }
 
-    /// The logs of member, notification, point, donation and deal.
-    pub(super) fn logs(&self) -> [Arc<Log>; 5] {
+    /// The logs of member, notification, point, donation, deal and settlement.
+    pub(super) fn logs(&self) -> [Arc<Log>; 6] {
         let (members, notifications, points) = (&self.members.log, &self.notifications.log, &self.points.log);
-        [members, notifications, points, &self.donations.log, &self.deals.log].map(Arc::clone)
+        [members, notifications, points, &self.donations.log, &self.deals.log, &self.settlements.log]
+            .map(Arc::clone)
     }
 
     /// Ends the threads: consumers and workers first, then the funnels, which finish what waits.
@@ -86,6 +98,7 @@ impl App {
         self.notifications.finish_sending(&self.runtime);
         self.donations.funnel.shut_down();
         self.deals.funnel.shut_down();
+        self.settlements.funnel.shut_down();
         self.members.funnel.shut_down();
         self.notifications.funnel.shut_down();
         self.points.funnel.shut_down();
@@ -98,6 +111,7 @@ impl App {
         self.give_back_leases(&self.pages.funnel);
         self.give_back_leases(&self.donations.funnel);
         self.give_back_leases(&self.deals.funnel);
+        self.give_back_leases(&self.settlements.funnel);
     }
 
     /// So that the process that comes next need not wait until they end by themselves.

@@ -9,6 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use platform::db::{Cursor, Session};
 use platform::error::{Error, Result};
 use platform::funnel::read_cursor;
+use platform::log::{Log, LogReader, Scope};
 use platform::parked;
 
 use crate::assembly::clock;
@@ -57,6 +58,13 @@ pub fn run(settings: &Settings, json: bool) -> Result<ExitCode> {
                 let look = |session: &mut dyn Session| app::deal::inspect(session, &deals.before, &deals.ledger);
                 (findings, waiting) = read_only(&mut *session, look)?;
             }
+            "settlement" => {
+                let (found, lines) = read_only(&mut *session, app::settlement::inspect)?;
+                findings = found;
+                if let Some(mut log) = log_of(settings, "deal")? {
+                    app::settlement::compare_with_log(lines, &mut log, &mut findings)?;
+                }
+            }
             _ => {}
         }
         parked.extend(parked::counts(&mut *session)?);
@@ -70,6 +78,12 @@ pub fn run(settings: &Settings, json: bool) -> Result<ExitCode> {
         print_lines(&all, &parked, clean, waits(waiting, now_ms).as_deref())
     }
     Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// A context's log, to be read from its start.
+fn log_of(settings: &Settings, name: &str) -> Result<Option<LogReader>> {
+    let Some(context) = CONTEXTS.iter().find(|context| context.name == name) else { return Ok(None) };
+    Log::new(open_existing(settings, context)?, &[]).reader(Scope::EventTable).map(Some)
 }
 
 /// What two contexts say of the same donations. The donations are read before the ledger and looked at after it, so

@@ -96,7 +96,10 @@ const COMMON: &[Common] = &[
 
 /// What is said of a 404, by the beginning of the path; the longest that fits holds.
 const UNKNOWN: &[(&str, &str, &str)] = &[
+    ("/billingAmountViews", "settlement.line_unknown", "this deal is none that is settled"),
+    ("/billings", "settlement.unknown", "there is no such billing"),
     ("/causes", "donation.cause_unknown", "there is no such cause; GET /causes lists them"),
+    ("/closings", "settlement.closing_unknown", "this month was not closed yet; POST /closings does"),
     ("/deals", "deal.unknown", "there is no such deal"),
     ("/docs", "docs.no_such_file", "the documentation has no such file; it begins at /docs"),
     ("/donations", "donation.unknown", "there is no such donation"),

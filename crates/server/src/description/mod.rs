@@ -30,6 +30,8 @@ const TAGS: &[(&str, &str)] = &[
     ("causes", "To whom points can be given"),
     ("deals", "Points earned and used at merchants, and taken back"),
     ("merchants", "Where points are earned and used"),
+    ("billings", "What merchants are paid for points used there"),
+    ("closings", "Months that are settled with every merchant"),
     ("mypages", "Everything that one member may see"),
     ("parked", "Events that could not be taken in and wait for a person"),
     (SYSTEM, "The program itself: health, figures, this description"),

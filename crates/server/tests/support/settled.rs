@@ -15,8 +15,8 @@ use super::{TestApp, within};
 /// Everything has followed within this, or the test fails.
 const SETTLED: Duration = Duration::from_secs(10);
 /// The collections of the public API.
-const COLLECTIONS: [&str; 9] =
-    ["members", "withdrawals", "points", "messages", "mypages", "donations", "causes", "deals", "merchants"];
+const COLLECTIONS: [&str; 10] =
+    ["members", "withdrawals", "points", "messages", "mypages", "donations", "causes", "deals", "merchants", "billings"];
 
 impl TestApp {
     /// Waits until nothing is queued, every consumer that runs has read its log to the end, and every message that
@@ -29,7 +29,7 @@ impl TestApp {
         let app = self.app();
         let (member, notification, point) = (&app.members, &app.notifications, &app.points);
         let queued = member.funnel.depth() + notification.funnel.depth() + point.funnel.depth();
-        Ok(queued + app.donations.funnel.depth() + app.deals.funnel.depth() == 0
+        Ok(queued + app.donations.funnel.depth() + app.deals.funnel.depth() + app.settlements.funnel.depth() == 0
             && self.donations_are_settled()?
             && self.deals_are_settled()?
             && has_read(&notification.funnel, &member.funnel, &member.log)?
@@ -60,7 +60,9 @@ impl TestApp {
         let app = self.app();
         let (point, deal) = (&app.points, &app.deals);
         Ok(has_read(&point.funnel, &deal.funnel, &deal.log)?
-            && has_read_events(&deal.funnel, &point.funnel, &point.log)?)
+            && has_read_events(&deal.funnel, &point.funnel, &point.log)?
+            && has_read(&app.settlements.funnel, &deal.funnel, &deal.log)?
+            && has_read(&deal.funnel, &app.settlements.funnel, &app.settlements.log)?)
     }
 
     fn can_send(&self) -> bool {
@@ -92,6 +94,16 @@ impl TestApp {
             self.app().points.funnel.with_session(server::commands::verify::ledger).expect("the ledger can be read");
         let deal = self.app().deals.funnel.with_session(|tx| app::deal::inspect(tx, &happened, &ledger));
         must_be_clean(&deal.expect("deal can be inspected").0);
+        self.verify_settlement();
+    }
+
+    fn verify_settlement(&self) {
+        let app = self.app();
+        let inspected = app.settlements.funnel.with_session(app::settlement::inspect);
+        let (mut findings, lines) = inspected.expect("settlement can be inspected");
+        let mut log = app.deals.log.reader(platform::log::Scope::EventTable).expect("deal's log can be read");
+        app::settlement::compare_with_log(lines, &mut log, &mut findings).expect("deal's log can be read");
+        must_be_clean(&findings);
     }
 
     /// Everything that the public API shows, without links, for "nothing has changed".

@@ -1,0 +1,50 @@
+//! What settlement does when something happened at a merchant.
+
+use std::collections::HashMap;
+
+use domain::deal::Event;
+use domain::settlement::{Line, LineKind};
+use platform::error::Result;
+use platform::log;
+use platform::zone::Zone;
+
+use super::writer::{Command, Happened};
+use crate::kit::month_of;
+
+/// Turns events of deal into commands of settlement, one for each merchant. A line's month is decided here, once for
+/// ever: that of the deal's date in the programme's zone.
+pub(super) fn on_deal_events(zone: &Zone, events: &[log::Event]) -> Result<Vec<Command>> {
+    let mut places: HashMap<i64, usize> = HashMap::new();
+    let mut merchants: Vec<(i64, Vec<(i64, Happened)>, i64)> = Vec::new();
+    for event in events {
+        let happened = match event.kind.as_str() {
+            "UseDealt" | "UseCancelled" | "MerchantOpened" | "MerchantChanged" => on_deal_event(zone, event.decode()?),
+            // Of the others it matters only that they have passed.
+            _ => None,
+        };
+        let place = *places.entry(event.subject).or_insert_with(|| {
+            merchants.push((event.subject, Vec::new(), 0));
+            merchants.len() - 1
+        });
+        let (_, list, through) = &mut merchants[place];
+        list.extend(happened.map(|happened| (event.sequence, happened)));
+        *through = event.sequence.max(*through);
+    }
+    let command = |(merchant_id, events, through)| Command::TakeIn { merchant_id, events, through };
+    Ok(merchants.into_iter().map(command).collect())
+}
+
+fn on_deal_event(zone: &Zone, event: Event) -> Option<Happened> {
+    let (facts, kind) = match event {
+        Event::UseDealt(facts) => (facts, LineKind::Use),
+        Event::UseCancelled(facts) => (facts, LineKind::Cancel),
+        Event::MerchantOpened(facts) | Event::MerchantChanged(facts) => {
+            return Some(Happened::Agreed { fee_rate: facts.fee_rate_bp });
+        }
+        _ => return None,
+    };
+    let point = if kind == LineKind::Use { facts.point } else { -facts.point };
+    let month = month_of(zone.day(facts.dealt_at_ms));
+    let line = Line { deal_id: facts.deal_id, month, kind, point };
+    Some(Happened::Dealt { line, dealt_at_ms: facts.dealt_at_ms })
+}
