@@ -7,7 +7,7 @@ use platform::db::{Cursor, Session};
 use platform::error::Result;
 use platform::log::{EVENTS, remembered_event};
 
-use super::list::{deals_after, merchants_after};
+use super::list::{deals_after, members_after, merchants_after};
 use super::store::{MerchantSlot, Stored};
 use crate::kit::{Finding, Findings};
 use crate::point::DealtFacts;
@@ -17,6 +17,7 @@ const LOG_ROWS: usize = 5_000;
 const TOLD: &str = "every deal stands as its events tell";
 const NUMBERED: &str = "the events of a merchant are numbered without gaps, and say how it stands";
 const CANCELLED: &str = "what is cancelled of a deal = sum of its cancels, at most its points";
+const LINKED: &str = "every deal names the member's deal before it, and the member's row the last one";
 const IN_LEDGER: &str = "every deal that happened moved its points in the ledger";
 const FROM_LEDGER: &str = "the ledger moved points for deals that happened, and for no others";
 
@@ -76,15 +77,19 @@ fn each(session: &mut dyn Session, mut look: impl FnMut(Stored)) -> Result<()> {
 /// # Errors
 /// `Unavailable` when the store cannot be reached.
 pub fn inspect(session: &mut dyn Session, before: &Happened, ledger: &Ledger) -> Result<(Findings, Waiting)> {
-    let mut findings = Findings::new(&[TOLD, NUMBERED, CANCELLED, IN_LEDGER, FROM_LEDGER]);
+    let mut findings = Findings::new(&[TOLD, NUMBERED, CANCELLED, LINKED, IN_LEDGER, FROM_LEDGER]);
     in_ledger(before, ledger, &mut findings);
     let mut log = replay(session, &mut findings)?;
     let mut waiting = Waiting::default();
     let mut unknown: HashMap<i64, DealtFacts> = ledger.deals.clone();
     // Points and what is noted as cancelled of deals, and what their cancels come to.
     let mut originals: BTreeMap<i64, [i64; 3]> = BTreeMap::new();
+    let mut last_deals: HashMap<i64, i64> = HashMap::new();
     each(session, |stored| {
         let deal_id = stored.deal.facts.deal_id;
+        if last_deals.insert(stored.deal.facts.member_id, deal_id).unwrap_or(0) != stored.previous {
+            findings.add(LINKED, Finding::of(deal_id, "it names another deal before it"));
+        }
         let told = log.deals.remove(&deal_id);
         let last = told.as_ref().map_or(Cursor::default(), |told| told.last);
         if told.is_none_or(|told| told.deal != stored.deal || told.sequence != stored.sequence) {
@@ -109,8 +114,35 @@ pub fn inspect(session: &mut dyn Session, before: &Happened, ledger: &Ledger) ->
     for deal_id in unknown.into_keys() {
         findings.add(FROM_LEDGER, Finding::of(deal_id, "the ledger knows of it, and it is not there"));
     }
+    compare_last_deals(session, last_deals, &mut findings)?;
     compare_merchants(session, log.merchants, &mut findings)?;
     Ok((findings, waiting))
+}
+
+/// Compares each member's last deal with what the member's row names, both ways.
+fn compare_last_deals(
+    session: &mut dyn Session,
+    mut last_deals: HashMap<i64, i64>,
+    findings: &mut Findings,
+) -> Result<()> {
+    let newest = last_deals.values().copied().max().unwrap_or(0);
+    let mut after = i64::MIN;
+    loop {
+        let rows = members_after(session, after, PIECE_ROWS)?;
+        let Some(last) = rows.last() else { break };
+        after = last.int(0);
+        for row in &rows {
+            // What was posted since the deals were looked at is nothing wrong.
+            if last_deals.remove(&row.int(0)) != Some(row.int(1)) && row.int(1) <= newest {
+                findings
+                    .add(LINKED, Finding::of(row.int(1), "it is not the last deal of the member whose row names it"));
+            }
+        }
+    }
+    for deal_id in last_deals.into_values() {
+        findings.add(LINKED, Finding::of(deal_id, "the last deal of its member, and no row names it"));
+    }
+    Ok(())
 }
 
 fn in_ledger(before: &Happened, ledger: &Ledger, findings: &mut Findings) {

@@ -3,12 +3,14 @@
 use std::collections::{BTreeSet, HashMap};
 
 use platform::db::{Database, Row, Session, Value};
-use platform::error::Result;
+use platform::error::{Error, Result};
 
-use super::store::{BILLED_MONTH, DEAL, MERCHANT, Stored};
+use super::store::{BILLED_MONTH, DEAL, MEMBER, MERCHANT, Stored};
 
-/// Deals that a page looks at, where it is chosen by merchant alone: there is no index for that.
+/// Deals that a page looks at, where it is chosen by merchant: there is no index for that.
 const LOOKED_AT: i64 = 20_000;
+/// Deals of a member read at once.
+const PIECE: i64 = 500;
 
 /// Which deals a list is about.
 #[derive(Debug, Clone, Copy, Default)]
@@ -30,23 +32,70 @@ fn select_deals() -> String {
     format!("SELECT {} FROM {}", DEAL.column_list(), DEAL.name)
 }
 
-/// Deals with a number above `after`, at most `limit`.
+/// The deals of a member from `$1` backwards, at most `$2`, as `walk`.
+pub(super) fn newest_first() -> String {
+    DEAL.walk("previous")
+}
+
+/// Deals with a number above `after`; of a member, those before the deal `after`, the newest first. At most `limit`.
 pub(super) async fn deals(database: &Database, chosen: Chosen, after: i64, limit: i64) -> Result<Found> {
-    if let Chosen { member_id: None, merchant_id: Some(merchant_id) } = chosen {
-        return deals_at(database, merchant_id, after, limit).await;
-    }
-    let mut params = vec![Value::Int(after)];
-    let mut only = String::new();
-    for (column, number) in [("member_id", chosen.member_id), ("merchant_id", chosen.merchant_id)] {
-        if let Some(number) = number {
-            params.push(Value::Int(number));
-            only.push_str(&format!(" AND {column} = ${}", params.len()));
+    match chosen {
+        Chosen { member_id: Some(member_id), merchant_id } => {
+            deals_of(database, member_id, merchant_id, after, limit).await
+        }
+        Chosen { merchant_id: Some(merchant_id), .. } => deals_at(database, merchant_id, after, limit).await,
+        Chosen { .. } => {
+            let sql = format!("{} WHERE deal_id > $1 ORDER BY deal_id LIMIT $2", select_deals());
+            Ok(page(&database.query(&sql, &[after.into(), (limit + 1).into()]).await?, limit))
         }
     }
-    params.push(Value::Int(limit + 1));
-    let (select, last) = (select_deals(), params.len());
-    let sql = format!("{select} WHERE deal_id > $1{only} ORDER BY deal_id LIMIT ${last}");
-    Ok(page(&database.query(&sql, &params).await?, limit))
+}
+
+/// Deals of one member, the newest first, as each names the one before it.
+async fn deals_of(
+    database: &Database,
+    member_id: i64,
+    merchant_id: Option<i64>,
+    after: i64,
+    limit: i64,
+) -> Result<Found> {
+    let mut place = first_place(database, member_id, after).await?;
+    let (mut deals, mut looked_at, mut last) = (Vec::new(), 0, 0);
+    let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
+    let sql = format!("{} SELECT {} FROM walk ORDER BY step", newest_first(), DEAL.column_list());
+    while place != 0 && deals.len() < wanted && looked_at < LOOKED_AT {
+        if looked_at > 0 {
+            // An embedded store is read on this thread; others who are served by it get their turn.
+            tokio::task::yield_now().await;
+        }
+        let piece = if merchant_id.is_none() { limit.min(PIECE) } else { PIECE };
+        let rows = database.query(&sql, &[place.into(), piece.into()]).await?;
+        if rows.is_empty() {
+            return Err(Error::internal("a deal names one before it that is not there; run onepoint verify"));
+        }
+        for row in &rows {
+            let stored = Stored::read(row);
+            (looked_at, last, place) = (looked_at + 1, stored.deal.facts.deal_id, stored.previous);
+            if merchant_id.is_none_or(|merchant_id| merchant_id == stored.deal.facts.merchant_id) {
+                deals.push(stored);
+                if deals.len() == wanted {
+                    break;
+                }
+            }
+        }
+    }
+    Ok(Found { deals, next: (place != 0).then_some(last) })
+}
+
+/// Where a page of a member's deals begins; 0 if there is nothing.
+async fn first_place(database: &Database, member_id: i64, after: i64) -> Result<i64> {
+    if after == 0 {
+        return Ok(database.get(&MEMBER, member_id).await?.map_or(0, |row| row.int(1)));
+    }
+    let seen = database.get(&DEAL, after).await?.map(|row| Stored::read(&row));
+    let seen = seen.filter(|stored| stored.deal.facts.member_id == member_id);
+    let no_place = || Error::invalid("/query/after", "after must be taken from the _links.next of an earlier page");
+    seen.map(|stored| stored.previous).ok_or_else(no_place)
 }
 
 /// Deals of one merchant. A page looks at so many deals of everyone and no more; the next one goes on from there.
@@ -99,6 +148,13 @@ pub(super) async fn marks(database: &Database, merchants: BTreeSet<i64>, from: i
 pub(super) fn deals_after(session: &mut dyn Session, after: i64, limit: i64) -> Result<Vec<Stored>> {
     let sql = format!("{} WHERE deal_id > $1 ORDER BY deal_id LIMIT $2", select_deals());
     Ok(session.query(&sql, &[after.into(), limit.into()])?.iter().map(Stored::read).collect())
+}
+
+/// Members after a number, with their last deal.
+pub(super) fn members_after(session: &mut dyn Session, after: i64, limit: i64) -> Result<Vec<Row>> {
+    let (columns, table) = (MEMBER.column_list(), MEMBER.name);
+    let sql = format!("SELECT {columns} FROM {table} WHERE member_id > $1 ORDER BY member_id LIMIT $2");
+    session.query(&sql, &[after.into(), limit.into()])
 }
 
 /// Merchants after a number, with the sequence of their last event; those included that are not known.

@@ -7,7 +7,8 @@ use platform::db::{Row, Session, Table, Value};
 use platform::error::{Error, Result};
 use platform::funnel::Out;
 
-use super::store::{BILLED_MONTH, DEAL, DEAL_STATE, MERCHANT, MerchantSlot, Stored, month_key};
+use super::list::newest_first;
+use super::store::{BILLED_MONTH, DEAL, DEAL_STATE, MEMBER, MERCHANT, MerchantSlot, Stored, month_key};
 
 /// A cancel that names no deal looks so many deals of the member back.
 const LOOK_BACK: i64 = 10_000;
@@ -17,6 +18,8 @@ const LOOK_BACK: i64 = 10_000;
 pub struct Loaded {
     deals: BTreeMap<i64, Stored>,
     merchants: HashMap<i64, MerchantSlot>,
+    /// The newest deal of each member who has one.
+    last_deals: BTreeMap<i64, i64>,
     /// Merchant, month and mark, by key.
     marks: BTreeMap<String, [i64; 3]>,
     pub(super) deal_numbers: VecDeque<i64>,
@@ -32,6 +35,8 @@ pub struct Loaded {
 pub(super) struct Touched {
     pub(super) deals: Vec<i64>,
     pub(super) merchants: Vec<i64>,
+    /// Members who get another deal.
+    pub(super) members: Vec<i64>,
     /// Merchant and month.
     pub(super) months: Vec<(i64, i64)>,
     /// Member, merchant, amount and type of the cancels that name no deal.
@@ -46,10 +51,11 @@ fn lock(tx: &mut dyn Session, table: &'static Table, ids: impl IntoIterator<Item
     if keys.is_empty() { Ok(Vec::new()) } else { tx.lock_many(table, &keys) }
 }
 
-/// The newest deals that a cancel without a name may be about.
+/// The newest deals that a cancel without a name may be about, among the member's last ones from `newest` on.
 fn search(
     tx: &mut dyn Session,
-    (member_id, merchant_id, deal_amount, deal_type): (i64, i64, i64, &'static str),
+    newest: i64,
+    (merchant_id, deal_amount, deal_type): (i64, i64, &'static str),
     wanted: i64,
 ) -> Result<Vec<i64>> {
     let type_is = match DealType::from_name(deal_type) {
@@ -57,23 +63,27 @@ fn search(
         Some(DealType::UseCancel) => "type = 'use'",
         _ => "type IN ('save', 'use')",
     };
+    // Not sorted: so the walk ends where enough is found.
     let sql = format!(
-        "WITH recent AS (SELECT * FROM deal WHERE member_id = $1 ORDER BY deal_id DESC LIMIT $2) \
-         SELECT deal_id FROM recent WHERE merchant_id = $3 AND deal_amount = $4 AND {type_is} \
-         AND status = 'success' AND cancelled_point < point ORDER BY deal_id DESC LIMIT $5"
+        "{} SELECT deal_id FROM walk WHERE merchant_id = $3 AND deal_amount = $4 AND {type_is} \
+         AND status = 'success' AND cancelled_point < point LIMIT $5",
+        newest_first()
     );
-    let params = [member_id, LOOK_BACK, merchant_id, deal_amount, wanted].map(Value::Int);
+    let params = [newest, LOOK_BACK, merchant_id, deal_amount, wanted].map(Value::Int);
     Ok(tx.query(&sql, &params)?.iter().map(|row| row.int(0)).collect())
 }
 
 impl Loaded {
     /// Finds and locks what is touched: deals, those that they cancel, and the merchants of all of them.
     pub(super) fn load(tx: &mut dyn Session, mut touched: Touched) -> Result<Self> {
-        for searched in &touched.searches {
-            let wanted = touched.cancels.get(&searched.0).copied().unwrap_or(1);
-            touched.deals.extend(search(tx, *searched, wanted)?);
-        }
         let mut loaded = Self::default();
+        let members = lock(tx, &MEMBER, touched.members)?;
+        loaded.last_deals = members.iter().map(|row| (row.int(0), row.int(1))).collect();
+        for (member_id, merchant_id, deal_amount, deal_type) in touched.searches {
+            let wanted = touched.cancels.get(&member_id).copied().unwrap_or(1);
+            let Some(newest) = loaded.last_deals.get(&member_id) else { continue };
+            touched.deals.extend(search(tx, *newest, (merchant_id, deal_amount, deal_type), wanted)?);
+        }
         loaded.lock_deals(tx, touched.deals)?;
         // What a cancel set aside goes back if it fails.
         let waiting = loaded.deals.values().filter(|stored| stored.deal.status == DealStatus::Pending);
@@ -121,7 +131,9 @@ impl Loaded {
             Some(_) => drop(self.changed.insert(deal_id)),
             None => self.fresh.push(deal_id),
         }
-        let (mut deal, mut sequence) = before.map_or((None, 0), |stored| (Some(stored.deal), stored.sequence));
+        let known = before.map(|Stored { deal, sequence, previous }| (Some(deal), sequence, previous));
+        let (mut deal, mut sequence, mut previous) = known.unwrap_or((None, 0, 0));
+        let is_new = deal.is_none();
         let original = original_id.and_then(|id| self.deals.get_mut(&id)).map(|stored| &mut stored.deal);
         let cancelled = original.as_ref().map(|original| original.cancelled_point);
         deal::apply(&mut deal, original, event);
@@ -136,7 +148,10 @@ impl Loaded {
         if event.ends_deal() {
             sequence = told;
         }
-        let stored = Stored { deal, sequence };
+        if is_new {
+            previous = self.last_deals.insert(deal.facts.member_id, deal_id).unwrap_or(0);
+        }
+        let stored = Stored { deal, sequence, previous };
         self.deals.insert(deal_id, stored.clone());
         Ok(stored)
     }
@@ -174,8 +189,11 @@ impl Loaded {
         for fresh in &self.fresh {
             self.changed.remove(fresh);
         }
-        let fresh = self.fresh.iter().filter_map(|id| self.deals.get(id)).map(Stored::to_row);
-        tx.insert_many(&DEAL, fresh.collect())?;
+        let fresh: Vec<&Stored> = self.fresh.iter().filter_map(|id| self.deals.get(id)).collect();
+        tx.insert_many(&DEAL, fresh.iter().map(|stored| stored.to_row()).collect())?;
+        let members: BTreeSet<i64> = fresh.iter().map(|stored| stored.deal.facts.member_id).collect();
+        let member = |id: &i64| Some(Row(vec![(*id).into(), (*self.last_deals.get(id)?).into()]));
+        tx.upsert_many(&MEMBER, members.iter().filter_map(member).collect())?;
         let changed = self.changed.iter().filter_map(|id| self.deals.get(id)).map(Stored::to_state_row);
         tx.update_many(&DEAL_STATE, changed.collect())?;
         let merchant = |id: &i64| Some(self.merchants.get(id)?.to_row(*id));

@@ -127,11 +127,11 @@ impl Deals {
         row.map(|row| Stored::read(&row)).ok_or_else(deal_unknown)
     }
 
-    /// At most `limit` deals with a number above `after`. A page that is chosen by merchant alone may hold fewer, even
-    /// none, and have a next one.
+    /// At most `limit` deals with a number above `after`; of a member, those before the deal `after`, the newest first. A
+    /// page that is chosen by merchant may hold fewer, even none, and have a next one.
     ///
     /// # Errors
-    /// `Unavailable` when the store cannot be reached.
+    /// `Unavailable` when the store cannot be reached; 422 for an `after` that is no deal of the member.
     pub async fn deals(&self, chosen: Chosen, after: i64, limit: i64) -> Result<DealPage> {
         self.funnel.must_be_open()?;
         let found = list::deals(&self.database, chosen, after, limit).await?;

@@ -29,10 +29,15 @@ pub(super) static DEAL: Table = Table {
         ("fail_reason", Kind::Text),
         ("give_up_at", Kind::Int),
         ("sequence", Kind::Int),
+        ("previous", Kind::Int),
     ],
 };
 
-/// The part of a deal that changes after it was stored. Written alone, it leaves the index by member as it is.
+/// The newest deal of each member; the others are found from there, one by one.
+pub(super) static MEMBER: Table =
+    Table { name: "deal_member", columns: &[("member_id", Kind::Int), ("last_deal", Kind::Int)] };
+
+/// The part of a deal that changes after it was stored.
 pub(super) static DEAL_STATE: Table = Table {
     name: "deal",
     columns: &[
@@ -74,6 +79,8 @@ pub struct Stored {
     pub(super) deal: Deal,
     /// Of the merchant's event that ended it; 0 while it is pending.
     pub(super) sequence: i64,
+    /// The member's deal before it; 0 for the first one.
+    pub(super) previous: i64,
 }
 
 fn text(row: &Row, place: usize) -> Option<String> {
@@ -101,7 +108,7 @@ impl Stored {
             fail_reason: text(row, 11),
             left_to_point: status == DealStatus::Pending && row.opt_int(12).is_none(),
         };
-        Self { deal, sequence: row.int(13) }
+        Self { deal, sequence: row.int(13), previous: row.int(14) }
     }
 
     pub(super) fn to_row(&self) -> Row {
@@ -113,7 +120,7 @@ impl Stored {
             self.deal.facts.original_deal_id.into(),
             self.deal.facts.dealt_at_ms.into(),
         ];
-        Row(head.into_iter().chain(asked).chain(self.state()).collect())
+        Row(head.into_iter().chain(asked).chain(self.state()).chain([self.previous.into()]).collect())
     }
 
     pub(super) fn to_state_row(&self) -> Row {

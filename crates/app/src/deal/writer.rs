@@ -144,6 +144,7 @@ impl DealWriter {
 /// Notes what a deal touches.
 fn touch(touched: &mut Touched, posted: &Posted) {
     touched.merchants.push(posted.merchant_id);
+    touched.members.push(posted.member_id);
     if matches!(posted.deal_type, DealType::Save | DealType::Use) {
         return;
     }

@@ -156,13 +156,7 @@ pub(super) fn cancelled_uses(session: &mut dyn Session) -> Result<Vec<i64>> {
 
 /// The entry at a position and those before it of the same member, newest first, at most so many.
 pub(super) fn walk_sql() -> String {
-    let (columns, table) = (ENTRY.column_list(), ENTRY.name);
-    let before = ENTRY.columns.iter().map(|(column, _)| format!("{table}.{column}")).collect::<Vec<_>>().join(", ");
-    format!(
-        "WITH RECURSIVE walk AS (SELECT {columns}, CAST(1 AS BIGINT) AS step FROM {table} WHERE position = $1 \
-         UNION ALL SELECT {before}, walk.step + 1 FROM walk JOIN {table} ON {table}.position = walk.previous \
-         WHERE walk.step < $2) SELECT {columns} FROM walk ORDER BY step"
-    )
+    format!("{} SELECT {} FROM walk ORDER BY step", ENTRY.walk("previous"), ENTRY.column_list())
 }
 
 /// A page of accounts as the expiry walk looks at them.

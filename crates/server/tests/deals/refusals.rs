@@ -160,15 +160,20 @@ fn members_and_merchants_are_found_in_lists() {
             found.iter().filter_map(|deal| deal["dealId"].as_i64()).collect()
         };
         assert_eq!(ids("/deals"), [1, 2, 3, 4, 5]);
-        assert_eq!(ids("/deals?memberId=1"), [1, 3, 5]);
+        assert_eq!(ids("/deals?memberId=1"), [5, 3, 1]);
         assert_eq!(ids("/deals?merchantId=0021"), [3, 4]);
-        assert_eq!(ids("/deals?memberId=1&merchantId=20"), [1, 5]);
+        assert_eq!(ids("/deals?memberId=1&merchantId=20"), [5, 1]);
         assert_eq!(ids("/deals?merchantId=99"), Vec::<i64>::new());
         let first = app.get("/deals?merchantId=20&limit=2").must_be(200).json;
         let next = first["_links"]["next"]["href"].as_str().expect("a next page").to_owned();
         assert!(next.contains("merchantId=20") && next.contains("limit=2"), "{next}");
         assert_eq!(ids(next.strip_prefix(&app.base()).expect("this server")), [5]);
-        for wrong in ["/deals?memberId=x", "/deals?merchantId=0", "/deals?limit=201"] {
+        let first = app.get("/deals?memberId=1&limit=2").must_be(200).json;
+        let next = first["_links"]["next"]["href"].as_str().expect("a next page").to_owned();
+        assert_eq!(ids(next.strip_prefix(&app.base()).expect("this server")), [1], "the oldest comes last");
+        assert_eq!(ids("/deals?memberId=77"), Vec::<i64>::new());
+        // The second deal is another member's.
+        for wrong in ["/deals?memberId=1&after=n2", "/deals?memberId=x", "/deals?merchantId=0", "/deals?limit=201"] {
             app.get(wrong).must_be_problem(422);
         }
         assert_eq!(app.get("/deals/99").must_be(404).text, "");
@@ -180,10 +185,13 @@ fn a_page_of_a_merchant_looks_at_so_many_deals_and_the_next_one_goes_on() {
     for engine in [Engine::Sqlite, Engine::Postgres] {
         let app = TestApp::open(engine);
         let many = "INSERT INTO deal (deal_id, member_id, merchant_id, type, deal_amount, point, dealt_at, status, \
-            cancelled_point, sequence) WITH RECURSIVE number (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number \
-            WHERE n < 20005) SELECT n, 1, CASE WHEN n > 20003 THEN 20 ELSE 21 END, 'save', 100, 1, 1, 'success', 0, n \
-            FROM number";
-        app.app().deals.funnel.with_session(|tx| tx.execute(many, &[])).expect("they are stored");
+            cancelled_point, sequence, previous) WITH RECURSIVE number (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number \
+            WHERE n < 20005) SELECT n, 1, CASE WHEN n > 20003 THEN 20 ELSE 21 END, 'save', 100, 1, 1, 'success', 0, n, \
+            n - 1 FROM number";
+        let newest = "INSERT INTO deal_member (member_id, last_deal) VALUES (1, 20005)";
+        let store = |sql: &str| app.app().deals.funnel.with_session(|tx| tx.execute(sql, &[])).expect("it is stored");
+        store(many);
+        store(newest);
         let page = |path: &str| {
             let page = app.get(path).must_be(200).json;
             let found = page["_embedded"]["deals"].as_array().map(Vec::len).expect("a list");

@@ -86,7 +86,7 @@ fn a_member_sees_own_deals_and_posts_none() {
     let app = with_deals();
     let member = Keyed(&app, key(&app, Role::Owner("member"), Some(1)));
     member.ask("POST", "/deals", Some(save(1, 20))).must_be_problem(403);
-    assert_eq!(member.ids("/deals"), [1, 3]);
+    assert_eq!(member.ids("/deals"), [3, 1]);
     assert_eq!(member.ids("/deals?memberId=1&merchantId=21"), [3]);
     member.get("/deals?memberId=2").must_be_problem(403);
     member.get("/deals/3").must_be(200);

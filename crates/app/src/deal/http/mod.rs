@@ -166,9 +166,9 @@ async fn show_deal(State(deals): State<Arc<Deals>>, PathId(deal_id): PathId, cal
     shown(&deals.kit.base_url, deal).shown()
 }
 
-/// All deals, or those of a member or at a merchant, by number. The key of a merchant or a member lists their own. A
-/// page that is chosen by merchant alone looks at 20,000 deals, so it may hold fewer than asked for, even none, and still
-/// have a next one.
+/// All deals, or those at a merchant, by number; or those of a member, the newest first. The key of a merchant or a
+/// member lists their own. A page that is chosen by merchant looks at 20,000 deals, so it may hold fewer than asked for,
+/// even none, and still have a next one.
 #[utoipa::path(get, path = "/deals", operation_id = "listDeals", tag = "deals",
     params(("memberId" = Option<i64>, Query, description = "Only of this member"), ("merchantId" = Option<i64>, Query, description = "Only at this merchant"),
         ("limit" = Option<i64>, Query, description = "1 to 200, 20 by default"), ("after" = Option<String>, Query, description = "From the next link of an earlier page")),
