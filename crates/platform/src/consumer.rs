@@ -31,6 +31,9 @@ const PIECE_ROWS: usize = 2_000;
 const LARGE_PIECE_ROWS: usize = 16_000;
 /// An event that fails alone is tried again after each of these pauses, then parked.
 const PAUSES: [Duration; 2] = [Duration::from_millis(20), Duration::from_millis(80)];
+/// How long a cursor may wait to be stored where nothing followed from what was read: reading it again would do no harm,
+/// and storing it costs a sync of the disk.
+const STORED_WITHIN: Duration = Duration::from_millis(20);
 /// The reason that is noted for an event that was not even tried.
 const WAITS: &str = "waits behind an earlier parked event of the same subject";
 
@@ -62,6 +65,8 @@ pub struct Consumer<W: Writer> {
     place: Option<Place>,
     /// Subjects with parked events: all of them, and perhaps some that another process has dealt with meanwhile.
     parked: HashSet<i64>,
+    /// Since when the cursor in the store is behind, by events from which nothing followed.
+    unstored_since_ms: Option<i64>,
     lag: Gauge,
     /// When the oldest event happened that was read and not taken in; 0 if there is none.
     behind_since_ms: Arc<AtomicI64>,
@@ -101,6 +106,7 @@ impl<W: Writer> Consumer<W> {
             reader: None,
             place: None,
             parked: HashSet::new(),
+            unstored_since_ms: None,
             lag,
             behind_since_ms: Arc::default(),
             parked_events,
@@ -150,6 +156,7 @@ impl<W: Writer> Consumer<W> {
         if !self.funnel.is_open() {
             return Ok(0);
         }
+        let heard = self.log.bell(self.scope).count();
         let Some(place) = self.place()? else { return Ok(0) };
         let reader = match &mut self.reader {
             Some(reader) => reader,
@@ -158,7 +165,7 @@ impl<W: Writer> Consumer<W> {
         let page = reader.read(place.cursor, self.piece_rows).inspect_err(|_| self.reader = None)?;
         if page.end == place.cursor {
             self.is_level();
-            return Ok(0);
+            return self.store_cursor(place, heard).map(usize::from);
         }
         if let Some(oldest) = page.events.first() {
             self.lag.set((self.clock.now_ms() - oldest.at_ms) as f64 / 1_000.0);
@@ -166,6 +173,20 @@ impl<W: Writer> Consumer<W> {
         }
         self.take_in(&page.events, page.end)?;
         Ok(page.events.len().max(1))
+    }
+
+    /// Stores a cursor that moved without effect, unless more comes meanwhile; whether it did.
+    fn store_cursor(&mut self, place: Place, heard: u64) -> Result<bool> {
+        if self.unstored_since_ms.is_none() {
+            return Ok(false);
+        }
+        if self.log.bell(self.scope).wait_beyond(heard, STORED_WITHIN) != heard {
+            return Ok(true);
+        }
+        let stored = self.move_to(place.cursor, place.fence, Vec::new());
+        // After a failure the cursor in the store is the truth.
+        self.place = self.place.filter(|_| stored.is_ok());
+        stored.map(|()| false)
     }
 
     /// Where an operator deals with its parked events.
@@ -226,6 +247,19 @@ impl<W: Writer> Consumer<W> {
             }
         }
         let commands = react_guarded(&*self.react, events)?;
+        if commands.is_empty() {
+            let now_ms = self.clock.monotonic_ms();
+            let since_ms = *self.unstored_since_ms.get_or_insert(now_ms);
+            if u128::from((now_ms - since_ms).unsigned_abs()) < STORED_WITHIN.as_millis() {
+                return Ok(());
+            }
+        }
+        self.move_to(end, fence, commands)
+    }
+
+    /// Carries the commands out and stores the cursor with them.
+    fn move_to(&mut self, end: Cursor, fence: i64, commands: Vec<W::Command>) -> Result<()> {
+        self.unstored_since_ms = None;
         self.funnel.deliver(Delivery { consumer: &self.name, fence, end }, commands)
     }
 
