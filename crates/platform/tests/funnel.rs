@@ -10,6 +10,8 @@ mod fences;
 mod fencing;
 #[path = "funnel/hang_up.rs"]
 mod hang_up;
+#[path = "funnel/idle_cursor.rs"]
+mod idle_cursor;
 #[path = "funnel/kit.rs"]
 mod kit;
 #[path = "funnel/log_order.rs"]

@@ -11,34 +11,23 @@ use platform::zone::Zone;
 use super::writer::{Command, Happened};
 use crate::kit::month_of;
 
-/// What happened at one merchant, by sequence, and the last sequence that was seen.
-struct AtMerchant {
-    merchant_id: i64,
-    events: Vec<(i64, Happened)>,
-    through: i64,
-}
-
 /// Turns events of deal into commands of settlement, one for each merchant. A line's month is decided here, once for
 /// ever: that of the deal's date in the programme's zone.
 pub(super) fn on_deal_events(zone: &Zone, events: &[log::Event]) -> Result<Vec<Command>> {
     let mut places: HashMap<i64, usize> = HashMap::new();
-    let mut merchants: Vec<AtMerchant> = Vec::new();
+    let mut merchants: Vec<(i64, Vec<(i64, Happened)>)> = Vec::new();
     for event in events {
-        let happened = match event.kind.as_str() {
-            "UseDealt" | "UseCancelled" | "MerchantOpened" | "MerchantChanged" => on_deal_event(zone, event.decode()?),
-            // Of the others it matters only that they have passed.
-            _ => None,
-        };
+        // Most events are about points earned, which merchants are not paid for.
+        if !matches!(event.kind.as_str(), "UseDealt" | "UseCancelled" | "MerchantOpened" | "MerchantChanged") {
+            continue;
+        }
         let place = *places.entry(event.subject).or_insert_with(|| {
-            merchants.push(AtMerchant { merchant_id: event.subject, events: Vec::new(), through: 0 });
+            merchants.push((event.subject, Vec::new()));
             merchants.len() - 1
         });
-        let merchant = &mut merchants[place];
-        merchant.events.extend(happened.map(|happened| (event.sequence, happened)));
-        merchant.through = event.sequence.max(merchant.through);
+        merchants[place].1.extend(on_deal_event(zone, event.decode()?).map(|happened| (event.sequence, happened)));
     }
-    let command = |AtMerchant { merchant_id, events, through }| Command::TakeIn { merchant_id, events, through };
-    Ok(merchants.into_iter().map(command).collect())
+    Ok(merchants.into_iter().map(|(merchant_id, events)| Command::TakeIn { merchant_id, events }).collect())
 }
 
 fn on_deal_event(zone: &Zone, event: Event) -> Option<Happened> {

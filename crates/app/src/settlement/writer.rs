@@ -34,8 +34,8 @@ pub enum Happened {
 /// What can be asked of settlement.
 #[derive(Debug)]
 pub enum Command {
-    /// Events of deal at a merchant, each with its sequence; all up to `through` have passed.
-    TakeIn { merchant_id: i64, events: Vec<(i64, Happened)>, through: i64 },
+    /// Events of deal at a merchant that settlement is about, each with its sequence.
+    TakeIn { merchant_id: i64, events: Vec<(i64, Happened)> },
     /// Bills a merchant's month.
     Bill { merchant_id: i64, month: Month },
     /// Begins the closing of a month, unless it is under way.
@@ -85,7 +85,7 @@ impl SettlementWriter {
         Asked { month, now: month_of(moment.day), fee_rate: self.policy.fee_rate_bp, now_ms: moment.now_ms }
     }
 
-    fn take_in(loaded: &mut Loaded, merchant_id: i64, events: &[(i64, Happened)], through: i64) -> Result<Answer> {
+    fn take_in(loaded: &mut Loaded, merchant_id: i64, events: &[(i64, Happened)]) -> Result<Answer> {
         for (sequence, happened) in events {
             match *happened {
                 Happened::Agreed { fee_rate } => {
@@ -96,8 +96,6 @@ impl SettlementWriter {
                 }
             }
         }
-        let merchant = loaded.merchant_mut(merchant_id);
-        merchant.through = merchant.through.max(through);
         Ok(Answer::Taken)
     }
 
@@ -208,7 +206,7 @@ impl Writer for SettlementWriter {
 
     fn decide(&mut self, loaded: &mut Loaded, command: &Command, out: &mut Out<'_>) -> Result<Answer> {
         match command {
-            Command::TakeIn { merchant_id, events, through } => Self::take_in(loaded, *merchant_id, events, *through),
+            Command::TakeIn { merchant_id, events } => Self::take_in(loaded, *merchant_id, events),
             Command::Bill { merchant_id, month } => self.bill(loaded, (*merchant_id, *month), out),
             Command::CloseMonth { merchant_id, month } => self.close_month(loaded, (*merchant_id, *month), out),
             Command::OpenClosing { month } => Self::open_closing(loaded, *month, &out.moment),
