@@ -4,7 +4,8 @@
 #   bash bench/close.sh [-d DEALS] [-m MEMBERS] [-r RATE] [SETTING...]
 #
 # DEALS use deals (100,000) of MEMBERS members (20,000) are posted at 1,000 merchants in July 2020. Then RATE new deals a
-# second (1,000) are posted, first alone, then while July is closed. SETTINGs go to the server after --set, for instance
+# second (1,000) are posted for 10 s, first alone, then while July is closed, again and again, so that all of the time is
+# time of a close: the first one bills what was posted before, the others what came since. SETTINGs go to the server after --set, for instance
 # database.url=postgres://… . ONEPOINT is the program; without it the release build is taken, and made if need be.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -62,13 +63,20 @@ echo "$posted use deals at 1,000 merchants are there"
 load before deal-mixed --seconds 10 --rate "$rate"
 load during deal-mixed --seconds 10 --rate "$rate" &
 running=$!
-sleep 2
+# Connections and threads of the load are there by then.
+sleep 0.5
+close() { "$onepoint" settle --url "$url" --month 202007 >"$folder/settled"; }
 began=$(date +%s%N)
-"$onepoint" settle --url "$url" --month 202007 >"$folder/settled"
+close
 took_ms=$((($(date +%s%N) - began) / 1000000))
-wait "$running"
 cat "$folder/settled"
-echo "closed in $took_ms ms"
+closes=1
+while kill -0 "$running" 2>/dev/null; do
+    close
+    closes=$((closes + 1))
+done
+wait "$running"
+echo "closed in $took_ms ms, then $((closes - 1)) times more while deals came in"
 for run in before during; do
     echo "$run: $(figure $run requests_per_s) deals/s, p99 $(figure $run p99_ms) ms, max $(figure $run max_ms) ms," \
         "errors $(figure $run errors), unsent $(figure $run unsent)"

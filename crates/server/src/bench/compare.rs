@@ -62,8 +62,8 @@ pub(super) async fn compare(target: &Target, plan: Plan, rounds: u32, keys: &Key
 async fn one_round(target: &Target, echo: Plan, plan: Plan, keys: &Keys) -> Result<Round, String> {
     let echo = Report::new(&measure(target, echo, keys).await?);
     let profile = Report::new(&measure(target, plan, keys).await?);
-    let per_s = if plan.profile.is_bulk() { profile.items_per_s } else { profile.requests_per_s };
-    let ratio = rounded(per_s / echo.requests_per_s.max(0.1), 4);
+    // What was refused is an answer, but no work.
+    let ratio = rounded(profile.items_per_s / echo.requests_per_s.max(0.1), 4);
     Ok(Round { echo, profile, ratio })
 }
 
