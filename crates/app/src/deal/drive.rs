@@ -13,6 +13,7 @@ use platform::fault::Delay;
 use platform::funnel::KeyStamp;
 use platform::guard::Guard;
 
+use super::list;
 use super::store::Stored;
 use super::views::DealView;
 use super::writer::{Answer, Command, Posted};
@@ -51,7 +52,12 @@ impl Deals {
     }
 
     async fn drive(&self, posted: Posted, stamp: Option<KeyStamp>) -> Result<Stored> {
-        let stored = match self.funnel.ask(Command::Post(posted), stamp).await? {
+        // Looked for before the batch, which everyone would wait for; whether it still holds is seen there.
+        let found = match posted.as_cancel(0, 0).filter(|cancel| cancel.original_deal_id.is_none()) {
+            Some(cancel) => list::newest_to_cancel(&self.database, &cancel).await?,
+            None => None,
+        };
+        let stored = match self.funnel.ask(Command::Post { posted, found }, stamp).await? {
             Answer::Deal(stored) => *stored,
             // The same request came before. What was left open then is taken up again.
             Answer::KnownDeal(deal_id) => self.stored(deal_id).await?,

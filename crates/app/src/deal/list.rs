@@ -2,14 +2,16 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use domain::deal::{CancelDeal, can_cancel};
 use platform::db::{Database, Row, Session, Value};
 use platform::error::{Error, Result};
 
+use super::loaded::LOOK_BACK;
 use super::store::{BILLED_MONTH, DEAL, MEMBER, MERCHANT, Stored};
 
 /// Deals that a page looks at, where it is chosen by merchant: there is no index for that.
 const LOOKED_AT: i64 = 20_000;
-/// Deals of a member read at once.
+/// Deals read at once.
 const PIECE: i64 = 500;
 
 /// Which deals a list is about.
@@ -59,32 +61,60 @@ async fn deals_of(
     after: i64,
     limit: i64,
 ) -> Result<Found> {
-    let mut place = first_place(database, member_id, after).await?;
-    let (mut deals, mut looked_at, mut last) = (Vec::new(), 0, 0);
-    let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
-    let sql = format!("{} SELECT {} FROM walk ORDER BY step", newest_first(), DEAL.column_list());
-    while place != 0 && deals.len() < wanted && looked_at < LOOKED_AT {
-        if looked_at > 0 {
-            // An embedded store is read on this thread; others who are served by it get their turn.
-            tokio::task::yield_now().await;
-        }
-        let piece = if merchant_id.is_none() { limit.min(PIECE) } else { PIECE };
-        let rows = database.query(&sql, &[place.into(), piece.into()]).await?;
-        if rows.is_empty() {
-            return Err(Error::internal("a deal names one before it that is not there; run onepoint verify"));
-        }
-        for row in &rows {
-            let stored = Stored::read(row);
-            (looked_at, last, place) = (looked_at + 1, stored.deal.facts.deal_id, stored.previous);
-            if merchant_id.is_none_or(|merchant_id| merchant_id == stored.deal.facts.merchant_id) {
-                deals.push(stored);
-                if deals.len() == wanted {
-                    break;
+    let walk = Walk {
+        place: first_place(database, member_id, after).await?,
+        piece: if merchant_id.is_none() { limit.min(PIECE) } else { PIECE },
+        most: LOOKED_AT,
+    };
+    let takes = |stored: &Stored| merchant_id.is_none_or(|merchant_id| merchant_id == stored.deal.facts.merchant_id);
+    walk.back(database, limit, takes).await
+}
+
+/// The newest deal that a cancel which names none may be about.
+pub(super) async fn newest_to_cancel(database: &Database, cancel: &CancelDeal) -> Result<Option<i64>> {
+    let place = first_place(database, cancel.member_id, 0).await?;
+    let walk = Walk { place, piece: PIECE, most: LOOK_BACK };
+    let found = walk.back(database, 1, |stored| can_cancel(&stored.deal, cancel)).await?;
+    Ok(found.deals.first().map(|stored| stored.deal.facts.deal_id))
+}
+
+/// A walk from a deal to the member's deals before it.
+struct Walk {
+    /// The deal that is looked at next; 0 at the end.
+    place: i64,
+    /// Deals read at once.
+    piece: i64,
+    /// Deals looked at.
+    most: i64,
+}
+
+impl Walk {
+    async fn back(self, database: &Database, limit: i64, takes: impl Fn(&Stored) -> bool) -> Result<Found> {
+        let Self { mut place, piece, most } = self;
+        let (mut deals, mut looked_at, mut last) = (Vec::new(), 0, 0);
+        let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
+        let sql = format!("{} SELECT {} FROM walk ORDER BY step", newest_first(), DEAL.column_list());
+        while place != 0 && deals.len() < wanted && looked_at < most {
+            if looked_at > 0 {
+                // An embedded store is read on this thread; others who are served by it get their turn.
+                tokio::task::yield_now().await;
+            }
+            let rows = database.query(&sql, &[place.into(), piece.into()]).await?;
+            if rows.is_empty() {
+                return Err(Error::internal("a deal names one before it that is not there; run onepoint verify"));
+            }
+            for stored in rows.iter().map(Stored::read) {
+                (looked_at, last, place) = (looked_at + 1, stored.deal.facts.deal_id, stored.previous);
+                if takes(&stored) {
+                    deals.push(stored);
+                    if deals.len() == wanted {
+                        break;
+                    }
                 }
             }
         }
+        Ok(Found { deals, next: (place != 0).then_some(last) })
     }
-    Ok(Found { deals, next: (place != 0).then_some(last) })
 }
 
 /// Where a page of a member's deals begins; 0 if there is nothing.
@@ -100,14 +130,31 @@ async fn first_place(database: &Database, member_id: i64, after: i64) -> Result<
 
 /// Deals of one merchant. A page looks at so many deals of everyone and no more; the next one goes on from there.
 async fn deals_at(database: &Database, merchant_id: i64, after: i64, limit: i64) -> Result<Found> {
-    // The last deal that is looked at, if there are more behind it.
-    let sql = "SELECT deal_id FROM deal WHERE deal_id > $1 ORDER BY deal_id LIMIT 1 OFFSET $2";
-    let bound = database.query(sql, &[after.into(), LOOKED_AT.into()]).await?.first().map(|row| row.int(0));
-    let (select, until) = (select_deals(), bound.unwrap_or(i64::MAX));
-    let sql = format!("{select} WHERE deal_id > $1 AND deal_id <= $2 AND merchant_id = $3 ORDER BY deal_id LIMIT $4");
-    let params = [after, until, merchant_id, limit + 1].map(Value::Int);
-    let found = page(&database.query(&sql, &params).await?, limit);
-    Ok(Found { next: found.next.or(bound), ..found })
+    let sql = format!("{} WHERE deal_id > $1 ORDER BY deal_id LIMIT $2", select_deals());
+    let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
+    let (mut deals, mut last, mut looked_at) = (Vec::new(), after, 0);
+    loop {
+        let rows = database.query(&sql, &[last.into(), PIECE.into()]).await?;
+        for row in &rows {
+            last = row.int(0);
+            if row.int(2) == merchant_id {
+                if deals.len() == wanted {
+                    let next = deals.last().map(|stored: &Stored| stored.deal.facts.deal_id);
+                    return Ok(Found { deals, next });
+                }
+                deals.push(Stored::read(row));
+            }
+        }
+        looked_at += PIECE;
+        if i64::try_from(rows.len()).unwrap_or(PIECE) < PIECE {
+            return Ok(Found { deals, next: None });
+        }
+        if looked_at >= LOOKED_AT {
+            return Ok(Found { deals, next: Some(last) });
+        }
+        // An embedded store is read on this thread; others who are served by it get their turn.
+        tokio::task::yield_now().await;
+    }
 }
 
 /// One row more than a page holds says that there is a next one.

@@ -1,6 +1,6 @@
 //! What a batch of deal works on: the rows that its commands touch, locked, and what became of them.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
 use domain::deal::{self, CancelDeal, Deal, DealStatus, DealType, Event, MerchantFacts, can_cancel};
 use platform::db::{Row, Session, Table, Value};
@@ -11,7 +11,7 @@ use super::list::newest_first;
 use super::store::{BILLED_MONTH, DEAL, DEAL_STATE, MEMBER, MERCHANT, MerchantSlot, Stored, month_key};
 
 /// A cancel that names no deal looks so many deals of the member back.
-const LOOK_BACK: i64 = 10_000;
+pub(super) const LOOK_BACK: i64 = 10_000;
 
 /// Rows of a batch.
 #[derive(Default)]
@@ -39,8 +39,8 @@ pub(super) struct Touched {
     pub(super) members: Vec<i64>,
     /// Merchant and month.
     pub(super) months: Vec<(i64, i64)>,
-    /// Member, merchant, amount and type of the cancels that name no deal.
-    pub(super) searches: BTreeSet<(i64, i64, i64, &'static str)>,
+    /// Cancels that name no deal, with the one that seemed to be meant before the batch began.
+    pub(super) found: Vec<(i64, CancelDeal)>,
     /// How many cancels of each member there are: as many deals may be used up before the last of them is decided.
     pub(super) cancels: HashMap<i64, i64>,
 }
@@ -52,15 +52,10 @@ fn lock(tx: &mut dyn Session, table: &'static Table, ids: impl IntoIterator<Item
 }
 
 /// The newest deals that a cancel without a name may be about, among the member's last ones from `newest` on.
-fn search(
-    tx: &mut dyn Session,
-    newest: i64,
-    (merchant_id, deal_amount, deal_type): (i64, i64, &'static str),
-    wanted: i64,
-) -> Result<Vec<i64>> {
-    let type_is = match DealType::from_name(deal_type) {
-        Some(DealType::SaveCancel) => "type = 'save'",
-        Some(DealType::UseCancel) => "type = 'use'",
+fn search(tx: &mut dyn Session, newest: i64, cancel: &CancelDeal, wanted: i64) -> Result<Vec<i64>> {
+    let type_is = match cancel.deal_type {
+        DealType::SaveCancel => "type = 'save'",
+        DealType::UseCancel => "type = 'use'",
         _ => "type IN ('save', 'use')",
     };
     // Not sorted: so the walk ends where enough is found.
@@ -69,7 +64,7 @@ fn search(
          AND status = 'success' AND cancelled_point < point LIMIT $5",
         newest_first()
     );
-    let params = [newest, LOOK_BACK, merchant_id, deal_amount, wanted].map(Value::Int);
+    let params = [newest, LOOK_BACK, cancel.merchant_id, cancel.deal_amount, wanted].map(Value::Int);
     Ok(tx.query(&sql, &params)?.iter().map(|row| row.int(0)).collect())
 }
 
@@ -79,12 +74,8 @@ impl Loaded {
         let mut loaded = Self::default();
         let members = lock(tx, &MEMBER, touched.members)?;
         loaded.last_deals = members.iter().map(|row| (row.int(0), row.int(1))).collect();
-        for (member_id, merchant_id, deal_amount, deal_type) in touched.searches {
-            let wanted = touched.cancels.get(&member_id).copied().unwrap_or(1);
-            let Some(newest) = loaded.last_deals.get(&member_id) else { continue };
-            touched.deals.extend(search(tx, *newest, (merchant_id, deal_amount, deal_type), wanted)?);
-        }
         loaded.lock_deals(tx, touched.deals)?;
+        loaded.search_again(tx, &touched.found, &touched.cancels)?;
         // What a cancel set aside goes back if it fails.
         let waiting = loaded.deals.values().filter(|stored| stored.deal.status == DealStatus::Pending);
         let originals: Vec<i64> = waiting.filter_map(|stored| stored.deal.facts.original_deal_id).collect();
@@ -100,6 +91,29 @@ impl Loaded {
             loaded.marks = rows.iter().map(mark).collect();
         }
         Ok(loaded)
+    }
+
+    /// A deal that a cancel seemed to be about may have been cancelled meanwhile, or may be before this cancel's turn:
+    /// then further ones are looked for here, where nobody else cancels any.
+    fn search_again(
+        &mut self,
+        tx: &mut dyn Session,
+        found: &[(i64, CancelDeal)],
+        cancels: &HashMap<i64, i64>,
+    ) -> Result<()> {
+        let (mut further, mut searched) = (Vec::new(), HashSet::new());
+        for (deal_id, cancel) in found {
+            let wanted = cancels.get(&cancel.member_id).copied().unwrap_or(1);
+            let is_left = self.deals.get(deal_id).is_some_and(|stored| can_cancel(&stored.deal, cancel));
+            let CancelDeal { member_id, merchant_id, deal_amount, deal_type, .. } = *cancel;
+            if (wanted > 1 || !is_left)
+                && searched.insert((member_id, merchant_id, deal_amount, deal_type))
+                && let Some(newest) = self.last_deals.get(&cancel.member_id)
+            {
+                further.extend(search(tx, *newest, cancel, wanted)?);
+            }
+        }
+        self.lock_deals(tx, further)
     }
 
     fn lock_deals(&mut self, tx: &mut dyn Session, ids: Vec<i64>) -> Result<()> {

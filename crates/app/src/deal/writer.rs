@@ -33,11 +33,29 @@ pub struct Posted {
     pub original_deal_id: Option<i64>,
 }
 
+impl Posted {
+    /// As the cancel with this number, if it is one.
+    pub(super) fn as_cancel(&self, deal_id: i64, now_ms: i64) -> Option<CancelDeal> {
+        let Self { member_id, merchant_id, deal_type, deal_amount, point, original_deal_id } = *self;
+        let deal_amount = deal_amount.unwrap_or(0);
+        (!matches!(deal_type, DealType::Save | DealType::Use)).then_some(CancelDeal {
+            deal_id,
+            member_id,
+            merchant_id,
+            deal_type,
+            deal_amount,
+            point,
+            original_deal_id,
+            now_ms,
+        })
+    }
+}
+
 /// What can be asked of deal.
 #[derive(Debug)]
 pub enum Command {
-    /// A merchant posts a deal.
-    Post(Posted),
+    /// A merchant posts a deal. `found` is what a cancel that names no deal seems to be about.
+    Post { posted: Posted, found: Option<i64> },
     /// Point has decided.
     Record { decision: DealDecision },
     /// Nobody learned in time what point decided.
@@ -75,12 +93,9 @@ impl DealWriter {
 
     fn post(&self, loaded: &mut Loaded, posted: &Posted, out: &mut Out<'_>) -> Result<Answer> {
         let deal_id = loaded.deal_numbers.pop_front().ok_or_else(too_few_numbers)?;
-        let Posted { member_id, merchant_id, deal_type, deal_amount, point, original_deal_id } = *posted;
+        let Posted { member_id, merchant_id, deal_type, deal_amount, point, .. } = *posted;
         let now_ms = out.moment.now_ms;
-        if !matches!(deal_type, DealType::Save | DealType::Use) {
-            let deal_amount = deal_amount.unwrap_or(0);
-            let cancel =
-                CancelDeal { deal_id, member_id, merchant_id, deal_type, deal_amount, point, original_deal_id, now_ms };
+        if let Some(cancel) = posted.as_cancel(deal_id, now_ms) {
             let event = deal::cancel_deal(loaded.newest(&cancel), &cancel, self.policy.may_owe);
             return loaded.record(merchant_id, &event, out).map(|stored| Answer::Deal(Box::new(stored)));
         }
@@ -142,19 +157,16 @@ impl DealWriter {
 }
 
 /// Notes what a deal touches.
-fn touch(touched: &mut Touched, posted: &Posted) {
+fn touch(touched: &mut Touched, posted: &Posted, found: Option<i64>) {
     touched.merchants.push(posted.merchant_id);
     touched.members.push(posted.member_id);
-    if matches!(posted.deal_type, DealType::Save | DealType::Use) {
-        return;
-    }
+    let Some(cancel) = posted.as_cancel(0, 0) else { return };
+    touched.deals.extend(posted.original_deal_id.or(found));
     *touched.cancels.entry(posted.member_id).or_insert(0) += 1;
-    match posted.original_deal_id {
-        Some(original) => touched.deals.push(original),
-        None => {
-            let amount = posted.deal_amount.unwrap_or(0);
-            touched.searches.insert((posted.member_id, posted.merchant_id, amount, posted.deal_type.name()));
-        }
+    if posted.original_deal_id.is_none()
+        && let Some(found) = found
+    {
+        touched.found.push((found, cancel));
     }
 }
 
@@ -168,8 +180,8 @@ impl Writer for DealWriter {
         let mut chosen = HashSet::new();
         for command in commands {
             match command {
-                Command::Post(posted) => {
-                    touch(&mut touched, posted);
+                Command::Post { posted, found } => {
+                    touch(&mut touched, posted, *found);
                     posts += 1;
                 }
                 Command::Record { decision } => touched.deals.push(decision.deal_id),
@@ -199,7 +211,7 @@ impl Writer for DealWriter {
 
     fn decide(&mut self, loaded: &mut Loaded, command: &Command, out: &mut Out<'_>) -> Result<Answer> {
         match command {
-            Command::Post(posted) => self.post(loaded, posted, out),
+            Command::Post { posted, .. } => self.post(loaded, posted, out),
             Command::Record { decision } => Self::record(loaded, decision, out),
             Command::GiveUp { deal_id } => Self::give_up(loaded, *deal_id, out),
             Command::MarkBilled { merchant_id, month, through } => {
@@ -226,7 +238,7 @@ impl Writer for DealWriter {
             (Command::ChangeMerchant { .. }, _) => Ok(Answer::Taken),
             _ => match (command, event.decode()?) {
                 (
-                    Command::Post(_),
+                    Command::Post { .. },
                     Event::DealRequested(DealFacts { deal_id, .. })
                     | Event::SaveCancelled(DealFacts { deal_id, .. })
                     | Event::UseCancelled(DealFacts { deal_id, .. })

@@ -194,8 +194,9 @@ impl<W: Writer> Core<W> {
         requests: &[Asked<'_, W::Command>],
         along: Option<Along<'_>>,
     ) -> Result<Vec<Result<W::Answer>>> {
-        let day = self.around.zone.day(self.around.clock.now_ms());
-        let moment = Moment { now_ms: self.around.clock.now_ms(), day };
+        // The clock is read once, so that the moment and its day belong together.
+        let now_ms = self.around.clock.now_ms();
+        let moment = Moment { now_ms, day: self.around.zone.day(now_ms) };
         let last_position = self.positions.last;
         let Self { writer, session, keys, positions, around, .. } = self;
         let work = || {
