@@ -19,7 +19,7 @@ use crate::clock::Clock;
 use crate::db::{Cursor, Session};
 use crate::desk::Desk;
 use crate::error::{Error, ErrorKind, Result};
-use crate::funnel::{Delivery, Funnel, Writer, move_cursor};
+use crate::funnel::{Delivery, Funnel, Writer, move_cursor, take_cursor};
 use crate::lease::{self, LEASE_MS};
 use crate::log::{Event, Log, LogReader, Scope};
 use crate::parked::{self, Aside};
@@ -145,6 +145,14 @@ impl<W: Writer> Consumer<W> {
     /// `Unavailable` when the store cannot be reached.
     pub fn is_ours(&mut self) -> Result<bool> {
         Ok(self.place()?.is_some())
+    }
+
+    /// As [`Consumer::is_ours`], in a transaction of this context, before whose end nobody else can become the one.
+    ///
+    /// # Errors
+    /// `Unavailable` when the store cannot be reached.
+    pub fn is_ours_in(&self, tx: &mut dyn Session) -> Result<bool> {
+        Ok(self.hold(tx)?.is_some())
     }
 
     /// Takes in the next piece of the log; how many log rows it looked at. 0 when there is nothing new, when the
@@ -322,33 +330,33 @@ impl<W: Writer> Consumer<W> {
         if let Some(place) = self.place.filter(|place| now_ms < place.renew_at_ms) {
             return Ok(Some(place));
         }
-        let fence = if self.log.is_shared() {
-            let wall_ms = self.clock.now_ms();
-            let held = self.funnel.with_session(|tx| lease::hold(tx, &self.name, &self.holder, wall_ms))?;
-            match held {
-                Some(fence) => fence,
-                None => {
-                    self.place = None;
-                    // Whoever holds it counts them, and says how far behind it is.
-                    self.parked.clear();
-                    self.parked_events.set(0.0);
-                    self.is_level();
-                    return Ok(None);
-                }
-            }
+        let held = if self.log.is_shared() {
+            self.funnel.with_session(|tx| self.hold(tx))?
         } else {
-            1
+            let known = self.place.map(|place| place.cursor);
+            Some((1, known.map_or_else(|| self.funnel.cursor(&self.name), Ok)?))
         };
-        let known = self.place.filter(|place| place.fence == fence);
-        if known.is_none() || !self.parked.is_empty() {
+        let Some((fence, cursor)) = held else {
+            self.place = None;
+            // Whoever holds it counts them, and says how far behind it is.
+            self.parked.clear();
+            self.parked_events.set(0.0);
+            self.is_level();
+            return Ok(None);
+        };
+        if !self.parked.is_empty() || self.place.is_none_or(|place| place.fence != fence) {
             self.load_parked()?;
         }
-        let cursor = match known {
-            Some(place) => place.cursor,
-            None => self.funnel.cursor(&self.name)?,
-        };
         self.place = Some(Place { cursor, fence, renew_at_ms: now_ms + LEASE_MS / 3 });
         Ok(self.place)
+    }
+
+    /// Takes or renews the lease: its fence, and where to go on reading. Nothing if another process holds it.
+    fn hold(&self, tx: &mut dyn Session) -> Result<Option<(i64, Cursor)>> {
+        let Some(fence) = lease::hold(tx, &self.name, &self.holder, self.clock.now_ms())? else { return Ok(None) };
+        let known = self.place.filter(|place| place.fence == fence);
+        let cursor = known.map_or_else(|| take_cursor(tx, &self.name, fence), |place| Ok(place.cursor))?;
+        Ok(Some((fence, cursor)))
     }
 }
 

@@ -1,8 +1,8 @@
 //! Leases: of several processes on one database, one at a time does a job.
 //!
 //! A lease has a fencing number that rises whenever it passes to another holder. What is written under a lease is
-//! written with its number and refused once the lease has passed on: a consumer's cursor remembers the number (see
-//! `Funnel::deliver`), a job's commands are checked against it (see `Funnel::submit_under`). So a holder that slept past
+//! written with its number and refused once the lease has passed on: a consumer's cursor remembers the number, from the
+//! transaction on that takes the lease (see `funnel/cursor.rs`), a job's commands are checked against it (see `Funnel::submit_under`). So a holder that slept past
 //! its time cannot do harm when it wakes.
 
 use crate::db::{Dialect, Kind, Row, Session, Table, Value};

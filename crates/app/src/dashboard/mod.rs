@@ -184,11 +184,15 @@ impl Dashboards {
         store::digest(&mut *self.database.read_session()?)
     }
 
-    /// Throws the read model away, so that the consumers build it anew from the start of the logs.
+    /// Throws the read model away, so that the consumers build it anew from the start of the logs,
+    /// unless `check` objects in the same transaction.
     ///
     /// # Errors
-    /// `Unavailable` when the store cannot be reached.
-    pub fn start_over(&self) -> Result<()> {
-        self.funnel.with_session(store::clear)
+    /// Whatever `check` said; `Unavailable` when the store cannot be reached.
+    pub fn start_over(&self, check: impl FnOnce(&mut dyn Session) -> Result<()>) -> Result<()> {
+        self.funnel.with_session(|tx| {
+            check(tx)?;
+            store::clear(tx)
+        })
     }
 }

@@ -13,7 +13,7 @@ mod store;
 use std::sync::Arc;
 
 use platform::consumer::Consumer;
-use platform::db::{Database, Value};
+use platform::db::{Database, Session, Value};
 use platform::error::{Error, ErrorKind, Result};
 use platform::funnel::Funnel;
 use platform::guard::Guard;
@@ -114,11 +114,15 @@ impl Pages {
         store::digest(&mut *self.database.read_session()?)
     }
 
-    /// Throws the read model away, so that the consumers build it anew from the start of the logs.
+    /// Throws the read model away, so that the consumers build it anew from the start of the logs,
+    /// unless `check` objects in the same transaction.
     ///
     /// # Errors
-    /// `Unavailable` when the store cannot be reached.
-    pub fn start_over(&self) -> Result<()> {
-        self.funnel.with_session(store::clear)
+    /// Whatever `check` said; `Unavailable` when the store cannot be reached.
+    pub fn start_over(&self, check: impl FnOnce(&mut dyn Session) -> Result<()>) -> Result<()> {
+        self.funnel.with_session(|tx| {
+            check(tx)?;
+            store::clear(tx)
+        })
     }
 }

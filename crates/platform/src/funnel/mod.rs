@@ -22,6 +22,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 pub use batch::Out;
+pub(crate) use cursor::take_cursor;
 pub use cursor::{move_cursor, read_cursor};
 pub use keys::KeyStamp;
 

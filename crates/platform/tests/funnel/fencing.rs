@@ -1,13 +1,16 @@
 //! Of several processes one follows a log. One that slept past its lease cannot move the cursor, nor leave an effect.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Barrier};
 
+use parking_lot::Mutex;
 use platform::clock::{Clock, ManualClock};
 use platform::consumer::Consumer;
 use platform::db::Cursor;
-use platform::error::ErrorKind;
+use platform::error::{ErrorKind, Result};
 use platform::funnel::Delivery;
 use platform::lease::{self, LEASE_MS};
+use platform::log::Event;
 
 use super::kit::{Move, Place, Purses, Shop, patiently};
 
@@ -82,7 +85,7 @@ fn of_processes_that_start_together_one_gets_the_lease() {
 
 /// The follower of `source`'s log in `shop`: each event moves one coin.
 fn follower(shop: &Shop, source: &Shop, clock: &Arc<ManualClock>, holder: &str) -> Consumer<Purses> {
-    let react = |events: &[platform::log::Event]| Ok(events.iter().map(|event| Move::of(event.subject, 1)).collect());
+    let react = |events: &[Event]| Ok(events.iter().map(|event| Move::of(event.subject, 1)).collect());
     let clock = Arc::clone(clock) as Arc<dyn Clock>;
     Consumer::new(Arc::clone(&shop.funnel), Arc::clone(&source.log), clock, holder, Box::new(react))
 }
@@ -108,4 +111,55 @@ fn a_process_that_sleeps_past_its_lease_takes_nothing_in_when_it_wakes() {
     assert_eq!(patiently(|| heir.step().expect("a step")), 1);
     assert_eq!(sleeper.step().expect("a step"), 0, "not even now that there is something to read");
     assert_eq!(first.balances(1), (3, 3), "each event once");
+}
+
+/// The sleeper has read an event when its lease passes on, and so has the heir before the sleeper wakes. What the
+/// sleeper is told, and what there is once the heir has delivered too.
+fn both_have_read_the_same(heir_writes_its_fence: bool) -> (Result<usize>, (i64, i64)) {
+    let (elsewhere, here) = (Place::postgres(), Place::postgres());
+    let source = elsewhere.shop();
+    let clock = Arc::new(ManualClock::new(0));
+    let (first, second) = (here.shop(), here.shop());
+    let heir = Arc::new(Mutex::new(follower(&second, &source, &clock, "heir")));
+    let (falls_asleep, meanwhile) = (Arc::new(AtomicBool::new(false)), Arc::clone(&heir));
+    let (sleeps, time, inherited) = (Arc::clone(&falls_asleep), Arc::clone(&clock), Arc::clone(&second.funnel));
+    let react = move |events: &[Event]| {
+        if sleeps.load(Ordering::SeqCst) {
+            time.advance_ms(LEASE_MS + 1);
+            assert!(meanwhile.lock().is_ours()?, "the lease has run out");
+            if !heir_writes_its_fence {
+                inherited.with_session(|tx| tx.execute("UPDATE cursor_position SET fence = 1", &[]))?;
+            }
+        }
+        Ok(events.iter().map(|event| Move::of(event.subject, 1)).collect())
+    };
+    let as_clock = Arc::clone(&clock) as Arc<dyn Clock>;
+    let (funnel, log) = (Arc::clone(&first.funnel), Arc::clone(&source.log));
+    let mut sleeper = Consumer::new(funnel, log, as_clock, "sleeper", Box::new(react));
+    source.run(Move::of(1, 5)).expect("an event");
+    assert_eq!(patiently(|| sleeper.step().expect("a step")), 1);
+
+    source.run(Move::of(1, 5)).expect("an event");
+    let events = source.events(2);
+    falls_asleep.store(true, Ordering::SeqCst);
+    let woken = sleeper.step();
+    heir.lock().take_in(&events[1..], events[1].cursor).expect("the heir goes on");
+    let is_back = first.funnel.with_session(|tx| sleeper.is_ours_in(tx));
+    assert!(!is_back.expect("a store"), "the heir holds it");
+    (woken, first.balances(1))
+}
+
+#[test]
+fn a_process_that_sleeps_between_reading_and_delivering_is_refused() {
+    let (woken, balances) = both_have_read_the_same(true);
+    let stale = woken.expect_err("the lease has passed on");
+    assert_eq!((stale.kind, stale.code.as_ref()), (ErrorKind::Unavailable, "store.fenced"));
+    assert_eq!(balances, (2, 2), "each event once");
+}
+
+#[test]
+fn control_with_a_fence_that_comes_only_with_a_delivery_an_event_counts_twice() {
+    let (woken, balances) = both_have_read_the_same(false);
+    assert_eq!(woken.expect("nobody refuses it"), 1);
+    assert_eq!(balances, (3, 3));
 }

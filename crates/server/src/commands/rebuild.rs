@@ -4,9 +4,11 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use platform::consumer::Consumer;
+use platform::db::Session;
 use platform::error::{Error, ErrorKind, Result};
-use platform::funnel::Writer;
+use platform::funnel::{Funnel, Writer};
 use platform::lease::LEASE_MS;
+use platform::parked;
 
 use super::verify::progress;
 use crate::assembly::{App, Options};
@@ -31,11 +33,19 @@ pub fn run(settings: &Settings, view: &str) -> Result<ExitCode> {
         "mypage" => mypage(&app),
         _ => dashboard(&app),
     };
-    let Rebuilt { rows, before, after } = rebuilt?;
+    // Whatever came of it: the leases are given back, so that the next server need not wait for their end.
     app.shut_down();
+    let Rebuilt { rows, before, after, parked } = rebuilt?;
     println!("{rows} events folded. Digest before {before}, after {after}.");
-    let verdict = if before == after { "right" } else { "wrong or behind, and is right now" };
-    println!("The {view} was {verdict}.");
+    for (consumer, count) in &parked {
+        println!("{consumer}: events that are parked: {count}; see 'onepoint parked list'");
+    }
+    let verdict = match (parked.is_empty(), before == after) {
+        (false, _) => "lacks what is parked until that is retried or dropped",
+        (true, true) => "was right",
+        (true, false) => "was wrong or behind, and is right now",
+    };
+    println!("The {view} {verdict}.");
     Ok(ExitCode::SUCCESS)
 }
 
@@ -46,6 +56,8 @@ struct Rebuilt {
     before: String,
     /// Digest of what is there now.
     after: String,
+    /// How many events each consumer could not take in.
+    parked: Vec<(String, i64)>,
 }
 
 fn mypage(app: &App) -> Result<Rebuilt> {
@@ -57,7 +69,7 @@ fn mypage(app: &App) -> Result<Rebuilt> {
             (pages.follow_donations(app.donations.log.clone()), "donations"),
         ]
     };
-    rebuild(app, consumers, || pages.digest(), || pages.start_over())
+    rebuild(&pages.funnel, looks(app), consumers, || pages.digest(), |check| pages.start_over(check))
 }
 
 fn dashboard(app: &App) -> Result<Rebuilt> {
@@ -71,52 +83,83 @@ fn dashboard(app: &App) -> Result<Rebuilt> {
             (dashboards.follow_donations(app.donations.log.clone()), "donations"),
         ]
     };
-    rebuild(app, consumers, || dashboards.digest(), || dashboards.start_over())
+    rebuild(&dashboards.funnel, looks(app), consumers, || dashboards.digest(), |check| dashboards.start_over(check))
 }
+
+/// How often nothing new has to be seen until it is the end of a log.
+fn looks(app: &App) -> usize {
+    if app.members.log.is_shared() { SHARED_LOOKS } else { 1 }
+}
+
+/// What looks into the transaction that empties a view, and may refuse it.
+type Check<'a> = &'a dyn Fn(&mut dyn Session) -> Result<()>;
 
 /// Takes the logs over, empties the view and folds each log from its start. `consumers` makes them anew, because those
 /// that took over stand where the view was.
 fn rebuild<W: Writer, const N: usize>(
-    app: &App,
+    funnel: &Funnel<W>,
+    looks: usize,
     consumers: impl Fn() -> [(Consumer<W>, &'static str); N],
     digest: impl Fn() -> Result<String>,
-    start_over: impl Fn() -> Result<()>,
+    start_over: impl Fn(Check<'_>) -> Result<()>,
 ) -> Result<Rebuilt> {
-    let looks = if app.members.log.is_shared() { SHARED_LOOKS } else { 1 };
-    for (consumer, _) in consumers() {
+    let mut followers = consumers();
+    for (consumer, _) in &mut followers {
         take_over(consumer)?;
     }
     let before = digest()?;
-    start_over()?;
+    // The digest may take longer than a lease lasts. So the leases are renewed in the transaction that empties the view:
+    // whoever took one meanwhile keeps the view, whoever takes one later reads a cursor at the start.
+    start_over(&|tx| {
+        for (consumer, _) in &followers {
+            if !consumer.is_ours_in(tx)? {
+                return Err(in_use());
+            }
+        }
+        Ok(())
+    })?;
     let mut rows = 0;
     for (consumer, what) in consumers() {
         rows += fold(consumer, what, looks)?;
     }
-    Ok(Rebuilt { rows, before, after: digest()? })
+    Ok(Rebuilt { rows, before, after: digest()?, parked: funnel.with_session(parked::counts)? })
 }
 
 /// Becomes the one that follows a log. A server that runs on a shared store would go on from where it stood and never
 /// fill what is thrown away; one that crashed is waited for until its lease has run out.
-fn take_over<W: Writer>(mut consumer: Consumer<W>) -> Result<()> {
+fn take_over<W: Writer>(consumer: &mut Consumer<W>) -> Result<()> {
     let patience = Duration::from_millis(LEASE_MS.unsigned_abs()) + Duration::from_secs(2);
     let started = Instant::now();
     while !consumer.is_ours()? {
         if started.elapsed() > patience {
-            let message = "a running server keeps this view up to date; stop it, then rebuild";
-            return Err(Error::new(ErrorKind::Conflict, "store.in_use", message));
+            return Err(in_use());
         }
         std::thread::sleep(PAUSE);
     }
     Ok(())
 }
 
+fn in_use() -> Error {
+    let message = "a running server keeps this view up to date; stop it, then rebuild";
+    Error::new(ErrorKind::Conflict, "store.in_use", message)
+}
+
+/// Whoever finds that a lease has passed on while it folds is told why: a server was started meanwhile.
+fn as_in_use(error: Error) -> Error {
+    if matches!(&*error.code, "store.fenced" | "lease.lost") { in_use() } else { error }
+}
+
 fn fold<W: Writer>(mut consumer: Consumer<W>, what: &'static str, looks: usize) -> Result<usize> {
     let bar = progress(what);
     let (mut rows, mut empty) = (0, 0);
     loop {
-        let step = consumer.step()?;
+        let step = consumer.step().map_err(as_in_use)?;
         rows += step;
         bar.inc(step as u64);
+        // Nothing is taken in at the end of the log, and by one that no longer is the one that follows it.
+        if step == 0 && !consumer.is_ours()? {
+            return Err(in_use());
+        }
         empty = if step == 0 { empty + 1 } else { 0 };
         if empty >= looks {
             bar.finish_and_clear();

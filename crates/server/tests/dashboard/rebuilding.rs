@@ -61,6 +61,21 @@ fn a_rebuilt_dashboard_has_the_same_digest(engine: Engine) {
     assert_eq!(digest(&app), lived);
 }
 
+#[test]
+fn a_rebuild_that_parks_an_event_does_not_call_the_dashboard_right() {
+    let mut app = TestApp::open(Engine::Sqlite);
+    for member_id in 1..=3 {
+        app.join(member_id, &format!("0101234{member_id:04}"));
+    }
+    app.settle();
+    let spoil = "UPDATE event SET data = '{}' WHERE subject = 2 AND sequence = 1";
+    app.app().members.funnel.with_session(|tx| tx.execute(spoil, &[])).expect("it is changed by hand");
+    let said = rebuild(&mut app);
+    assert!(said.contains("dashboard<member: events that are parked: "), "{said}");
+    assert!(said.contains("The dashboard lacks what is parked until that is retried or dropped."), "{said}");
+    assert!(!said.contains("right"), "{said}");
+}
+
 /// Earns, uses and cancels, at merchants and of members that others work on too. What is refused is fine as well.
 fn send(app: &TestApp, sender: i64) {
     for round in 0..ROUNDS {

@@ -113,7 +113,7 @@ impl System {
     /// Builds my page anew from these events of member, of point and of donation; its digest.
     pub fn fold_pages(&self, member: &[Event], point: &[Event], donation: &[Event]) -> String {
         let app = &self.app;
-        app.pages.start_over().expect("my page can be emptied");
+        app.pages.start_over(|_| Ok(())).expect("my page can be emptied");
         let mut folding = [
             carrier(app.pages.follow_members(Arc::clone(&app.members.log))),
             carrier(app.pages.follow_point(Arc::clone(&app.points.log))),
