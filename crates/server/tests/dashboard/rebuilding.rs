@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use serde_json::json;
 
 use crate::support::{Engine, TestApp};
-use crate::{leave, month_now, post_deal, rows, summary};
+use crate::{MONTH, leave, open, post_deal, rows, summary};
 
 const MEMBERS: i64 = 24;
 const MERCHANTS: i64 = 5;
@@ -23,7 +23,7 @@ fn a_rebuilt_dashboard_has_the_same_digest_on_postgres() {
 }
 
 fn a_rebuilt_dashboard_has_the_same_digest(engine: Engine) {
-    let mut app = TestApp::open(engine);
+    let mut app = open(engine);
     for member_id in 1..=MEMBERS {
         app.join(member_id, &format!("0101234{member_id:04}"));
     }
@@ -35,7 +35,7 @@ fn a_rebuilt_dashboard_has_the_same_digest(engine: Engine) {
         }
     });
     leave(&app, 1);
-    app.post("/billings", &json!({"merchantId": 1, "billingMonth": month_now(&app)})).must_be(201);
+    app.post("/billings", &json!({"merchantId": 1, "billingMonth": MONTH})).must_be(201);
     app.settle();
     app.verify();
     let figures = without_live(&app);
