@@ -48,6 +48,8 @@ fn a_rebuilt_dashboard_has_the_same_digest(engine: Engine) {
     assert!(!gone.is_empty() && gone.iter().all(|row| row["memberStatus"] == "invalid"), "{gone:?}");
 
     for wrong in [
+        "UPDATE dashboard_figure SET quantity = quantity + 1 WHERE name LIKE '20200715.deal.use.%'",
+        "UPDATE dashboard_deal SET sequence = sequence + 1 WHERE deal_id = 2",
         "UPDATE dashboard_figure SET amount = amount + 1 WHERE name = 'all.entry.EARN'",
         "UPDATE dashboard_deal SET member_id = member_id + 1 WHERE deal_id = 1",
         "UPDATE dashboard_member SET gone = 0 WHERE member_id = 1",
@@ -56,7 +58,14 @@ fn a_rebuilt_dashboard_has_the_same_digest(engine: Engine) {
         app.app().dashboards.funnel.with_session(|tx| tx.execute(wrong, &[])).expect("it is changed by hand");
         assert_ne!(digest(&app), lived, "control: {wrong}");
     }
-    assert_eq!(what_verify_finds(&app), ["sums are those of the ledger", "deals are those of deal"]);
+    assert_eq!(
+        what_verify_finds(&app),
+        [
+            "sums are those of the ledger",
+            "the days of a kind add up to what stands for all of them",
+            "deals are those of deal"
+        ]
+    );
     assert!(rebuild(&mut app).contains("The dashboard was wrong or behind, and is right now."));
     assert_eq!(digest(&app), lived);
 }
@@ -83,7 +92,7 @@ fn what_verify_finds(app: &TestApp) -> Vec<&'static str> {
     let ledger = app.points.funnel.with_session(|tx| app::point::summed(tx, until)).expect("the ledger can be read");
     let found = app.deals.funnel.with_session(|tx| {
         let mut comparing = app::dashboard::Comparing::new(told, &ledger, app::deal::sequences(tx)?);
-        app::deal::each_deal(tx, &mut |deal| comparing.look(deal))?;
+        app::deal::each_deal(tx, &mut |deal, sequence| comparing.look(deal, sequence))?;
         Ok(comparing.findings())
     });
     let wrong = found.expect("deals can be read").checks.into_iter().filter(|(_, found)| !found.is_empty());
