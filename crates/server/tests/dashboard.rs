@@ -16,7 +16,17 @@ mod roles;
 mod sagas;
 
 use serde_json::{Value, json};
-use support::{Answer, TestApp};
+use support::{Answer, Engine, Setup, TestApp};
+
+/// When the tests begin, far from the end of a day and of a month.
+const NOON: &str = "2020-07-15T12:00:00+09:00";
+/// The month that this is in.
+const MONTH: &str = "202007";
+
+/// A server whose clock begins at [`NOON`].
+fn open(engine: Engine) -> TestApp {
+    TestApp::start_up(Setup::on(engine).starting_at(NOON))
+}
 
 /// A deal of a member at a merchant; `more` is what is said beside type, member and merchant.
 fn post_deal(app: &TestApp, kind: &str, (member_id, merchant_id): (i64, i64), more: &Value) -> Answer {
@@ -52,12 +62,6 @@ fn rows(app: &TestApp, filter: &str) -> Vec<Value> {
 /// The summary as it is now.
 fn summary(app: &TestApp) -> Value {
     app.get("/dashboards/summary").must_be(200).json
-}
-
-/// The month that the server's clock shows, in the zone of the programme.
-fn month_now(app: &TestApp) -> String {
-    let at = summary(app)["at"].as_str().expect("an instant").to_owned();
-    format!("{}{}", &at[..4], &at[5..7])
 }
 
 /// A member leaves; under load the rest may follow a moment later.

@@ -29,7 +29,7 @@ static DEAL_STATE: Table = Table {
 pub(super) struct Shown {
     pub(super) deal: Deal,
     /// Of the merchant's event that ended it; 0 while it is pending.
-    sequence: i64,
+    pub(super) sequence: i64,
     is_stored: bool,
     changed: bool,
 }

@@ -10,8 +10,7 @@ use domain::kernel::Day;
 use platform::error::{Error, Result};
 use platform::http::hal::{Item, Place};
 use platform::http::input::PathId;
-use platform::http::list::PageQuery;
-use platform::http::number::parse_whole;
+use platform::http::list::{PageQuery, number_in_query};
 use platform::http::shell::Caller;
 use platform::zone::parse_day;
 use serde::Deserialize;
@@ -109,14 +108,9 @@ impl<S: Send + Sync> FromRequestParts<S> for DealFilter {
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self> {
         let Query(raw) = Query::<RawFilter>::try_from_uri(&parts.uri).map_err(unreadable)?;
-        let number = |text: Option<String>, pointer: &'static str| {
-            let read = |text: String| parse_whole(&text).filter(|number| *number >= 1);
-            let wrong = || Error::invalid(pointer, "a number in a filter is a whole number from 1");
-            text.map(|text| read(text).ok_or_else(wrong)).transpose()
-        };
         Ok(Self(Chosen {
-            member_id: number(raw.member_id, "/query/memberId")?,
-            merchant_id: number(raw.merchant_id, "/query/merchantId")?,
+            member_id: number_in_query(raw.member_id.as_deref(), "/query/memberId")?,
+            merchant_id: number_in_query(raw.merchant_id.as_deref(), "/query/merchantId")?,
         }))
     }
 }

@@ -1,6 +1,6 @@
 //! What `onepoint verify` looks at in dashboard.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::hash::{DefaultHasher, Hasher};
 
 use domain::deal::Deal;
@@ -11,11 +11,13 @@ use platform::parked;
 
 use super::Summed;
 use super::deals::Shown;
-use super::store::{DEAL, MERCHANT, Merchant, each_row};
+use super::store::{DEAL, FIGURE, MERCHANT, Merchant, each_row};
 use super::summary::summed;
+use super::sums::{ALL_DAYS, STANDING};
 use crate::kit::{Finding, Findings};
 
 const SUMS: &str = "sums are those of the ledger";
+const DAYS: &str = "the days of a kind add up to what stands for all of them";
 const DEALS: &str = "deals are those of deal";
 const WRONG: &str = "run 'onepoint rebuild dashboard'";
 /// The consumers whose work is compared.
@@ -28,6 +30,8 @@ pub struct Told {
     /// Up to where the ledger is summed up; nothing while events are parked, for then the sums lack them.
     pub read_to: Option<Cursor>,
     sums: Summed,
+    /// Kinds whose days come to something else than what stands for all days.
+    uneven: Vec<String>,
     /// Merchants, and the last of their events that was taken in; none while events are parked.
     merchants: HashMap<i64, i64>,
     /// The merchant of each deal, and a digest of how the deal is shown: there may be millions.
@@ -41,7 +45,7 @@ pub struct Told {
 pub fn told(session: &mut dyn Session) -> Result<Told> {
     let parked = parked::counts(session)?;
     let waits = |consumer: &str| parked.iter().any(|(parked, _)| parked == consumer);
-    let mut told = Told { sums: summed(session)?, ..Told::default() };
+    let mut told = Told { sums: summed(session)?, uneven: uneven(session)?, ..Told::default() };
     if !waits(OF_POINT) {
         told.read_to = Some(read_cursor(session, OF_POINT)?);
     }
@@ -51,7 +55,7 @@ pub fn told(session: &mut dyn Session) -> Result<Told> {
             told.merchants.insert(merchant_id, merchant.deal_sequence);
         })?;
         each_row(session, &DEAL, &mut |row| {
-            let digest = |shown: Shown| (shown.deal.facts.merchant_id, digest_of(&shown.deal));
+            let digest = |shown: Shown| (shown.deal.facts.merchant_id, digest_of(&shown.deal, shown.sequence));
             // A row that cannot be read is shown as something else than what it is.
             let shown = Shown::read(row.clone()).map_or((row.int(2), 0), digest);
             told.deals.insert(row.int(0), shown);
@@ -60,9 +64,24 @@ pub fn told(session: &mut dyn Session) -> Result<Told> {
     Ok(told)
 }
 
-fn digest_of(deal: &Deal) -> u64 {
+/// Kinds of which the days and the row for all days differ. Both are added to at once, so neither depends on what is
+/// parked or on its way.
+fn uneven(session: &mut dyn Session) -> Result<Vec<String>> {
+    let mut left: BTreeMap<String, (i128, i128)> = BTreeMap::new();
+    each_row(session, &FIGURE, &mut |row| {
+        let sign = if row.int(1) == ALL_DAYS { -1 } else { 1 };
+        let (quantity, amount) = (i128::from(row.int(3)), i128::from(row.int(4)));
+        let sum = left.entry(row.text(2).to_owned()).or_default();
+        *sum = (sum.0 + sign * quantity, sum.1 + sign * amount);
+    })?;
+    // What stands at present belongs to no day.
+    left.retain(|kind, sum| *sum != (0, 0) && !kind.starts_with(STANDING));
+    Ok(left.into_keys().collect())
+}
+
+fn digest_of(deal: &Deal, sequence: i64) -> u64 {
     let mut hasher = DefaultHasher::new();
-    hasher.write(format!("{deal:?}").as_bytes());
+    hasher.write(format!("{sequence} {deal:?}").as_bytes());
     hasher.finish()
 }
 
@@ -79,7 +98,10 @@ impl Comparing {
     /// the sequence of its last event.
     #[must_use]
     pub fn new(told: Told, ledger: &Summed, merchants: HashMap<i64, i64>) -> Self {
-        let mut findings = Findings::new(&[SUMS, DEALS]);
+        let mut findings = Findings::new(&[SUMS, DAYS, DEALS]);
+        for kind in &told.uneven {
+            findings.add(DAYS, Finding::of(0, format!("{kind} does not; {WRONG}")));
+        }
         if told.read_to.is_some() && told.sums != *ledger {
             let what = format!("the dashboard has {:?}, the ledger {ledger:?}; {WRONG}", told.sums);
             findings.add(SUMS, Finding::of(0, what));
@@ -93,13 +115,13 @@ impl Comparing {
         known.is_some() && known == self.merchants.get(&merchant_id)
     }
 
-    /// Compares a deal of deal, if the dashboard knew all there is to know.
-    pub fn look(&mut self, deal: Deal) {
+    /// Compares a deal of deal and the sequence of the event that ended it, if the dashboard knew all there is to know.
+    pub fn look(&mut self, deal: Deal, sequence: i64) {
         let (deal_id, merchant_id) = (deal.facts.deal_id, deal.facts.merchant_id);
         let shown = self.told.deals.remove(&deal_id);
         // Whether a pending deal was left to point is not shown.
         let deal = Deal { left_to_point: false, ..deal };
-        if self.is_level(merchant_id) && shown != Some((merchant_id, digest_of(&deal))) {
+        if self.is_level(merchant_id) && shown != Some((merchant_id, digest_of(&deal, sequence))) {
             let is = if shown.is_some() { "shown as something else" } else { "not shown" };
             self.findings.add(DEALS, Finding::of(deal_id, format!("it is {is}; {WRONG}")));
         }

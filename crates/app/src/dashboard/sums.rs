@@ -31,9 +31,12 @@ pub(super) fn deal_kind(deal_type: DealType, status: DealStatus) -> String {
     format!("deal.{}.{}", deal_type.name(), status.name())
 }
 
+/// What kinds begin with that are counted as they stand and not by day.
+pub(super) const STANDING: &str = "member.";
+
 /// The kind of members with a status.
 pub(super) fn member_kind(status: MemberStatus) -> String {
-    format!("member.{}", status.name())
+    format!("{STANDING}{}", status.name())
 }
 
 /// The key of a figure: `20200715.entry.EARN`, or `all.entry.EARN` over all days, which stands behind every day.

@@ -120,7 +120,9 @@ pub(super) fn list_deals(chosen: Chosen, after: i64, limit: i64) -> (String, Vec
     for (column, number) in [("member_id", chosen.member_id), ("merchant_id", chosen.merchant_id)] {
         if let Some(number) = number {
             params.push(Value::Int(number));
-            only.push_str(&format!(" AND d.{column} = ${}", params.len()));
+            // A member's deals are few, a merchant's many: beside a member, the merchant's index must not be walked.
+            let plus = if column == "merchant_id" && chosen.member_id.is_some() { "+" } else { "" };
+            only.push_str(&format!(" AND {plus}d.{column} = ${}", params.len()));
         }
     }
     params.push(Value::Int(limit));

@@ -25,16 +25,16 @@ pub fn sequences(session: &mut dyn Session) -> Result<HashMap<i64, i64>> {
     }
 }
 
-/// Shows every deal, in order of their numbers.
+/// Shows every deal with the sequence of the event that ended it, 0 while it is pending; in order of their numbers.
 ///
 /// # Errors
 /// `Unavailable` when the store cannot be reached.
-pub fn each_deal(session: &mut dyn Session, look: &mut dyn FnMut(Deal)) -> Result<()> {
+pub fn each_deal(session: &mut dyn Session, look: &mut dyn FnMut(Deal, i64)) -> Result<()> {
     let mut after = 0;
     loop {
         let piece = deals_after(session, after, PIECE_ROWS)?;
         let Some(last) = piece.last() else { return Ok(()) };
         after = last.deal.facts.deal_id;
-        piece.into_iter().for_each(|stored| look(stored.deal));
+        piece.into_iter().for_each(|stored| look(stored.deal, stored.sequence));
     }
 }

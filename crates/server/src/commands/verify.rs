@@ -109,7 +109,7 @@ fn dashboard(settings: &Settings, session: &mut dyn Session) -> Result<Findings>
     };
     before(settings, "deal", |session| {
         let mut comparing = app::dashboard::Comparing::new(told, &ledger, app::deal::sequences(session)?);
-        app::deal::each_deal(session, &mut |deal| comparing.look(deal))?;
+        app::deal::each_deal(session, &mut |deal, sequence| comparing.look(deal, sequence))?;
         Ok(comparing.findings())
     })
 }

@@ -2,8 +2,13 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Engine, TestApp};
-use crate::{deal, leave, month_now, summary};
+use crate::support::{Engine, Setup, TestApp, eventually};
+use crate::{MONTH, deal, leave, summary};
+
+/// Two months before the other tests, so that points can expire.
+const IN_MAY: &str = "2020-05-15T12:00:00+09:00";
+/// From then to the 15th of July.
+const TWO_MONTHS_DAYS: i64 = 61;
 
 #[test]
 fn figures_are_those_of_a_programme_played_through_on_sqlite() {
@@ -16,66 +21,77 @@ fn figures_are_those_of_a_programme_played_through_on_postgres() {
 }
 
 fn figures_are_those_of_a_programme_played_through(engine: Engine) {
-    let app = TestApp::open(engine);
+    let app = TestApp::start_up(Setup::on(engine).with(&["points.expiry_months=1"]).starting_at(IN_MAY));
     play(&app);
     let seen = summary(&app);
     let value = |path: &str| seen.pointer(&format!("/{path}/value")).cloned().unwrap_or(json!("missing"));
-    // Three members were welcomed with 1,000 each; one of them left, and the phone of the fourth is no phone.
-    let expected = [
-        ("members/READY", json!(0)),
-        ("members/NORMAL", json!(2)),
-        ("members/ABNORMAL", json!(1)),
-        ("members/joined", json!(4)),
-        ("members/withdrawn", json!(1)),
-        ("points/welcome", json!(3_000)),
-        ("points/earned", json!(1_000)),
-        ("points/issued", json!(4_000)),
-        ("points/adjusted", json!(700)),
-        ("points/used", json!(800)),
-        ("points/useCancelled", json!(100)),
-        ("points/earnCancelled", json!(400)),
-        ("points/expired", json!(0)),
-        ("points/forfeited", json!(1_700)),
-        ("points/donated", json!(200)),
-        ("points/owedRepaid", json!(0)),
-        // 900 of member 1 and 800 of member 2.
-        ("points/outstanding", json!(1_700)),
-        // (800 - 100) and 1,700 of 4,000.
-        ("points/redemptionRate", json!(1_750)),
-        ("points/breakage", json!(1_700)),
-        ("points/breakageRate", json!(4_250)),
-        ("dealsUnderWay", json!(0)),
-        // 500 of merchant 20 are billed; 200 of merchant 30 are not: 196 after 2 %.
-        ("merchants/payableTotal", json!(196)),
-        ("merchants/unbilled", json!(200)),
-        ("merchants/billed", json!(490)),
-    ];
-    for (path, number) in expected {
+    for (path, number) in expected() {
         assert_eq!(value(path), number, "{path}: {seen:#}");
     }
-    assert_eq!(app.points_of(1).zip(app.points_of(2)), Some((900, 800)));
     let ranked = |name: &str| -> Vec<(Value, Value)> {
         let merchants = seen["merchants"][name]["merchants"].as_array().cloned().unwrap_or_default();
         merchants.iter().map(|merchant| (merchant["merchantId"].clone(), merchant["value"].clone())).collect()
     };
-    assert_eq!(ranked("used"), [(json!(20), json!(500)), (json!(30), json!(200))]);
-    assert_eq!(ranked("payable"), [(json!(30), json!(196))]);
+    let numbers = |pairs: [(i64, i64); 4]| pairs.map(|(merchant_id, value)| (json!(merchant_id), json!(value)));
+    assert_eq!(ranked("used"), numbers([(50, 1_900), (40, 777), (20, 467), (30, 200)]));
+    // 2 % less, 333 bp at merchant 40; merchant 20 owes a little, cut off towards zero as a run does.
+    assert_eq!(ranked("payable"), numbers([(50, 1_862), (40, 751), (30, 196), (20, -32)]));
     let deals: Vec<String> = seen["deals"].as_array().expect("deals").iter().map(in_words).collect();
-    let words = ["save success 1 1000", "use success 2 800", "use fail 1 100000", "saveCancel success 1 400"];
-    assert_eq!(deals, [&words[..], &["useCancel success 1 100"]].concat(), "{seen:#}");
+    let words = ["save success 3 2500", "use success 4 3477", "use fail 1 100000", "saveCancel success 2 1400"];
+    assert_eq!(deals, [&words[..], &["useCancel success 2 133"]].concat(), "{seen:#}");
     every_number_says_what_it_means(&seen);
-    the_day_holds_the_same(&app, &seen);
+    the_days_hold_the_same(&app, &seen);
+    pages_show_the_last_of_it(&app);
     app.verify();
 }
 
-/// Four members, two merchants, a donation, cancels, a withdrawal and a settlement.
+fn expected() -> [(&'static str, Value); 24] {
+    // Five members were welcomed with 1,000 each; one of them left, the phone of the sixth is no phone, and the message
+    // to the seventh is on its way.
+    let numbers = [
+        ("members/READY", 1),
+        ("members/NORMAL", 4),
+        ("members/ABNORMAL", 1),
+        ("members/joined", 7),
+        ("members/withdrawn", 1),
+        ("points/welcome", 5_000),
+        ("points/earned", 2_500),
+        ("points/issued", 7_500),
+        ("points/adjusted", 700),
+        ("points/used", 3_477),
+        ("points/useCancelled", 133),
+        // 400, and 100 of the 1,000 of which 900 were spent.
+        ("points/earnCancelled", 500),
+        ("points/expired", 1_000),
+        ("points/forfeited", 1_700),
+        ("points/donated", 200),
+        ("points/owedRepaid", 500),
+        // 933 of member 1 and 23 of member 2.
+        ("points/outstanding", 956),
+        // (3,477 - 133) and 2,700 of 7,500.
+        ("points/redemptionRate", 4_458),
+        ("points/breakage", 2_700),
+        ("points/breakageRate", 3_600),
+        ("dealsUnderWay", 0),
+        // 500 of merchant 20 are billed, and 33 of them were cancelled later; of the others nothing is.
+        ("merchants/payableTotal", 2_777),
+        ("merchants/unbilled", 2_844),
+        ("merchants/billed", 490),
+    ];
+    numbers.map(|(path, number)| (path, json!(number)))
+}
+
+/// Seven members, four merchants, a donation, cancels, an expiry, a withdrawal and a settlement.
 fn play(app: &TestApp) {
-    for member_id in [1, 2, 3] {
+    app.join_normal(5);
+    app.clock.advance_days(TWO_MONTHS_DAYS);
+    eventually("the points of May have expired", || app.points_of(5) == Some(0));
+    for member_id in [1, 2, 3, 7] {
         app.join_normal(member_id);
     }
     app.join(4, "0108558");
     let saved = deal(app, "save", (1, 20), &json!({"dealAmount": 100_000}));
-    deal(app, "use", (1, 20), &json!({"point": 500}));
+    let billed = deal(app, "use", (1, 20), &json!({"point": 500}));
     let used = deal(app, "use", (2, 30), &json!({"point": 300}));
     deal(app, "use", (2, 30), &json!({"point": 100_000}));
     deal(app, "useCancel", (2, 30), &json!({"originalDealId": used, "point": 100}));
@@ -83,10 +99,26 @@ fn play(app: &TestApp) {
     assert_eq!(app.donate(1, 200).must_be(201).json["status"], "DONATED");
     deal(app, "saveCancel", (1, 20), &json!({"originalDealId": saved, "point": 400}));
     leave(app, 3);
+    app.post("/merchants", &json!({"merchantId": 40, "feeRateBp": 333})).must_be(201);
+    deal(app, "use", (2, 40), &json!({"point": 777}));
+    take_back_what_was_spent(app);
     app.settle();
-    let order = json!({"merchantId": 20, "billingMonth": month_now(app)});
+    let order = json!({"merchantId": 20, "billingMonth": MONTH});
     assert_eq!(app.post("/billings", &order).must_be(201).json["billingAmount"], 490);
+    deal(app, "useCancel", (1, 20), &json!({"originalDealId": billed, "point": 33}));
     app.settle();
+    app.stop("notification");
+    app.join(6, "01000000006");
+    app.settle();
+}
+
+/// Member 7 earns 1,000 points and spends all but 100 before they are taken back; what is earned next repays 500 of it.
+fn take_back_what_was_spent(app: &TestApp) {
+    let saved = deal(app, "save", (7, 50), &json!({"dealAmount": 100_000}));
+    deal(app, "use", (7, 50), &json!({"point": 1_900}));
+    deal(app, "saveCancel", (7, 50), &json!({"originalDealId": saved}));
+    deal(app, "save", (7, 50), &json!({"dealAmount": 50_000}));
+    assert_eq!(app.points_of(7), Some(0));
 }
 
 fn in_words(row: &Value) -> String {
@@ -124,20 +156,36 @@ fn every_number_says_what_it_means(seen: &Value) {
     assert!(breakers.iter().any(closed) && breakers.len() >= 5, "{live:#}");
 }
 
-/// All of it happened today.
-fn the_day_holds_the_same(app: &TestApp, seen: &Value) {
+/// All of it happened today, but what happened in May.
+fn the_days_hold_the_same(app: &TestApp, seen: &Value) {
     let series = app.get("/dashboards/series").must_be(200).json;
     let days = series["days"].as_array().expect("days");
     assert_eq!(days.len(), 30);
     let today = &days[29];
     assert_eq!(today["day"].as_str(), seen["at"].as_str().map(|at| &at[..10]));
-    let points = json!({"WELCOME": 3_000, "EARN": 1_000, "USE": -800, "ADJUST": 700, "DONATE": -200, "FORFEIT": -1_700,
-        "EXPIRE": 0, "EARN_CANCEL": -400, "USE_CANCEL": 100, "OWED_REPAY": 0});
-    let expected = json!({"day": today["day"], "joined": 4, "withdrawn": 1, "points": points, "usedPoint": 800,
-        "deals": {"save": 1, "use": 2, "saveCancel": 1, "useCancel": 1}, "failedDeals": 1});
+    let points = json!({"WELCOME": 4_000, "EARN": 2_500, "USE": -3_477, "ADJUST": 700, "DONATE": -200,
+        "FORFEIT": -1_700, "EXPIRE": -1_000, "EARN_CANCEL": -500, "USE_CANCEL": 133, "OWED_REPAY": -500});
+    let expected = json!({"day": "2020-07-15", "joined": 6, "withdrawn": 1, "points": points, "usedPoint": 3_477,
+        "deals": {"save": 3, "use": 4, "saveCancel": 2, "useCancel": 2}, "failedDeals": 1});
     assert_eq!(*today, expected);
     assert_eq!(days[28]["points"]["EARN"], 0);
+    let in_may = app.get("/dashboards/series?from=2020-05-15&to=2020-05-15").must_be(200).json;
+    assert_eq!((&in_may["days"][0]["joined"], &in_may["days"][0]["points"]["WELCOME"]), (&json!(1), &json!(1_000)));
     for field in ["joined", "withdrawn", "points", "usedPoint", "deals", "failedDeals"] {
         assert!(series["definitions"][field].as_str().is_some_and(|text| text.len() > 10), "{field}");
     }
+}
+
+/// The newest entries, a use that was given back among them.
+fn pages_show_the_last_of_it(app: &TestApp) {
+    let recent = |member_id: i64| -> Vec<(String, i64)> {
+        let page = app.get(&format!("/mypages/{member_id}")).must_be(200).json;
+        let told = |entry: &Value| (entry["kind"].as_str().expect("a kind").to_owned(), entry["amount"].as_i64());
+        let entries = page["recentEntries"].as_array().expect("entries").iter().map(told);
+        entries.map(|(kind, amount)| (kind, amount.expect("points"))).collect()
+    };
+    let expected = [("USE_CANCEL", 33), ("EARN_CANCEL", -400), ("DONATE", -200), ("USE", -500), ("EARN", 1_000)];
+    assert_eq!(recent(1), expected.map(|(kind, amount)| (kind.to_owned(), amount)));
+    let expected = [("OWED_REPAY", -500), ("EARN", 500), ("EARN_CANCEL", -100), ("USE", -1_900), ("EARN", 1_000)];
+    assert_eq!(recent(7), expected.map(|(kind, amount)| (kind.to_owned(), amount)));
 }

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use serde_json::json;
 
 use crate::support::{Engine, TestApp};
-use crate::{leave, month_now, post_deal, rows, summary};
+use crate::{MONTH, leave, open, post_deal, rows, summary};
 
 const MEMBERS: i64 = 24;
 const MERCHANTS: i64 = 5;
@@ -23,7 +23,7 @@ fn a_rebuilt_dashboard_has_the_same_digest_on_postgres() {
 }
 
 fn a_rebuilt_dashboard_has_the_same_digest(engine: Engine) {
-    let mut app = TestApp::open(engine);
+    let mut app = open(engine);
     for member_id in 1..=MEMBERS {
         app.join(member_id, &format!("0101234{member_id:04}"));
     }
@@ -35,7 +35,7 @@ fn a_rebuilt_dashboard_has_the_same_digest(engine: Engine) {
         }
     });
     leave(&app, 1);
-    app.post("/billings", &json!({"merchantId": 1, "billingMonth": month_now(&app)})).must_be(201);
+    app.post("/billings", &json!({"merchantId": 1, "billingMonth": MONTH})).must_be(201);
     app.settle();
     app.verify();
     let figures = without_live(&app);
@@ -48,6 +48,8 @@ fn a_rebuilt_dashboard_has_the_same_digest(engine: Engine) {
     assert!(!gone.is_empty() && gone.iter().all(|row| row["memberStatus"] == "invalid"), "{gone:?}");
 
     for wrong in [
+        "UPDATE dashboard_figure SET quantity = quantity + 1 WHERE name LIKE '20200715.deal.use.%'",
+        "UPDATE dashboard_deal SET sequence = sequence + 1 WHERE deal_id = 2",
         "UPDATE dashboard_figure SET amount = amount + 1 WHERE name = 'all.entry.EARN'",
         "UPDATE dashboard_deal SET member_id = member_id + 1 WHERE deal_id = 1",
         "UPDATE dashboard_member SET gone = 0 WHERE member_id = 1",
@@ -56,7 +58,14 @@ fn a_rebuilt_dashboard_has_the_same_digest(engine: Engine) {
         app.app().dashboards.funnel.with_session(|tx| tx.execute(wrong, &[])).expect("it is changed by hand");
         assert_ne!(digest(&app), lived, "control: {wrong}");
     }
-    assert_eq!(what_verify_finds(&app), ["sums are those of the ledger", "deals are those of deal"]);
+    assert_eq!(
+        what_verify_finds(&app),
+        [
+            "sums are those of the ledger",
+            "the days of a kind add up to what stands for all of them",
+            "deals are those of deal"
+        ]
+    );
     assert!(rebuild(&mut app).contains("The dashboard was wrong or behind, and is right now."));
     assert_eq!(digest(&app), lived);
 }
@@ -98,7 +107,7 @@ fn what_verify_finds(app: &TestApp) -> Vec<&'static str> {
     let ledger = app.points.funnel.with_session(|tx| app::point::summed(tx, until)).expect("the ledger can be read");
     let found = app.deals.funnel.with_session(|tx| {
         let mut comparing = app::dashboard::Comparing::new(told, &ledger, app::deal::sequences(tx)?);
-        app::deal::each_deal(tx, &mut |deal| comparing.look(deal))?;
+        app::deal::each_deal(tx, &mut |deal, sequence| comparing.look(deal, sequence))?;
         Ok(comparing.findings())
     });
     let wrong = found.expect("deals can be read").checks.into_iter().filter(|(_, found)| !found.is_empty());

@@ -4,14 +4,14 @@ use platform::access::Role;
 use server::config::Settings;
 use server::stores::open_access;
 
-use crate::support::{Engine, TestApp, within};
+use crate::support::{Engine, within};
 
 const PATHS: [&str; 5] =
     ["/dealDashboards", "/dealDashboards?memberId=1", "/dealDashboards/1", "/dashboards/summary", "/dashboards/series"];
 
 #[test]
 fn members_and_merchants_do_not_read_it_and_the_operator_does() {
-    let app = TestApp::open(Engine::Sqlite);
+    let app = crate::open(Engine::Sqlite);
     let settings = Settings::from_sources(None, std::iter::empty(), &app.store_settings()).expect("settings");
     let keys = open_access(&settings).expect("the keys");
     let roles = [Role::Owner("member"), Role::Owner("merchant"), Role::Operator, Role::Service];
@@ -32,7 +32,7 @@ fn members_and_merchants_do_not_read_it_and_the_operator_does() {
 
 #[test]
 fn a_stopped_dashboard_answers_503_and_catches_up() {
-    let app = TestApp::open(Engine::Sqlite);
+    let app = crate::open(Engine::Sqlite);
     app.stop("dashboard");
     for path in PATHS {
         app.get(path).must_be_problem(503);

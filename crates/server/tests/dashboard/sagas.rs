@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Engine, TestApp, eventually};
-use crate::{deal, leave, post_deal, summary};
+use crate::support::{Engine, Setup, TestApp, eventually};
+use crate::{NOON, deal, leave, post_deal, summary};
 
 const KINDS: [&str; 4] = ["withdrawal", "donation", "deal", "cancel"];
 
@@ -18,7 +18,9 @@ fn flows_that_wait_for_point_are_under_way_then_stuck_then_done_on_postgres() {
 }
 
 fn flows_that_wait_for_point(engine: Engine) {
-    let app = TestApp::open_with(engine, &["withdrawal.mode=deferred", "dashboard.stuck_after_s=60"]);
+    let app = TestApp::start_up(
+        Setup::on(engine).with(&["withdrawal.mode=deferred", "dashboard.stuck_after_s=60"]).starting_at(NOON),
+    );
     for member_id in [1, 2, 3] {
         app.join_normal(member_id);
     }

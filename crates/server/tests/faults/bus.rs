@@ -77,6 +77,8 @@ impl System {
             app.points.funnel.spawn(),
             app.donations.funnel.spawn(),
             app.deals.funnel.spawn(),
+            app.settlements.funnel.spawn(),
+            app.dashboards.funnel.spawn(),
         ];
         let funnels = spawned.into_iter().map(|thread| thread.expect("a thread")).collect();
         let lanes = lanes(&app);
@@ -146,6 +148,8 @@ impl Drop for System {
         self.app.points.funnel.shut_down();
         self.app.donations.funnel.shut_down();
         self.app.deals.funnel.shut_down();
+        self.app.settlements.funnel.shut_down();
+        self.app.dashboards.funnel.shut_down();
         for funnel in self.funnels.drain(..) {
             let _ = funnel.join();
         }
@@ -163,7 +167,8 @@ fn lanes(app: &App) -> Vec<Lane> {
     let (deal, deals) = (&app.deals.log, &app.deals.funnel);
     let all = Scope::Everything;
     let entries = &["event", "point_entry"];
-    vec![
+    let mut lanes = for_dashboard(app);
+    lanes.extend([
         lane(member, all, more(members, &["event"]), carrier(app.notifications.follow_members(Arc::clone(member)))),
         lane(
             point,
@@ -197,6 +202,30 @@ fn lanes(app: &App) -> Vec<Lane> {
         lane(member, all, more(members, &["event"]), carrier(app.pages.follow_members(Arc::clone(member)))),
         lane(point, all, more(points, entries), carrier(app.pages.follow_point(Arc::clone(point)))),
         lane(donation, all, more(donations, &["event"]), carrier(app.pages.follow_donations(Arc::clone(donation)))),
+    ]);
+    lanes
+}
+
+/// Settlement, and whom the dashboard follows. Entries are not carried to it: they have no number there, and what keeps
+/// their sums is the cursor, which does not move here.
+fn for_dashboard(app: &App) -> Vec<Lane> {
+    let events = &["event"];
+    let (dashboards, deal, settlement) = (&app.dashboards, &app.deals.log, &app.settlements.log);
+    let (deals, settlements) = (&app.deals.funnel, &app.settlements.funnel);
+    let (member, donation) = (&app.members.log, &app.donations.log);
+    let all = Scope::Everything;
+    vec![
+        lane(deal, all, more(deals, events), carrier(app.settlements.follow_deals(Arc::clone(deal)))),
+        lane(settlement, all, more(settlements, events), carrier(app.deals.follow_settlement(Arc::clone(settlement)))),
+        lane(member, all, more(&app.members.funnel, events), carrier(dashboards.follow_members(Arc::clone(member)))),
+        lane(
+            donation,
+            all,
+            more(&app.donations.funnel, events),
+            carrier(dashboards.follow_donations(Arc::clone(donation))),
+        ),
+        lane(deal, all, more(deals, events), carrier(dashboards.follow_deals(Arc::clone(deal)))),
+        lane(settlement, all, more(settlements, events), carrier(dashboards.follow_settlement(Arc::clone(settlement)))),
     ]
 }
 

@@ -127,6 +127,31 @@ fn is_parked_retried_and_taken_in_once(engine: Engine) {
     app.verify();
 }
 
+#[test]
+fn an_entry_that_the_dashboard_parked_is_summed_up_when_it_is_retried() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let app = TestApp::open(engine);
+        app.join_normal(1);
+        app.settle();
+        let dashboard = &app.app().dashboards.funnel;
+        let set = "UPDATE dashboard_figure SET amount = $1 WHERE name = 'all.entry.WELCOME'";
+        // So large that nothing can be added.
+        assert_eq!(change(dashboard, set, &[i64::MAX.into()]), 1);
+        app.join_normal(2);
+        let waiting = || parked(&app, "&consumer=dashboard%3Cpoint");
+        within(PATIENCE, "the entry is parked", || waiting().len() == 1);
+        assert_eq!(change(dashboard, set, &[1_000.into()]), 1);
+        app.join_normal(3);
+        let welcomed = || app.get("/dashboards/summary").json["points"]["welcome"]["value"].clone();
+        within(PATIENCE, "entries of others are summed up meanwhile", || welcomed() == 2_000);
+        let done = retry(&app, &waiting()[0]).must_be(200).json;
+        assert_eq!(done["delivered"], 1, "{done}");
+        assert_eq!((welcomed(), waiting().len()), (Json::from(3_000), 0), "once");
+        app.settle();
+        app.verify();
+    }
+}
+
 /// The consumers look every few seconds while they have parked something. Other tests of this program are counted by
 /// the same meters, so that there may be more.
 fn eventually_gauged(app: &TestApp, at_least: f64) {

@@ -10,6 +10,8 @@ use crate::support::{Engine, within};
 const MERCHANTS: i64 = 1_000;
 const JULY: &str = "2020-07-15T12:00:00+09:00";
 const AT_MS: i64 = 1_594_782_000_000;
+/// What chance may add to a closing of some tens of milliseconds.
+const SLACK_MS: u128 = 50;
 
 /// Milliseconds of a closing over so many lines.
 fn closing_ms(engine: Engine, lines: i64) -> u128 {
@@ -45,5 +47,10 @@ fn a_closing_costs_the_same_however_good_the_month_was() {
         let took: Vec<u128> = sizes.iter().map(|lines| closing_ms(engine, *lines)).collect();
         println!("{engine:?}: {took:?} ms");
         assert!(took.iter().all(|took| *took <= 5_000), "a closing takes at most 5 s: {took:?}");
+        for (lines, took) in sizes.windows(2).zip(took.windows(2)) {
+            // Up to ten times the lines may cost half as much again.
+            let is_flat = 2 * took[1] <= 3 * took[0] + 2 * SLACK_MS;
+            assert!(is_flat || lines[1] > 10 * lines[0], "{engine:?}: {lines:?} lines took {took:?} ms");
+        }
     }
 }

@@ -128,7 +128,7 @@ impl TestApp {
             app.points.funnel.with_session(|tx| app::point::summed(tx, until)).expect("the ledger can be read");
         let found = app.deals.funnel.with_session(|tx| {
             let mut comparing = app::dashboard::Comparing::new(told, &ledger, app::deal::sequences(tx)?);
-            app::deal::each_deal(tx, &mut |deal| comparing.look(deal))?;
+            app::deal::each_deal(tx, &mut |deal, sequence| comparing.look(deal, sequence))?;
             Ok(comparing.findings())
         });
         must_be_clean(&found.expect("deals can be read"));

@@ -14,8 +14,8 @@ use platform::access::Role;
 use platform::error::{Error, Result};
 use platform::http::hal::{Item, Place};
 use platform::http::input::{PathId, Write};
-use platform::http::list::PageQuery;
-use platform::http::number::{Whole, parse_whole};
+use platform::http::list::{PageQuery, number_in_query};
+use platform::http::number::Whole;
 use platform::http::shell::Caller;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
@@ -163,14 +163,9 @@ impl<S: Send + Sync> FromRequestParts<S> for DonationFilter {
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self> {
         let Query(raw) = Query::<RawFilter>::try_from_uri(&parts.uri)
             .map_err(|error| Error::invalid("/query", "the query cannot be read").caused_by(error))?;
-        let number = |text: Option<String>, pointer: &'static str| {
-            let read = |text: String| parse_whole(&text).filter(|number| *number >= 1);
-            let wrong = || Error::invalid(pointer, "a number in a filter is a whole number from 1");
-            text.map(|text| read(text).ok_or_else(wrong)).transpose()
-        };
         Ok(Self(Chosen {
-            member_id: number(raw.member_id, "/query/memberId")?,
-            cause_id: number(raw.cause_id, "/query/causeId")?,
+            member_id: number_in_query(raw.member_id.as_deref(), "/query/memberId")?,
+            cause_id: number_in_query(raw.cause_id.as_deref(), "/query/causeId")?,
             received: false,
         }))
     }

@@ -14,7 +14,7 @@ use platform::access::Role;
 use platform::error::{Error, ErrorKind, Result};
 use platform::http::hal::{Item, Place};
 use platform::http::input::{PathId, Write};
-use platform::http::list::PageQuery;
+use platform::http::list::{PageQuery, number_in_query};
 use platform::http::number::{Whole, parse_whole};
 use platform::http::shell::Caller;
 use serde::Deserialize;
@@ -187,16 +187,12 @@ impl<S: Send + Sync> FromRequestParts<S> for Filter {
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self> {
         let Query(raw) = Query::<RawFilter>::try_from_uri(&parts.uri)
             .map_err(|error| Error::invalid("/query", "the query cannot be read").caused_by(error))?;
-        let merchant = |text: String| {
-            let number = parse_whole(&text).filter(|number| *number >= 1);
-            number.ok_or_else(|| Error::invalid("/query/merchantId", "a number in a filter is a whole number from 1"))
-        };
         let month = |text: String| {
             let month = parse_whole(&text).and_then(Month::from_number);
             month.ok_or_else(|| Error::invalid("/query/billingMonth", "write a month as yyyyMM: 202010"))
         };
         Ok(Self {
-            merchant_id: raw.merchant_id.map(merchant).transpose()?,
+            merchant_id: number_in_query(raw.merchant_id.as_deref(), "/query/merchantId")?,
             month: raw.billing_month.map(month).transpose()?,
         })
     }
