@@ -14,7 +14,7 @@ use platform::log;
 use super::loaded::{Loaded, Touched};
 use super::refusal;
 use super::store::{MERCHANT, Stored};
-use crate::kit::free_numbers;
+use crate::kit::{free_numbers, month_of};
 
 /// A deal as a merchant posts it.
 #[derive(Debug, Clone)]
@@ -76,15 +76,24 @@ impl DealWriter {
     fn post(&self, loaded: &mut Loaded, posted: &Posted, out: &mut Out<'_>) -> Result<Answer> {
         let deal_id = loaded.deal_numbers.pop_front().ok_or_else(too_few_numbers)?;
         let Posted { member_id, merchant_id, deal_type, deal_amount, point, original_deal_id } = *posted;
-        let now_ms = out.moment.now_ms;
+        let (now_ms, month) = (out.moment.now_ms, month_of(out.moment.day).as_number());
         if !matches!(deal_type, DealType::Save | DealType::Use) {
             let deal_amount = deal_amount.unwrap_or(0);
-            let cancel =
-                CancelDeal { deal_id, member_id, merchant_id, deal_type, deal_amount, point, original_deal_id, now_ms };
+            let cancel = CancelDeal {
+                deal_id,
+                member_id,
+                merchant_id,
+                deal_type,
+                deal_amount,
+                point,
+                original_deal_id,
+                now_ms,
+                month,
+            };
             let event = deal::cancel_deal(loaded.newest(&cancel), &cancel, self.policy.may_owe);
             return loaded.record(merchant_id, &event, out).map(|stored| Answer::Deal(Box::new(stored)));
         }
-        let request = RequestDeal { deal_id, member_id, merchant_id, deal_type, deal_amount, point, now_ms };
+        let request = RequestDeal { deal_id, member_id, merchant_id, deal_type, deal_amount, point, now_ms, month };
         let events = deal::request_deal(loaded.merchant(merchant_id), &request, &self.policy).map_err(refusal)?;
         let mut stored = None;
         for event in &events {
@@ -223,7 +232,8 @@ impl Writer for DealWriter {
 
     fn recall(&self, command: &Command, event: &log::Event) -> Result<Answer> {
         match (command, event.kind.as_str()) {
-            (Command::ChangeMerchant { .. }, _) => Ok(Answer::Taken),
+            // Nothing changed, so nothing was told.
+            (Command::ChangeMerchant { .. }, "done") => Ok(Answer::Taken),
             _ => match (command, event.decode()?) {
                 (
                     Command::Post(_),
@@ -232,7 +242,8 @@ impl Writer for DealWriter {
                     | Event::UseCancelled(DealFacts { deal_id, .. })
                     | Event::DealFailed { deal: DealFacts { deal_id, .. }, .. },
                 ) => Ok(Answer::KnownDeal(deal_id)),
-                (Command::OpenMerchant { .. }, Event::MerchantOpened(merchant)) => Ok(Answer::Merchant(merchant)),
+                (Command::OpenMerchant { .. }, Event::MerchantOpened(merchant))
+                | (Command::ChangeMerchant { .. }, Event::MerchantChanged(merchant)) => Ok(Answer::Merchant(merchant)),
                 _ => Err(Error::internal("a remembered answer belongs to another command")),
             },
         }

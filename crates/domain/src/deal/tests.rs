@@ -18,7 +18,7 @@ fn merchant() -> MerchantFacts {
 }
 
 fn asked(deal_type: DealType, deal_amount: Option<i64>, point: Option<i64>) -> RequestDeal {
-    RequestDeal { deal_id: 1, member_id: 7, merchant_id: 20, deal_type, deal_amount, point, now_ms: 5 }
+    RequestDeal { deal_id: 1, member_id: 7, merchant_id: 20, deal_type, deal_amount, point, now_ms: 5, month: 202_008 }
 }
 
 fn facts(event: &Event) -> DealFacts {
@@ -64,6 +64,7 @@ fn cancel(deal_type: DealType, point: Option<i64>) -> CancelDeal {
         point,
         original_deal_id: None,
         now_ms: 9,
+        month: 202_009,
     }
 }
 
@@ -82,7 +83,8 @@ fn a_save_earns_the_merchants_share_rounded_down() {
     ] {
         let events = request_deal(Some(&merchant), &asked(DealType::Save, Some(amount), Some(77)), &POLICY);
         let told = facts(&events.expect("it can be asked for")[0]);
-        assert_eq!((told.point, told.deal_amount, told.dealt_at_ms), (point, amount, 5), "{amount}");
+        assert_eq!((told.point, told.deal_amount), (point, amount), "{amount}");
+        assert_eq!((told.dealt_at_ms, told.month), (5, 202_008));
     }
 }
 
