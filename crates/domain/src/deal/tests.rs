@@ -28,13 +28,14 @@ fn facts(event: &Event) -> DealFacts {
     }
 }
 
+/// What point decided of a deal over 100 points.
 fn decided(done: bool) -> DealDecision {
     DealDecision {
         deal_id: 1,
         member_id: 7,
         done,
         reason: (!done).then(|| "insufficient_points".to_string()),
-        moved_point: 0,
+        moved_point: if done { 100 } else { 0 },
         owed_point: 0,
         decided_at_ms: 6,
     }
@@ -47,7 +48,8 @@ fn deal(deal_type: DealType, point: i64, done: Option<bool>) -> Deal {
     let mut deal = None;
     apply(&mut deal, None, &events[0]);
     if let Some(done) = done {
-        for event in record_decision(deal.as_ref().expect("it exists"), &decided(done)) {
+        let decision = DealDecision { moved_point: if done { point } else { 0 }, ..decided(done) };
+        for event in record_decision(deal.as_ref().expect("it exists"), &decision) {
             apply(&mut deal, None, &event);
         }
     }
@@ -136,8 +138,12 @@ fn what_point_decided_is_recorded_once() {
         assert_eq!(record_decision(&failed, &decided(true)), Vec::new());
     }
     let pending = deal(DealType::Use, 100, None);
-    let anothers = DealDecision { member_id: 8, ..decided(true) };
-    assert_eq!(record_decision(&pending, &anothers), Vec::new());
+    for anothers in
+        [DealDecision { member_id: 8, ..decided(true) }, DealDecision { moved_point: 99, ..decided(true) }]
+    {
+        assert!(!is_about(&pending, &anothers));
+        assert_eq!(record_decision(&pending, &anothers), Vec::new());
+    }
     let voided = DealDecision { reason: Some("voided".into()), ..decided(false) };
     let events = record_decision(&pending, &voided);
     assert!(matches!(&events[..], [Event::DealFailed { reason, .. }] if reason == fail::TIMED_OUT), "{events:?}");
