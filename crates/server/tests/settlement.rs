@@ -19,6 +19,8 @@ mod roles;
 mod runs;
 #[path = "settlement/scale.rs"]
 mod scale;
+#[path = "settlement/set_back.rs"]
+mod set_back;
 #[path = "settlement/told.rs"]
 mod told;
 #[path = "settlement/two_processes.rs"]

@@ -53,7 +53,8 @@ pub struct DealView {
     #[schema(value_type = Option<String>)]
     pub point_status: Option<PointStatus>,
     /// Why it failed: `member_unknown`, `member_not_normal`, `account_closing`, `insufficient_points`,
-    /// `balance_too_large`, `merchant_blocked`, `merchant_unknown`, `deal.timed_out` or `deal.nothing_to_cancel`.
+    /// `balance_too_large`, `deal_number_reused`, `merchant_blocked`, `merchant_unknown`, `deal.timed_out` or
+    /// `deal.nothing_to_cancel`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fail_reason: Option<String>,
 }
