@@ -347,9 +347,8 @@ pub(super) fn rows_after(session: &mut dyn Session, table: &Table, after: i64, l
 /// The closings that the calendar began, of this month and of those before it; the latest month first.
 pub(super) fn by_calendar(session: &mut dyn Session, until: Month) -> Result<Vec<Closing>> {
     let columns = CLOSING.column_list();
-    let sql = format!(
-        "SELECT {columns} FROM settlement_closing WHERE by_calendar = 1 AND month <= $1 ORDER BY month DESC"
-    );
+    let sql =
+        format!("SELECT {columns} FROM settlement_closing WHERE by_calendar = 1 AND month <= $1 ORDER BY month DESC");
     Ok(session.query(&sql, &[until.as_number().into()])?.iter().filter_map(Closing::read).collect())
 }
 

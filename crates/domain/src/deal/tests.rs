@@ -138,8 +138,7 @@ fn what_point_decided_is_recorded_once() {
         assert_eq!(record_decision(&failed, &decided(true)), Vec::new());
     }
     let pending = deal(DealType::Use, 100, None);
-    for anothers in
-        [DealDecision { member_id: 8, ..decided(true) }, DealDecision { moved_point: 99, ..decided(true) }]
+    for anothers in [DealDecision { member_id: 8, ..decided(true) }, DealDecision { moved_point: 99, ..decided(true) }]
     {
         assert!(!is_about(&pending, &anothers));
         assert_eq!(record_decision(&pending, &anothers), Vec::new());
