@@ -1,4 +1,5 @@
--- Deals at merchants. Of a member only the number stands here, for ever.
+-- Deals at merchants. Of a member only the number stands here, for ever. The month is that of the deal's date in the
+-- programme's time zone as it was then.
 
 CREATE TABLE deal (
     deal_id {id},
@@ -9,6 +10,7 @@ CREATE TABLE deal (
     point {int} NOT NULL CHECK (point >= 0),
     original_deal_id {int},
     dealt_at {int} NOT NULL,
+    month {int} NOT NULL,
     status TEXT NOT NULL,
     cancelled_point {int} NOT NULL CHECK (cancelled_point >= 0 AND cancelled_point <= point),
     point_status TEXT,

@@ -38,6 +38,8 @@ pub enum Wake {
     Bell(Arc<Log>, Scope, Duration),
     /// After the pause.
     Pause(Duration),
+    /// After the pause, whether or not there was something to do: what comes meanwhile is done at once.
+    Every(Duration),
 }
 
 /// The threads of a program, ended together.
@@ -74,7 +76,7 @@ impl Workers {
                     }
                     Ok(count) => {
                         (pause, silence) = (SHORTEST_PAUSE, SHARED_POLL);
-                        if pressure.is_high_after(count) {
+                        if matches!(wake, Wake::Every(_)) || pressure.is_high_after(count) {
                             wake.gather();
                         }
                     }
@@ -136,13 +138,15 @@ impl Wake {
     fn count(&self) -> u64 {
         match self {
             Self::Bell(log, scope, _) => log.bell(*scope).count(),
-            Self::Pause(_) => 0,
+            Self::Pause(_) | Self::Every(_) => 0,
         }
     }
 
     fn gather(&self) {
-        if matches!(self, Self::Bell(..)) {
-            std::thread::sleep(GATHER);
+        match self {
+            Self::Bell(..) => std::thread::sleep(GATHER),
+            Self::Every(pause) => std::thread::sleep(*pause),
+            Self::Pause(_) => {}
         }
     }
 
@@ -153,7 +157,7 @@ impl Wake {
                 let limit = if log.is_shared() { silence } else { *pause };
                 log.bell(*scope).wait_beyond(heard, limit) != heard
             }
-            Self::Pause(pause) => {
+            Self::Pause(pause) | Self::Every(pause) => {
                 std::thread::sleep(*pause);
                 false
             }

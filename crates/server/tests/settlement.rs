@@ -19,6 +19,8 @@ mod roles;
 mod runs;
 #[path = "settlement/scale.rs"]
 mod scale;
+#[path = "settlement/set_back.rs"]
+mod set_back;
 #[path = "settlement/told.rs"]
 mod told;
 #[path = "settlement/two_processes.rs"]
@@ -52,8 +54,10 @@ impl Programme {
 
     /// One with these settings too.
     fn with(engine: Engine, instant: &str, sets: &[&str]) -> Self {
+        let zone = sets.iter().find_map(|set| set.strip_prefix("timezone=")).unwrap_or("Asia/Seoul");
+        let told = RefCell::new(Told::in_zone(zone));
         let sets: Vec<&str> = sets.iter().copied().chain([CONTEXTS]).collect();
-        let programme = Self { app: TestApp::open_with(engine, &sets), told: RefCell::default() };
+        let programme = Self { app: TestApp::open_with(engine, &sets), told };
         programme.is_now(instant);
         programme
     }

@@ -1,6 +1,6 @@
 //! Which day of the programme an instant is in.
 
-use domain::kernel::{Day, Month};
+use domain::kernel::Day;
 use platform::zone::Zone;
 
 use crate::kit::day_of;
@@ -32,11 +32,6 @@ impl Days {
         self.last = start(day).zip(start(day.next())).map(|(start, end)| (start, end, day));
         day
     }
-
-    /// The month that `at_ms` is in.
-    pub(super) fn month_of(&mut self, at_ms: i64) -> Month {
-        self.of(at_ms).month
-    }
 }
 
 /// A day as the whole number `yyyyMMdd`.
@@ -54,6 +49,5 @@ mod tests {
         let last_ms = platform::zone::parse_instant("2020-07-31T23:59:59.999+09:00").expect("an instant");
         let numbers = [last_ms, last_ms - 1, last_ms + 1, last_ms].map(|at_ms| number_of(days.of(at_ms)));
         assert_eq!(numbers, [20_200_731, 20_200_731, 20_200_801, 20_200_731]);
-        assert_eq!(days.month_of(last_ms + 1).as_number(), 202_008);
     }
 }

@@ -51,6 +51,7 @@ impl Shown {
             point: row.int(5),
             original_deal_id: row.opt_int(9),
             dealt_at_ms: row.int(7),
+            month: row.int(8),
         };
         let status = DealStatus::from_name(row.text(6))?;
         let follows = is_cancel(facts.deal_type) && status == DealStatus::Success;
@@ -71,7 +72,7 @@ impl Shown {
         i64::from(self.deal.point_status == Some(PointStatus::Pending))
     }
 
-    fn into_row(self, days: &mut Days) -> Row {
+    fn into_row(self) -> Row {
         let points_due = self.points_due();
         let Self { deal: Deal { facts, status, cancelled_point, fail_reason, .. }, sequence, .. } = self;
         Row(vec![
@@ -83,7 +84,7 @@ impl Shown {
             facts.point.into(),
             status.name().into(),
             facts.dealt_at_ms.into(),
-            days.month_of(facts.dealt_at_ms).as_number().into(),
+            facts.month.into(),
             facts.original_deal_id.into(),
             cancelled_point.into(),
             points_due.into(),
@@ -152,11 +153,11 @@ impl Deals {
     }
 
     /// Writes what changed, in the order of the deals' numbers, so that neighbours share the pages that are written.
-    pub(super) fn store(self, tx: &mut dyn Session, days: &mut Days) -> Result<()> {
+    pub(super) fn store(self, tx: &mut dyn Session) -> Result<()> {
         let mut changed: Vec<Shown> = self.0.into_values().filter(|shown| shown.changed).collect();
         changed.sort_unstable_by_key(|shown| shown.deal.facts.deal_id);
         let (stored, new): (Vec<Shown>, Vec<Shown>) = changed.into_iter().partition(|shown| shown.is_stored);
-        tx.insert_many(&DEAL, new.into_iter().map(|shown| shown.into_row(days)).collect())?;
+        tx.insert_many(&DEAL, new.into_iter().map(Shown::into_row).collect())?;
         tx.update_many(&DEAL_STATE, stored.into_iter().map(Shown::into_state_row).collect())
     }
 }

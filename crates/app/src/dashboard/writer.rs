@@ -293,7 +293,7 @@ impl Writer for DashboardWriter {
 
     fn store(&mut self, tx: &mut dyn Session, loaded: Loaded) -> Result<()> {
         let Loaded { merchants, deals, marks, members, donations, sums } = loaded;
-        deals.store(tx, &mut self.days)?;
+        deals.store(tx)?;
         let rows = |rows: &mut dyn Iterator<Item = (i64, Row)>| -> Vec<Row> {
             let mut rows: Vec<(i64, Row)> = rows.collect();
             rows.sort_unstable_by_key(|(id, _)| *id);

@@ -53,7 +53,7 @@ impl Deals {
 
     async fn drive(&self, posted: Posted, stamp: Option<KeyStamp>) -> Result<Stored> {
         // Looked for before the batch, which everyone would wait for; whether it still holds is seen there.
-        let found = match posted.as_cancel(0, 0).filter(|cancel| cancel.original_deal_id.is_none()) {
+        let found = match posted.as_cancel(0, 0, 0).filter(|cancel| cancel.original_deal_id.is_none()) {
             Some(cancel) => list::newest_to_cancel(&self.database, &cancel).await?,
             None => None,
         };

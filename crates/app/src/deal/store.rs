@@ -23,6 +23,7 @@ pub(super) static DEAL: Table = Table {
         ("point", Kind::Int),
         ("original_deal_id", Kind::Int),
         ("dealt_at", Kind::Int),
+        ("month", Kind::Int),
         ("status", Kind::Text),
         ("cancelled_point", Kind::Int),
         ("point_status", Kind::Text),
@@ -98,17 +99,18 @@ impl Stored {
             point: row.int(5),
             original_deal_id: row.opt_int(6),
             dealt_at_ms: row.int(7),
+            month: row.int(8),
         };
-        let status = DealStatus::from_name(row.text(8)).unwrap_or(DealStatus::Pending);
+        let status = DealStatus::from_name(row.text(9)).unwrap_or(DealStatus::Pending);
         let deal = Deal {
             facts,
             status,
-            cancelled_point: row.int(9),
-            point_status: PointStatus::from_name(row.text(10)),
-            fail_reason: text(row, 11),
-            left_to_point: status == DealStatus::Pending && row.opt_int(12).is_none(),
+            cancelled_point: row.int(10),
+            point_status: PointStatus::from_name(row.text(11)),
+            fail_reason: text(row, 12),
+            left_to_point: status == DealStatus::Pending && row.opt_int(13).is_none(),
         };
-        Self { deal, sequence: row.int(13), previous: row.int(14) }
+        Self { deal, sequence: row.int(14), previous: row.int(15) }
     }
 
     pub(super) fn to_row(&self) -> Row {
@@ -119,6 +121,7 @@ impl Stored {
             point.into(),
             self.deal.facts.original_deal_id.into(),
             self.deal.facts.dealt_at_ms.into(),
+            self.deal.facts.month.into(),
         ];
         Row(head.into_iter().chain(asked).chain(self.state()).chain([self.previous.into()]).collect())
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use domain::deal::{DealFacts, DealStatus, DealType, MerchantFacts, MerchantStatus, PointStatus, is_billed};
+use domain::deal::{DealStatus, DealType, MerchantFacts, MerchantStatus, PointStatus, is_billed};
 use platform::db::Database;
 use platform::error::Result;
 use platform::zone::Zone;
@@ -11,7 +11,6 @@ use utoipa::ToSchema;
 
 use super::list::marks;
 use super::store::Stored;
-use crate::kit::month_of;
 
 /// A deal on the wire.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -54,7 +53,8 @@ pub struct DealView {
     #[schema(value_type = Option<String>)]
     pub point_status: Option<PointStatus>,
     /// Why it failed: `member_unknown`, `member_not_normal`, `account_closing`, `insufficient_points`,
-    /// `balance_too_large`, `merchant_blocked`, `merchant_unknown`, `deal.timed_out` or `deal.nothing_to_cancel`.
+    /// `balance_too_large`, `deal_number_reused`, `merchant_blocked`, `merchant_unknown`, `deal.timed_out` or
+    /// `deal.nothing_to_cancel`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fail_reason: Option<String>,
 }
@@ -90,10 +90,6 @@ impl DealView {
     }
 }
 
-fn month(facts: &DealFacts, zone: &Zone) -> i64 {
-    month_of(zone.day(facts.dealt_at_ms)).as_number()
-}
-
 /// Deals as they stand, each with whether it is billed. Marks are read only where a deal may be.
 pub(super) async fn shown(database: &Database, zone: &Zone, found: Vec<Stored>) -> Result<Vec<DealView>> {
     let may_be = |stored: &&Stored| {
@@ -101,12 +97,12 @@ pub(super) async fn shown(database: &Database, zone: &Zone, found: Vec<Stored>) 
         deal.status == DealStatus::Success && matches!(deal.facts.deal_type, DealType::Use | DealType::UseCancel)
     };
     let merchants: BTreeSet<i64> = found.iter().filter(may_be).map(|stored| stored.deal.facts.merchant_id).collect();
-    let from = found.iter().filter(may_be).map(|stored| month(&stored.deal.facts, zone)).min().unwrap_or_default();
+    let from = found.iter().filter(may_be).map(|stored| stored.deal.facts.month).min().unwrap_or_default();
     let marks = marks(database, merchants, from).await?;
     let view = |stored: Stored| {
         let facts = &stored.deal.facts;
         let of_merchant = marks.get(&facts.merchant_id).map(Vec::as_slice).unwrap_or_default();
-        let billed = is_billed(facts.deal_type, stored.deal.status, month(facts, zone), stored.sequence, of_merchant);
+        let billed = is_billed(facts.deal_type, stored.deal.status, facts.month, stored.sequence, of_merchant);
         DealView::of(stored, billed, zone)
     };
     Ok(found.into_iter().map(view).collect())

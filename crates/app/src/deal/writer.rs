@@ -14,7 +14,7 @@ use platform::log;
 use super::loaded::{Loaded, Touched};
 use super::refusal;
 use super::store::{MERCHANT, Stored};
-use crate::kit::free_numbers;
+use crate::kit::{free_numbers, month_of};
 
 /// A deal as a merchant posts it.
 #[derive(Debug, Clone)]
@@ -35,7 +35,7 @@ pub struct Posted {
 
 impl Posted {
     /// As the cancel with this number, if it is one.
-    pub(super) fn as_cancel(&self, deal_id: i64, now_ms: i64) -> Option<CancelDeal> {
+    pub(super) fn as_cancel(&self, deal_id: i64, now_ms: i64, month: i64) -> Option<CancelDeal> {
         let Self { member_id, merchant_id, deal_type, deal_amount, point, original_deal_id } = *self;
         let deal_amount = deal_amount.unwrap_or(0);
         (!matches!(deal_type, DealType::Save | DealType::Use)).then_some(CancelDeal {
@@ -47,6 +47,7 @@ impl Posted {
             point,
             original_deal_id,
             now_ms,
+            month,
         })
     }
 }
@@ -94,12 +95,12 @@ impl DealWriter {
     fn post(&self, loaded: &mut Loaded, posted: &Posted, out: &mut Out<'_>) -> Result<Answer> {
         let deal_id = loaded.deal_numbers.pop_front().ok_or_else(too_few_numbers)?;
         let Posted { member_id, merchant_id, deal_type, deal_amount, point, .. } = *posted;
-        let now_ms = out.moment.now_ms;
-        if let Some(cancel) = posted.as_cancel(deal_id, now_ms) {
+        let (now_ms, month) = (out.moment.now_ms, month_of(out.moment.day).as_number());
+        if let Some(cancel) = posted.as_cancel(deal_id, now_ms, month) {
             let event = deal::cancel_deal(loaded.newest(&cancel), &cancel, self.policy.may_owe);
             return loaded.record(merchant_id, &event, out).map(|stored| Answer::Deal(Box::new(stored)));
         }
-        let request = RequestDeal { deal_id, member_id, merchant_id, deal_type, deal_amount, point, now_ms };
+        let request = RequestDeal { deal_id, member_id, merchant_id, deal_type, deal_amount, point, now_ms, month };
         let events = deal::request_deal(loaded.merchant(merchant_id), &request, &self.policy).map_err(refusal)?;
         let mut stored = None;
         for event in &events {
@@ -160,7 +161,7 @@ impl DealWriter {
 fn touch(touched: &mut Touched, posted: &Posted, found: Option<i64>) {
     touched.merchants.push(posted.merchant_id);
     touched.members.push(posted.member_id);
-    let Some(cancel) = posted.as_cancel(0, 0) else { return };
+    let Some(cancel) = posted.as_cancel(0, 0, 0) else { return };
     touched.deals.extend(posted.original_deal_id.or(found));
     *touched.cancels.entry(posted.member_id).or_insert(0) += 1;
     if posted.original_deal_id.is_none()
@@ -235,7 +236,8 @@ impl Writer for DealWriter {
 
     fn recall(&self, command: &Command, event: &log::Event) -> Result<Answer> {
         match (command, event.kind.as_str()) {
-            (Command::ChangeMerchant { .. }, _) => Ok(Answer::Taken),
+            // Nothing changed, so nothing was told.
+            (Command::ChangeMerchant { .. }, "done") => Ok(Answer::Taken),
             _ => match (command, event.decode()?) {
                 (
                     Command::Post { .. },
@@ -244,7 +246,8 @@ impl Writer for DealWriter {
                     | Event::UseCancelled(DealFacts { deal_id, .. })
                     | Event::DealFailed { deal: DealFacts { deal_id, .. }, .. },
                 ) => Ok(Answer::KnownDeal(deal_id)),
-                (Command::OpenMerchant { .. }, Event::MerchantOpened(merchant)) => Ok(Answer::Merchant(merchant)),
+                (Command::OpenMerchant { .. }, Event::MerchantOpened(merchant))
+                | (Command::ChangeMerchant { .. }, Event::MerchantChanged(merchant)) => Ok(Answer::Merchant(merchant)),
                 _ => Err(Error::internal("a remembered answer belongs to another command")),
             },
         }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::kernel::Month;
+use domain::settlement::Merchant;
 use platform::db::Session;
 use platform::error::{Error, ErrorKind, Result};
 use platform::lease::{self, Fence};
@@ -33,7 +34,7 @@ pub struct ClosingJob {
     settlements: Arc<Settlements>,
     session: Option<Box<dyn Session>>,
     place: Option<Place>,
-    /// The month up to which nothing is due by the calendar.
+    /// The last month that is over, if it and those before it were begun.
     called: Option<Month>,
 }
 
@@ -73,10 +74,11 @@ impl ClosingJob {
     /// Begins the closings of the months that are over and were not begun so.
     fn call_months(&mut self) -> Result<()> {
         let before = self.settlements.this_month().plus(-1);
-        if self.called.is_some_and(|called| called >= before) {
+        // Not `>=`: a clock that was ahead may be put back.
+        if self.called == Some(before) {
             return Ok(());
         }
-        let first = match store::last_by_calendar(self.session()?)? {
+        let first = match self.last_due(before)? {
             Some(last) => last.plus(1),
             // Before the first closing of all, months are due that have deals; so all of them must have come.
             None if !self.has_merchants()? || !self.has_caught_up()? => return Ok(()),
@@ -98,6 +100,13 @@ impl ClosingJob {
             self.called = Some(before);
         }
         Ok(())
+    }
+
+    /// The last month up to this one that the calendar closed when it was over.
+    fn last_due(&mut self, before: Month) -> Result<Option<Month>> {
+        let began = store::by_calendar(self.session()?, before)?;
+        let (zone, now_ms) = (&self.settlements.kit.zone, self.settlements.kit.clock.now_ms());
+        Ok(began.iter().find(|closing| closing.was_due(zone, now_ms)).map(|closing| closing.month))
     }
 
     /// The earliest month with lines that are not billed.
@@ -131,13 +140,22 @@ impl ClosingJob {
             },
         };
         let merchants = store::merchants_after(self.session()?, place.after, PAGE_MERCHANTS)?;
-        let has_open = merchants.iter().filter(|merchant| merchant.has_open(place.month));
+        let after = merchants.last().map_or(place.after, |merchant| merchant.merchant_id);
+        let is_over = i64::try_from(merchants.len()).unwrap_or(i64::MAX) < PAGE_MERCHANTS;
+        // Also those of whom nothing is here because all of it is parked.
+        let parked = self.settlements.parked_merchants()?;
+        let passed = parked.iter().filter(|id| **id > place.after && (is_over || **id <= after));
+        let passed = passed.map(|merchant_id| {
+            tracing::error!(merchant_id, month = %place.month, "events of a merchant are parked, so it is not billed");
+            1
+        });
+        let failed = place.failed + passed.sum::<i64>();
+        let is_whole = |merchant: &&Merchant| !parked.contains(&merchant.merchant_id);
+        let has_open = merchants.iter().filter(is_whole).filter(|merchant| merchant.has_open(place.month));
         let close = |merchant_id| (merchant_id, Command::CloseMonth { merchant_id, month: place.month });
         let commands: Vec<_> = has_open.map(|merchant| close(merchant.merchant_id)).collect();
         let count = commands.len();
-        let failed = place.failed + self.wait_for(commands, place.fence)?;
-        let after = merchants.last().map_or(place.after, |merchant| merchant.merchant_id);
-        let is_over = i64::try_from(merchants.len()).unwrap_or(i64::MAX) < PAGE_MERCHANTS;
+        let failed = failed + self.wait_for(commands, place.fence)?;
         let now_ms = self.settlements.kit.clock.monotonic_ms();
         let place = Place { after, failed, ..place };
         self.place = Some(place);
@@ -159,8 +177,12 @@ impl ClosingJob {
         let merchants = match closing.merchants {
             Some(counted) => counted,
             None => {
-                let mut count = 0;
-                self.each_merchant(0, |merchant| count += i64::from(merchant.has_open(month)))?;
+                let parked = self.settlements.parked_merchants()?;
+                let mut count = i64::try_from(parked.len()).unwrap_or(i64::MAX);
+                self.each_merchant(0, |merchant| {
+                    let is_whole = !parked.contains(&merchant.merchant_id);
+                    count += i64::from(is_whole && merchant.has_open(month));
+                })?;
                 count
             }
         };
@@ -217,7 +239,7 @@ impl ClosingJob {
         Ok(failed)
     }
 
-    fn each_merchant(&mut self, mut after: i64, mut look: impl FnMut(&domain::settlement::Merchant)) -> Result<()> {
+    fn each_merchant(&mut self, mut after: i64, mut look: impl FnMut(&Merchant)) -> Result<()> {
         loop {
             let merchants = store::merchants_after(self.session()?, after, PAGE_MERCHANTS)?;
             let Some(last) = merchants.last() else { return Ok(()) };

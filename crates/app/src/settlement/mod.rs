@@ -74,7 +74,7 @@ impl Settlements {
     /// `Unavailable` when the store cannot be reached.
     pub fn open(kit: Kit, database: Arc<Database>, policy: Policy, deal: DealQuestions) -> Result<Arc<Self>> {
         let log = Log::new(Arc::clone(&database), &[]);
-        let funnel = Funnel::new(kit.surroundings(&database, &log), SettlementWriter::new(policy))?;
+        let funnel = Funnel::new(kit.surroundings(&database, &log), SettlementWriter::new(policy, kit.zone.clone()))?;
         Ok(Arc::new(Self { kit, database, funnel, log, deal, policy }))
     }
 
@@ -87,8 +87,7 @@ impl Settlements {
     /// The consumer of deal's log.
     #[must_use]
     pub fn follow_deals(&self, deals: Arc<Log>) -> Consumer<SettlementWriter> {
-        let zone = self.kit.zone.clone();
-        let react = Box::new(move |events: &[platform::log::Event]| reactions::on_deal_events(&zone, events));
+        let react = Box::new(reactions::on_deal_events);
         Consumer::new(Arc::clone(&self.funnel), deals, Arc::clone(&self.kit.clock), &self.kit.holder, react)
     }
 
@@ -103,13 +102,19 @@ impl Settlements {
     ///
     /// # Errors
     /// `settlement.merchant_unknown`; 422 for a month that has not begun; `settlement.behind` while deal's last events
-    /// have not come here.
+    /// have not come here, or are parked. A request that was answered before gets its answer all the same.
     pub async fn bill(self: &Arc<Self>, merchant_id: i64, month: Month, stamp: Option<KeyStamp>) -> Result<Settled> {
         self.funnel.must_be_open()?;
-        if month <= self.this_month() {
-            self.catch_up().await?;
-        }
-        match self.funnel.ask(Command::Bill { merchant_id, month }, stamp).await? {
+        let is_level = if month <= self.this_month() { self.catch_up(merchant_id).await } else { Ok(()) };
+        let answer = match (is_level, stamp) {
+            (Ok(()), stamp) => self.funnel.ask(Command::Bill { merchant_id, month }, stamp).await?,
+            (Err(error), None) => return Err(error),
+            (Err(error), Some(stamp)) => match self.funnel.ask(Command::RecallBill, Some(stamp)).await {
+                Err(asked) if asked.code == catch_up::BEHIND => return Err(error),
+                recalled => recalled?,
+            },
+        };
+        match answer {
             Answer::Billed(event) => Ok(Settled { billing: BillingView::of(&event, &self.kit.zone), is_new: true }),
             Answer::LastRun(billing_id) => Ok(Settled { billing: self.billing(billing_id).await?, is_new: false }),
             _ => Err(unexpected()),

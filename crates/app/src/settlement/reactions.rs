@@ -3,17 +3,15 @@
 use std::collections::HashMap;
 
 use domain::deal::Event;
+use domain::kernel::Month;
 use domain::settlement::{Line, LineKind};
-use platform::error::Result;
+use platform::error::{Error, Result};
 use platform::log;
-use platform::zone::Zone;
 
 use super::writer::{Command, Happened};
-use crate::kit::month_of;
 
-/// Turns events of deal into commands of settlement, one for each merchant. A line's month is decided here, once for
-/// ever: that of the deal's date in the programme's zone.
-pub(super) fn on_deal_events(zone: &Zone, events: &[log::Event]) -> Result<Vec<Command>> {
+/// Turns events of deal into commands of settlement, one for each merchant.
+pub(super) fn on_deal_events(events: &[log::Event]) -> Result<Vec<Command>> {
     let mut places: HashMap<i64, usize> = HashMap::new();
     let mut merchants: Vec<(i64, Vec<(i64, Happened)>)> = Vec::new();
     for event in events {
@@ -25,22 +23,22 @@ pub(super) fn on_deal_events(zone: &Zone, events: &[log::Event]) -> Result<Vec<C
             merchants.push((event.subject, Vec::new()));
             merchants.len() - 1
         });
-        merchants[place].1.extend(on_deal_event(zone, event.decode()?).map(|happened| (event.sequence, happened)));
+        merchants[place].1.extend(on_deal_event(event.decode()?)?.map(|happened| (event.sequence, happened)));
     }
     Ok(merchants.into_iter().map(|(merchant_id, events)| Command::TakeIn { merchant_id, events }).collect())
 }
 
-fn on_deal_event(zone: &Zone, event: Event) -> Option<Happened> {
+fn on_deal_event(event: Event) -> Result<Option<Happened>> {
     let (facts, kind) = match event {
         Event::UseDealt(facts) => (facts, LineKind::Use),
         Event::UseCancelled(facts) => (facts, LineKind::Cancel),
         Event::MerchantOpened(facts) | Event::MerchantChanged(facts) => {
-            return Some(Happened::Agreed { fee_rate: facts.fee_rate_bp });
+            return Ok(Some(Happened::Agreed { fee_rate: facts.fee_rate_bp }));
         }
-        _ => return None,
+        _ => return Ok(None),
     };
     let point = if kind == LineKind::Use { facts.point } else { -facts.point };
-    let month = month_of(zone.day(facts.dealt_at_ms));
+    let month = Month::from_number(facts.month).ok_or_else(|| Error::internal("a deal without a month"))?;
     let line = Line { deal_id: facts.deal_id, month, kind, point };
-    Some(Happened::Dealt { line, dealt_at_ms: facts.dealt_at_ms })
+    Ok(Some(Happened::Dealt { line, dealt_at_ms: facts.dealt_at_ms }))
 }

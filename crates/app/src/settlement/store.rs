@@ -4,6 +4,7 @@ use domain::kernel::Month;
 use domain::settlement::{Event, LineKind, Merchant, Tally};
 use platform::db::{Kind, Migration, Row, Session, Table, Value};
 use platform::error::Result;
+use platform::zone::Zone;
 
 /// The schema of settlement.
 pub const MIGRATIONS: &[Migration] = &[Migration {
@@ -290,6 +291,14 @@ impl Closing {
         }
     }
 
+    /// Whether it began because its month was over, as clock and zone have it now. A clock that was ahead for a while,
+    /// or another zone, may have begun it before its time, so that deals of the month came after it.
+    pub(super) fn was_due(&self, zone: &Zone, now_ms: i64) -> bool {
+        let next = self.month.plus(1);
+        let over_ms = zone.start_of((next.year(), next.number(), 1)).unwrap_or(i64::MIN);
+        self.by_calendar && (over_ms..=now_ms).contains(&self.started_at_ms)
+    }
+
     /// Nothing for a row that cannot be read.
     pub(super) fn read(row: &Row) -> Option<Self> {
         Some(Self {
@@ -335,10 +344,12 @@ pub(super) fn rows_after(session: &mut dyn Session, table: &Table, after: i64, l
     session.query(&sql, &[after.into(), limit.into()])
 }
 
-/// The month that the calendar closed last, if it ever did.
-pub(super) fn last_by_calendar(session: &mut dyn Session) -> Result<Option<Month>> {
-    let sql = "SELECT month FROM settlement_closing WHERE by_calendar = 1 ORDER BY month DESC LIMIT 1";
-    Ok(session.query(sql, &[])?.first().and_then(|row| Month::from_number(row.int(0))))
+/// The closings that the calendar began, of this month and of those before it; the latest month first.
+pub(super) fn by_calendar(session: &mut dyn Session, until: Month) -> Result<Vec<Closing>> {
+    let columns = CLOSING.column_list();
+    let sql =
+        format!("SELECT {columns} FROM settlement_closing WHERE by_calendar = 1 AND month <= $1 ORDER BY month DESC");
+    Ok(session.query(&sql, &[until.as_number().into()])?.iter().filter_map(Closing::read).collect())
 }
 
 /// The earliest closing that is not over.

@@ -8,8 +8,10 @@ use platform::db::Session;
 use platform::error::{Error, Result};
 use platform::funnel::{Moment, Out, Writer};
 use platform::log;
+use platform::zone::Zone;
 use serde::{Deserialize, Serialize};
 
+use super::catch_up::behind;
 use super::loaded::{Loaded, Touched};
 use super::refusal;
 use super::store::{Closing, StoredLine};
@@ -38,6 +40,8 @@ pub enum Command {
     TakeIn { merchant_id: i64, events: Vec<(i64, Happened)> },
     /// Bills a merchant's month.
     Bill { merchant_id: i64, month: Month },
+    /// What a run was answered that was asked for with the same key before; without one, `settlement.behind`.
+    RecallBill,
     /// Begins the closing of a month, unless it is under way.
     OpenClosing { month: Month },
     /// Months are over: their closings begin.
@@ -74,11 +78,12 @@ enum Remembered {
 /// Settlement's side of the funnel.
 pub struct SettlementWriter {
     policy: Policy,
+    zone: Zone,
 }
 
 impl SettlementWriter {
-    pub(super) fn new(policy: Policy) -> Self {
-        Self { policy }
+    pub(super) fn new(policy: Policy, zone: Zone) -> Self {
+        Self { policy, zone }
     }
 
     fn asked(&self, month: Month, moment: &Moment) -> Asked {
@@ -126,20 +131,26 @@ impl SettlementWriter {
         out: &mut Out<'_>,
     ) -> Result<Answer> {
         let months = loaded.merchant(merchant_id).map_or_else(Vec::new, |known| settlement::close_month(known, month));
-        let (mut amount, mut runs) = (0_i64, 0);
+        let (mut amount, mut runs, mut outcome) = (0_i64, 0, Ok(Answer::Taken));
         for month in months {
-            if let Answer::Billed(Event::Billed { billing_amount, .. }) =
-                self.bill(loaded, (merchant_id, month), out)?
-            {
-                amount = amount.saturating_add(billing_amount);
-                runs += 1;
+            match self.bill(loaded, (merchant_id, month), out) {
+                Ok(Answer::Billed(Event::Billed { billing_amount, .. })) => {
+                    amount = amount.saturating_add(billing_amount);
+                    runs += 1;
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    outcome = Err(error);
+                    break;
+                }
             }
         }
+        // Runs before one that is refused stand, so they count.
         if let Some(closing) = loaded.closing_mut(month).filter(|_| runs > 0) {
             closing.billed += 1;
             closing.billing_amount = closing.billing_amount.saturating_add(amount);
         }
-        Ok(Answer::Taken)
+        outcome
     }
 
     fn open_closing(loaded: &mut Loaded, month: Month, moment: &Moment) -> Result<Answer> {
@@ -156,10 +167,11 @@ impl SettlementWriter {
         Ok(Answer::Closing(closing))
     }
 
-    /// A closing that was begun by hand begins anew: lines may have come in since then at merchants that it has passed.
-    fn open_by_calendar(loaded: &mut Loaded, months: &[Month], moment: &Moment) -> Answer {
+    /// A closing that was begun by hand or before its time begins anew: lines may have come in since then at merchants
+    /// that it has passed.
+    fn open_by_calendar(&self, loaded: &mut Loaded, months: &[Month], moment: &Moment) -> Answer {
         for month in months {
-            if loaded.closing(*month).is_none_or(|closing| !closing.by_calendar) {
+            if loaded.closing(*month).is_none_or(|closing| !closing.was_due(&self.zone, moment.now_ms)) {
                 loaded.put_closing(Closing { by_calendar: true, ..Closing::begun(*month, moment.now_ms) });
             }
         }
@@ -195,6 +207,7 @@ impl Writer for SettlementWriter {
                 }
                 Command::OpenClosing { month } | Command::Advance { month, .. } => touched.closings.push(*month),
                 Command::OpenByCalendar { months } => touched.closings.extend(months),
+                Command::RecallBill => {}
             }
         }
         Loaded::load(tx, touched)
@@ -209,8 +222,10 @@ impl Writer for SettlementWriter {
             Command::TakeIn { merchant_id, events } => Self::take_in(loaded, *merchant_id, events),
             Command::Bill { merchant_id, month } => self.bill(loaded, (*merchant_id, *month), out),
             Command::CloseMonth { merchant_id, month } => self.close_month(loaded, (*merchant_id, *month), out),
+            // It is not remembered, so that the key is still free for the run.
+            Command::RecallBill => Err(behind()),
             Command::OpenClosing { month } => Self::open_closing(loaded, *month, &out.moment),
-            Command::OpenByCalendar { months } => Ok(Self::open_by_calendar(loaded, months, &out.moment)),
+            Command::OpenByCalendar { months } => Ok(self.open_by_calendar(loaded, months, &out.moment)),
             Command::Advance { month, merchants, failed, after_merchant, done } => {
                 let now_ms = out.moment.now_ms;
                 if let Some(closing) = loaded.closing_mut(*month) {
@@ -232,8 +247,8 @@ impl Writer for SettlementWriter {
     fn recall(&self, command: &Command, event: &log::Event) -> Result<Answer> {
         match (command, event.kind.as_str()) {
             (Command::OpenClosing { .. }, _) => Ok(Answer::KnownClosing),
-            (Command::Bill { .. }, "Billed") => event.decode().map(Answer::Billed),
-            (Command::Bill { .. }, _) => {
+            (Command::Bill { .. } | Command::RecallBill, "Billed") => event.decode().map(Answer::Billed),
+            (Command::Bill { .. } | Command::RecallBill, _) => {
                 let Remembered::LastRun { billing_id } = event.decode()?;
                 Ok(Answer::LastRun(billing_id))
             }

@@ -22,6 +22,8 @@ pub struct CancelDeal {
     pub original_deal_id: Option<i64>,
     /// When, in milliseconds since 1970 in UTC.
     pub now_ms: i64,
+    /// The month that it is then in the programme's time zone, `yyyyMM`.
+    pub month: i64,
 }
 
 /// Whether this is a deal that the command may be about: of the same member and merchant, of a fitting type, happened,
@@ -55,6 +57,7 @@ pub fn cancel_deal(original: Option<&Deal>, cmd: &CancelDeal, may_owe: bool) -> 
         point: 0,
         original_deal_id: cmd.original_deal_id,
         dealt_at_ms: cmd.now_ms,
+        month: cmd.month,
     };
     let Some(original) = original.filter(|deal| can_cancel(deal, cmd)) else {
         return Event::DealFailed { deal: asked, reason: fail::NOTHING_TO_CANCEL.into() };

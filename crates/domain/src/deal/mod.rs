@@ -139,8 +139,11 @@ pub struct DealFacts {
     /// The deal that this one cancels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub original_deal_id: Option<i64>,
-    /// The deal's date: when it was asked for, in milliseconds since 1970 in UTC. Decides the month it is settled in.
+    /// The deal's date: when it was asked for, in milliseconds since 1970 in UTC.
     pub dealt_at_ms: i64,
+    /// The month that it is settled in, as the whole number `yyyyMM`: that of its date in the programme's time zone as it
+    /// was then. It stays, whatever zone the programme has later.
+    pub month: i64,
 }
 
 /// What happened to a deal or a merchant. Public contract: this is what stands in deal's event log. Every event is one

@@ -9,10 +9,14 @@ use crate::point::DealDecision;
 /// What point says of a deal whose `use` was voided before it came.
 const VOIDED: &str = "voided";
 
-/// Whether a decision is about this deal: a store that was restored on its own gives numbers out again.
+/// Whether a decision is about this deal: a store that was restored on its own gives numbers out again. A `save` or `use`
+/// that happened moved its points, all of them.
 #[must_use]
 pub fn is_about(deal: &Deal, decision: &DealDecision) -> bool {
-    (deal.facts.deal_id, deal.facts.member_id) == (decision.deal_id, decision.member_id)
+    let facts = &deal.facts;
+    let moves_all = decision.done && matches!(facts.deal_type, DealType::Save | DealType::Use);
+    (facts.deal_id, facts.member_id) == (decision.deal_id, decision.member_id)
+        && (!moves_all || decision.moved_point == facts.point)
 }
 
 /// Records what point decided. Nothing: it is recorded already, or the deal ended otherwise meanwhile.

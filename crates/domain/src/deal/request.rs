@@ -24,6 +24,8 @@ pub struct RequestDeal {
     pub point: Option<i64>,
     /// When, in milliseconds since 1970 in UTC.
     pub now_ms: i64,
+    /// The month that it is then in the programme's time zone, `yyyyMM`.
+    pub month: i64,
 }
 
 /// Takes a deal in. A blocked or unknown merchant is a business fact: the deal exists and fails at once; any other deal
@@ -55,6 +57,7 @@ pub fn request_deal(
         point,
         original_deal_id: None,
         dealt_at_ms: cmd.now_ms,
+        month: cmd.month,
     };
     let failed = |deal, reason: &str| Ok(vec![Event::DealFailed { deal, reason: reason.into() }]);
     match merchant {

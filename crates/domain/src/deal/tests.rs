@@ -18,7 +18,7 @@ fn merchant() -> MerchantFacts {
 }
 
 fn asked(deal_type: DealType, deal_amount: Option<i64>, point: Option<i64>) -> RequestDeal {
-    RequestDeal { deal_id: 1, member_id: 7, merchant_id: 20, deal_type, deal_amount, point, now_ms: 5 }
+    RequestDeal { deal_id: 1, member_id: 7, merchant_id: 20, deal_type, deal_amount, point, now_ms: 5, month: 202_008 }
 }
 
 fn facts(event: &Event) -> DealFacts {
@@ -28,13 +28,14 @@ fn facts(event: &Event) -> DealFacts {
     }
 }
 
+/// What point decided of a deal over 100 points.
 fn decided(done: bool) -> DealDecision {
     DealDecision {
         deal_id: 1,
         member_id: 7,
         done,
         reason: (!done).then(|| "insufficient_points".to_string()),
-        moved_point: 0,
+        moved_point: if done { 100 } else { 0 },
         owed_point: 0,
         decided_at_ms: 6,
     }
@@ -47,7 +48,8 @@ fn deal(deal_type: DealType, point: i64, done: Option<bool>) -> Deal {
     let mut deal = None;
     apply(&mut deal, None, &events[0]);
     if let Some(done) = done {
-        for event in record_decision(deal.as_ref().expect("it exists"), &decided(done)) {
+        let decision = DealDecision { moved_point: if done { point } else { 0 }, ..decided(done) };
+        for event in record_decision(deal.as_ref().expect("it exists"), &decision) {
             apply(&mut deal, None, &event);
         }
     }
@@ -64,6 +66,7 @@ fn cancel(deal_type: DealType, point: Option<i64>) -> CancelDeal {
         point,
         original_deal_id: None,
         now_ms: 9,
+        month: 202_009,
     }
 }
 
@@ -82,7 +85,8 @@ fn a_save_earns_the_merchants_share_rounded_down() {
     ] {
         let events = request_deal(Some(&merchant), &asked(DealType::Save, Some(amount), Some(77)), &POLICY);
         let told = facts(&events.expect("it can be asked for")[0]);
-        assert_eq!((told.point, told.deal_amount, told.dealt_at_ms), (point, amount, 5), "{amount}");
+        assert_eq!((told.point, told.deal_amount), (point, amount), "{amount}");
+        assert_eq!((told.dealt_at_ms, told.month), (5, 202_008));
     }
 }
 
@@ -134,8 +138,11 @@ fn what_point_decided_is_recorded_once() {
         assert_eq!(record_decision(&failed, &decided(true)), Vec::new());
     }
     let pending = deal(DealType::Use, 100, None);
-    let anothers = DealDecision { member_id: 8, ..decided(true) };
-    assert_eq!(record_decision(&pending, &anothers), Vec::new());
+    for anothers in [DealDecision { member_id: 8, ..decided(true) }, DealDecision { moved_point: 99, ..decided(true) }]
+    {
+        assert!(!is_about(&pending, &anothers));
+        assert_eq!(record_decision(&pending, &anothers), Vec::new());
+    }
     let voided = DealDecision { reason: Some("voided".into()), ..decided(false) };
     let events = record_decision(&pending, &voided);
     assert!(matches!(&events[..], [Event::DealFailed { reason, .. }] if reason == fail::TIMED_OUT), "{events:?}");

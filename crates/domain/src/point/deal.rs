@@ -18,6 +18,8 @@ use crate::kernel::{Day, Month};
 
 /// The deal does not happen because it was voided.
 const VOIDED: &str = "voided";
+/// What is answered to a deal whose number belongs to another one.
+const NUMBER_REUSED: &str = "deal_number_reused";
 
 /// What a deal asks of the ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -126,7 +128,7 @@ pub struct AskDeal {
     pub member_id: i64,
     /// What is asked.
     pub ask: DealAsk,
-    /// How many points: 1 to `MAX_AMOUNT`, 0 only for [`DealAsk::Save`]; a void gives back whatever there is.
+    /// How many points: 1 to `MAX_AMOUNT`, 0 only for [`DealAsk::Save`]. A void says those of the use.
     pub point: i64,
     /// The month at whose end earned points expire.
     pub expires: Month,
@@ -197,24 +199,20 @@ impl DealRecord {
         DealDecision { deal_id, member_id, done, reason, moved_point, owed_point: self.owed_point, decided_at_ms }
     }
 
+    /// Whether this is about the deal that is asked about. Not so where deal's store was restored on its own and gives
+    /// numbers out again.
     fn is_asked_by(&self, cmd: &AskDeal) -> bool {
         self.member_id == cmd.member_id
             && self.kind == cmd.ask.kind()
             && self.original == cmd.ask.original()
             && self.point == cmd.point
     }
-
-    /// Whatever a void says of the points: it gives back what there is.
-    fn is_voided_by(&self, cmd: &AskDeal) -> bool {
-        let is_this_use = self.kind == DealKind::Use && self.member_id == cmd.member_id;
-        cmd.ask == DealAsk::Void && is_this_use && self.voided_point.is_none()
-    }
 }
 
 /// Something that the callers rule out; the ledger stays right all the same, and says so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Oddity {
-    /// Another question came before under this deal's number.
+    /// Another question came before under this deal's number; nothing was done.
     AskedDifferently,
     /// A cancel names a deal that did not happen, or is no such deal of this member.
     NothingToCancel,
@@ -248,11 +246,12 @@ pub fn decide_deal(
 ) -> DealOutcome {
     let account = account.filter(|account| !account.closed);
     if let Some(known) = known {
-        let oddity = (!known.is_asked_by(cmd)).then_some(Oddity::AskedDifferently);
-        return if known.is_voided_by(cmd) {
-            DealOutcome { oddity, ..void(account, known.clone(), cmd) }
+        return if !known.is_asked_by(cmd) {
+            number_reused(cmd)
+        } else if cmd.ask == DealAsk::Void && known.voided_point.is_none() {
+            void(account, known.clone(), cmd)
         } else {
-            repeated(known, cmd, oddity)
+            unchanged(known.answer(cmd.ask), None)
         };
     }
     let decided = match cmd.ask {
@@ -269,8 +268,15 @@ pub fn decide_deal(
     decided.unwrap_or_else(|rejection| refused(rejection, cmd))
 }
 
-fn repeated(known: &DealRecord, cmd: &AskDeal, oddity: Option<Oddity>) -> DealOutcome {
-    DealOutcome { decision: known.answer(cmd.ask), events: Vec::new(), record: None, original: None, oddity }
+fn unchanged(decision: DealDecision, oddity: Option<Oddity>) -> DealOutcome {
+    DealOutcome { decision, events: Vec::new(), record: None, original: None, oddity }
+}
+
+/// What is recorded is about another deal, whose answer must not pass for one to this.
+fn number_reused(cmd: &AskDeal) -> DealOutcome {
+    let reason = Some(NUMBER_REUSED.to_owned());
+    let decision = DealRecord { done: false, reason, ..DealRecord::new(cmd) }.answer(cmd.ask);
+    unchanged(decision, Some(Oddity::AskedDifferently))
 }
 
 fn refused(rejection: Rejection, cmd: &AskDeal) -> DealOutcome {

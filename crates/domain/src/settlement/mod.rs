@@ -71,7 +71,7 @@ pub struct Merchant {
     pub known: bool,
     /// Share that the programme keeps, in basis points; nothing: the programme's.
     pub fee_rate: Option<i64>,
-    /// Sequence of its last event of deal that was looked at.
+    /// Sequence of its last event of deal that settlement is about: a use, a cancel of one, or what is agreed with it.
     pub through: i64,
     /// Its events of settlement so far.
     pub sequence: i64,
@@ -126,7 +126,8 @@ pub enum Event {
         billing_amount: i64,
         /// How many lines.
         deal_count: i64,
-        /// Sequence of the merchant's last event of deal that was looked at.
+        /// Sequence of the merchant's last event of deal that settlement is about: a use, a cancel of one, or what is
+        /// agreed with it. What follows until the next such event is none that is billed.
         through: i64,
         /// When, in milliseconds since 1970 in UTC.
         billed_at_ms: i64,

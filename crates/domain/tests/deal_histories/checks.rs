@@ -39,10 +39,9 @@ pub fn agree(system: &System, model: &Model) -> Result<(), String> {
 /// What deal reads off the marks of runs is what the runs did.
 fn settled(system: &System, deal: &Deal, slip: &Slip) -> Result<(), String> {
     let facts = &deal.facts;
-    let month = system.day_of(facts.dealt_at_ms).month.as_number();
     let sequence = system.ended.get(&facts.deal_id).copied().unwrap_or(0);
     let marks = system.settlement.marks(facts.merchant_id);
-    let billed = is_billed(facts.deal_type, deal.status, month, sequence, &marks);
+    let billed = is_billed(facts.deal_type, deal.status, facts.month, sequence, &marks);
     must(billed == slip.run.is_some(), || format!("deal {}: billed {billed}, the run {:?}", facts.deal_id, slip.run))
 }
 

@@ -35,6 +35,7 @@ impl System {
                 deal_amount: Some(deal_amount),
                 point,
                 now_ms: self.now_ms,
+                month: self.day_of(self.now_ms).month.as_number(),
             };
             deal::request_deal(known, &request, &deal::Policy { may_owe: self.may_owe, ..POLICY }).expect("in bounds")
         } else {
@@ -47,6 +48,7 @@ impl System {
                 point,
                 original_deal_id,
                 now_ms: self.now_ms,
+                month: self.day_of(self.now_ms).month.as_number(),
             };
             let original = self.deals.values().rev().find(|deal| deal::can_cancel(deal, &cancel));
             vec![deal::cancel_deal(original, &cancel, self.may_owe)]

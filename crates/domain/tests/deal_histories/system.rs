@@ -245,7 +245,7 @@ impl System {
         self.cursors.settlement += piece.len();
         for (merchant, sequence, event) in piece {
             let line = |facts: &deal::DealFacts, kind, point| {
-                let month = self.day_of(facts.dealt_at_ms).month;
+                let month = Month::from_number(facts.month).expect("a month");
                 Told::Line(Line { deal_id: facts.deal_id, month, kind, point })
             };
             let told = match &event {

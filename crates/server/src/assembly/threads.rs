@@ -15,6 +15,8 @@ use super::App;
 
 /// How long an idle thread sleeps when no bell rings.
 const IDLE: Duration = Duration::from_millis(500);
+/// How often the dashboard looks for what is new.
+const GLANCE: Duration = Duration::from_millis(100);
 
 impl App {
     /// Starts the threads: funnels, consumers, workers, sweeps.
@@ -83,16 +85,25 @@ impl App {
     /// Whose logs the dashboard follows.
     fn follow_for_dashboard(&self) -> Result<()> {
         let dashboards = &self.dashboards;
-        self.follow(dashboards.follow_members(Arc::clone(&self.members.log)))?;
-        self.follow(dashboards.follow_point(Arc::clone(&self.points.log)))?;
-        self.follow(dashboards.follow_donations(Arc::clone(&self.donations.log)))?;
-        self.follow(dashboards.follow_deals(Arc::clone(&self.deals.log)))?;
-        self.follow(dashboards.follow_settlement(Arc::clone(&self.settlements.log)))
+        self.glance_at(dashboards.follow_members(Arc::clone(&self.members.log)))?;
+        self.glance_at(dashboards.follow_point(Arc::clone(&self.points.log)))?;
+        self.glance_at(dashboards.follow_donations(Arc::clone(&self.donations.log)))?;
+        self.glance_at(dashboards.follow_deals(Arc::clone(&self.deals.log)))?;
+        self.glance_at(dashboards.follow_settlement(Arc::clone(&self.settlements.log)))
     }
 
-    fn follow<W: Writer>(&self, mut consumer: Consumer<W>) -> Result<()> {
-        self.parking.add(consumer.desk());
+    fn follow<W: Writer>(&self, consumer: Consumer<W>) -> Result<()> {
         let wake = consumer.wake(IDLE);
+        self.follow_by(wake, consumer)
+    }
+
+    /// Follows where nobody waits for what was just told: more of it is taken in at once, and seldom.
+    fn glance_at<W: Writer>(&self, consumer: Consumer<W>) -> Result<()> {
+        self.follow_by(Wake::Every(GLANCE), consumer)
+    }
+
+    fn follow_by<W: Writer>(&self, wake: Wake, mut consumer: Consumer<W>) -> Result<()> {
+        self.parking.add(consumer.desk());
         self.workers.spawn(consumer.name().to_owned(), wake, move || consumer.step())
     }
 

@@ -6,7 +6,7 @@ use platform::db::Cursor;
 use platform::log::{Event, Log};
 use serde_json::json;
 
-use crate::support::{Engine, TestApp};
+use crate::support::{Engine, Setup, TestApp, eventually};
 use crate::{deal, programme, shown};
 
 /// Takes in that a run of merchant 20 looked at its lines up to `through`.
@@ -67,4 +67,32 @@ fn a_cancel_is_billed_by_a_later_month_too() {
     deal(&app, "cancel", 0, 0);
     bill(&app, 299_912, 1_000);
     assert_eq!((&shown(&app, 2)["billingStatus"], &shown(&app, 3)["billingStatus"]), (&json!("no"), &json!("yes")));
+}
+
+#[test]
+fn billing_status_stays_when_the_programme_gets_another_zone() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let setup = Setup::on(engine).starting_at("2020-08-01T03:00:00+09:00").with(&["points.welcome=1000"]);
+        let mut app = TestApp::start_up(setup);
+        app.join_normal(1);
+        deal(&app, "use", 0, 500);
+        deal(&app, "useCancel", 0, 200);
+        let order = json!({"merchantId": 20, "billingMonth": "202008"});
+        let run = app.post("/billings", &order).must_be(201).json;
+        assert_eq!(run["usedPoint"], 300);
+        let is_billed = |app: &TestApp| {
+            (1..=2).all(|id| {
+                let row = app.get(&format!("/dealDashboards/{id}")).json;
+                shown(app, id)["billingStatus"] == "yes" && row["billingStatus"] == "yes"
+            })
+        };
+        eventually("both are billed", || is_billed(&app));
+        // There it is still July.
+        app.restart_with(&["points.welcome=1000", "timezone=America/New_York"]);
+        app.settle();
+        assert!(is_billed(&app), "{}", shown(&app, 1));
+        app.clock.advance_days(1);
+        assert_eq!(app.post("/billings", &order).must_be(200).json["run"], run["run"]);
+        app.verify();
+    }
 }

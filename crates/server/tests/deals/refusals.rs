@@ -184,9 +184,9 @@ fn members_and_merchants_are_found_in_lists() {
 fn a_page_of_a_merchant_looks_at_so_many_deals_and_the_next_one_goes_on() {
     for engine in [Engine::Sqlite, Engine::Postgres] {
         let app = TestApp::open(engine);
-        let many = "INSERT INTO deal (deal_id, member_id, merchant_id, type, deal_amount, point, dealt_at, status, \
+        let many = "INSERT INTO deal (deal_id, member_id, merchant_id, type, deal_amount, point, dealt_at, month, status, \
             cancelled_point, sequence, previous) WITH RECURSIVE number (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number \
-            WHERE n < 20005) SELECT n, 1, CASE WHEN n > 20003 THEN 20 ELSE 21 END, 'save', 100, 1, 1, 'success', 0, n, \
+            WHERE n < 20005) SELECT n, 1, CASE WHEN n > 20003 THEN 20 ELSE 21 END, 'save', 100, 1, 1, 197001, 'success', 0, n, \
             n - 1 FROM number";
         let newest = "INSERT INTO deal_member (member_id, last_deal) VALUES (1, 20005)";
         let store = |sql: &str| app.app().deals.funnel.with_session(|tx| tx.execute(sql, &[])).expect("it is stored");

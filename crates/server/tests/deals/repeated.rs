@@ -74,5 +74,7 @@ fn a_merchant_is_opened_and_changed_once_for_each_key() {
         let change = Sent { method: "PATCH", path, body: Some(json!({"earnRateBp": 300})), key: Some("c".to_owned()) };
         let changed = all_equal(&send_together(&vec![(app.address(), change.clone()); 8])).must_be(200);
         assert_eq!(changed.json["earnRateBp"], 300);
+        app.patch(&change.path, &json!({"earnRateBp": 400})).must_be(200);
+        assert_eq!(change.to(app.address()).must_be(200).json, changed.json, "as it was answered");
     }
 }

@@ -137,7 +137,7 @@ fn a_deal_is_answered_once_for_ever(engine: Engine) {
     damage_is_found(&app);
 }
 
-/// What was answered is answered again, also after a restart, and whatever is asked under the number.
+/// What was answered is answered again, also after a restart, and another question under the number is refused.
 fn answers_stay(app: &mut TestApp, asker: &Asker) {
     let (save, spend, void) = (json!("save"), json!("use"), json!("void"));
     let known = [
@@ -156,7 +156,7 @@ fn answers_stay(app: &mut TestApp, asker: &Asker) {
         within(std::time::Duration::from_secs(5), "the key is known again", || asker.send(&json!({})).status == 422);
         assert_eq!(asker.ask(deal_id, ask, point), before[place], "{deal_id}");
         if ask != &void {
-            assert_eq!(asker.ask(deal_id, &cancel_save(3, true), 7), before[place], "another question under {deal_id}");
+            assert_eq!(asker.no(deal_id, &cancel_save(3, true), 7), "deal_number_reused", "{deal_id}");
         }
     }
     assert_eq!((app.entry_count(), findings(app)), (count, vec![]));

@@ -6,6 +6,7 @@ use domain::deal::{DealFacts, DealType, Event, MerchantFacts, MerchantStatus};
 use platform::db::{Row, Session, Value};
 use platform::error::Result;
 use platform::log::{EVENTS, encode};
+use platform::zone::Zone;
 use server::assembly::App;
 
 use crate::SOON;
@@ -15,14 +16,26 @@ use crate::support::within;
 const PIECE: usize = 5_000;
 
 /// Numbers of deals, sequences of merchants, and what is to be told next.
-#[derive(Default)]
 pub struct Told {
+    zone: Zone,
     deals: i64,
     sequences: HashMap<i64, i64>,
     next: Vec<(i64, Event)>,
 }
 
+impl Default for Told {
+    fn default() -> Self {
+        Self::in_zone("Asia/Seoul")
+    }
+}
+
 impl Told {
+    /// Of deals that are dated in this zone.
+    pub fn in_zone(name: &str) -> Self {
+        let zone = Zone::named(name).expect("a time zone");
+        Self { zone, deals: 0, sequences: HashMap::new(), next: Vec::new() }
+    }
+
     /// A merchant is known from now on.
     pub fn opened(&mut self, merchant_id: i64, fee_rate_bp: Option<i64>) {
         let facts = merchant(merchant_id, fee_rate_bp);
@@ -64,6 +77,7 @@ impl Told {
 
     fn facts(&mut self, merchant_id: i64, deal_type: DealType, point: i64, dealt_at_ms: i64) -> DealFacts {
         self.deals += 1;
+        let (year, month, _) = self.zone.day(dealt_at_ms);
         DealFacts {
             deal_id: self.deals,
             member_id: 1,
@@ -73,6 +87,7 @@ impl Told {
             point,
             original_deal_id: None,
             dealt_at_ms,
+            month: i64::from(year) * 100 + i64::from(month),
         }
     }
 

@@ -262,9 +262,12 @@ fn what_was_answered_is_answered_again_whatever_happened_since() {
     for (place, (deal_id, ask, point)) in asked.into_iter().enumerate() {
         let again = desk.outcome(deal_id, ask, point);
         assert_eq!((&again.decision, again.oddity), (&first[place], None));
-        let other = desk.outcome(deal_id, DealAsk::Save, 7);
-        assert_eq!((&other.decision, other.oddity), (&first[place], Some(Oddity::AskedDifferently)));
-        assert_eq!((again.events, other.events), (vec![], vec![]));
+        let known = desk.known.clone();
+        for (other, other_point) in [(DealAsk::Save, 7), (ask, point + 1), (DealAsk::Void, point + 1)] {
+            assert_eq!(desk.no(deal_id, other, other_point), "deal_number_reused", "{other:?}");
+            assert_eq!(desk.outcome(deal_id, other, other_point).oddity, Some(Oddity::AskedDifferently));
+        }
+        assert_eq!((again.events, &desk.known), (vec![], &known));
     }
     assert_eq!(desk.account, before);
 }

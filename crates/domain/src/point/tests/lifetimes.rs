@@ -325,7 +325,7 @@ const FULL: [Step; 34] = [
     Earn(1, 60),
     Deal(Ask::Pay(20)),
     Pass(60),
-    Deal(Ask::Void(6)),
+    Deal(Ask::Void(6, 1)),
     Deal(Ask::Again(6)),
     Leave(1),
 ];

@@ -6,7 +6,7 @@ use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use super::deals::{Ask, Numbers, Told, about};
+use super::deals::{Ask, Numbers, Told, about, points};
 use super::model::Model;
 use super::{Rejection, What};
 
@@ -14,6 +14,8 @@ use super::{Rejection, What};
 #[derive(Debug, Clone, Default)]
 struct Slip {
     kind: &'static str,
+    of: i64,
+    point: i64,
     no: Option<String>,
     moved: i64,
     owed: i64,
@@ -48,15 +50,16 @@ impl Slip {
 impl Model {
     pub(super) fn deal(&mut self, ask: Ask) -> Vec<What> {
         let Some((number, ask)) = self.slips.numbers.of(ask) else { return vec![] };
-        let (kind, _) = about(ask);
+        let ((kind, of), point) = (about(ask), points(ask));
+        let is_about = if kind == "VOID" { "USE" } else { kind };
         let known = self.slips.by_number.get(&number).cloned();
-        let mut slip = known.clone().unwrap_or(Slip { kind, ..Slip::default() });
+        let mut slip = known.clone().unwrap_or(Slip { kind: is_about, of, point, ..Slip::default() });
+        if (slip.kind, slip.of, slip.point) != (is_about, of, point) {
+            let reason = Some("deal_number_reused".to_owned());
+            return vec![What::Told(Told { deal: number, kind, of, done: false, reason, moved: 0, owed: 0 })];
+        }
         let mut said = match (ask, &known) {
-            (Ask::Void(_), None) => {
-                slip.kind = "USE";
-                self.void(&mut slip)
-            }
-            (Ask::Void(_), Some(Slip { kind: "USE", void: None, .. })) => self.void(&mut slip),
+            (Ask::Void(..), None | Some(Slip { void: None, .. })) => self.void(&mut slip),
             (_, Some(_)) => vec![],
             (Ask::Save(months, amount), None) => self.save(&mut slip, months, amount),
             (Ask::Pay(amount), None) => self.pay(&mut slip, amount),

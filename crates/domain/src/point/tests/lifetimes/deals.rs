@@ -22,33 +22,43 @@ pub(super) enum Ask {
     CancelSave(i64, i64, bool),
     /// Points of the deal that is picked are given back.
     CancelUse(i64, i64),
-    /// A deal that was asked for, or one of the next two.
-    Void(i64),
+    /// A deal that was asked for, or one of the next two, which is over these points then.
+    Void(i64, i64),
     /// What was asked before is asked again.
     Again(i64),
 }
 
 /// Questions by number, from 1.
 #[derive(Default)]
-pub(super) struct Numbers(Vec<Ask>);
+pub(super) struct Numbers {
+    asked: Vec<Ask>,
+    /// Points of those that were voided before they were asked.
+    voided: BTreeMap<i64, i64>,
+}
 
 impl Numbers {
     /// The number and the question, with a real number in place of the picked one. `None`: there is none yet.
     pub(super) fn of(&mut self, ask: Ask) -> Option<(i64, Ask)> {
-        let count = i64::try_from(self.0.len()).expect("a short history");
+        let count = i64::try_from(self.asked.len()).expect("a short history");
         let picked = |pick: i64, more: i64| pick % (count + more) + 1;
         let ask = match ask {
-            Ask::Void(pick) => return Some((picked(pick, 2), Ask::Void(picked(pick, 2)))),
+            Ask::Void(pick, point) => {
+                let number = picked(pick, 2);
+                let known = usize::try_from(number - 1).ok().and_then(|place| self.asked.get(place));
+                let point = known.map_or_else(|| *self.voided.entry(number).or_insert(point), |ask| points(*ask));
+                return Some((number, Ask::Void(number, point)));
+            }
+            Ask::Pay(point) => Ask::Pay(*self.voided.get(&(count + 1)).unwrap_or(&point)),
             Ask::Again(_) if count == 0 => return None,
             Ask::Again(pick) => {
                 let number = picked(pick, 0);
-                return Some((number, self.0[usize::try_from(number - 1).expect("from 1")]));
+                return Some((number, self.asked[usize::try_from(number - 1).expect("from 1")]));
             }
             Ask::CancelSave(pick, amount, may_owe) => Ask::CancelSave(picked(pick, 1), amount, may_owe),
             Ask::CancelUse(pick, amount) => Ask::CancelUse(picked(pick, 1), amount),
             ask => ask,
         };
-        self.0.push(ask);
+        self.asked.push(ask);
         Some((count + 1, ask))
     }
 }
@@ -86,7 +96,19 @@ pub(super) fn about(ask: Ask) -> (&'static str, i64) {
         Ask::Pay(_) => ("USE", 0),
         Ask::CancelSave(of, ..) => ("CANCEL_SAVE", of),
         Ask::CancelUse(of, _) => ("CANCEL_USE", of),
-        Ask::Void(_) | Ask::Again(_) => ("VOID", 0),
+        Ask::Void(..) | Ask::Again(_) => ("VOID", 0),
+    }
+}
+
+/// The points that are asked for.
+pub(super) fn points(ask: Ask) -> i64 {
+    match ask {
+        Ask::Save(_, point)
+        | Ask::Pay(point)
+        | Ask::CancelSave(_, point, _)
+        | Ask::CancelUse(_, point)
+        | Ask::Void(_, point) => point,
+        Ask::Again(_) => 0,
     }
 }
 
@@ -100,12 +122,13 @@ pub(super) struct Deals {
 impl Desk {
     pub(super) fn deal(&mut self, ask: Ask) {
         let Some((deal_id, ask)) = self.deals.numbers.of(ask) else { return };
-        let (months, point, asked) = match ask {
-            Ask::Save(months, point) => (months, point, DealAsk::Save),
-            Ask::Pay(point) => (1, point, DealAsk::Use),
-            Ask::CancelSave(of, point, may_owe) => (1, point, DealAsk::CancelSave { of, may_owe }),
-            Ask::CancelUse(of, point) => (1, point, DealAsk::CancelUse { of }),
-            Ask::Void(_) | Ask::Again(_) => (1, 0, DealAsk::Void),
+        let point = points(ask);
+        let (months, asked) = match ask {
+            Ask::Save(months, _) => (months, DealAsk::Save),
+            Ask::Pay(_) => (1, DealAsk::Use),
+            Ask::CancelSave(of, _, may_owe) => (1, DealAsk::CancelSave { of, may_owe }),
+            Ask::CancelUse(of, _) => (1, DealAsk::CancelUse { of }),
+            Ask::Void(..) | Ask::Again(_) => (1, DealAsk::Void),
         };
         let expires = self.today.month.plus(months);
         let (year, month, day) = START;
@@ -145,7 +168,7 @@ pub(super) fn any_ask() -> impl Strategy<Value = Ask> {
         6 => amount().prop_map(Ask::Pay),
         4 => (pick(), part(), any::<bool>()).prop_map(|(pick, part, owes)| Ask::CancelSave(pick, part, owes)),
         5 => (pick(), part()).prop_map(|(pick, part)| Ask::CancelUse(pick, part)),
-        2 => pick().prop_map(Ask::Void),
+        2 => (pick(), 1..=60_i64).prop_map(|(pick, point)| Ask::Void(pick, point)),
         2 => pick().prop_map(Ask::Again),
     ]
 }
