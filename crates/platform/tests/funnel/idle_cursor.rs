@@ -13,10 +13,10 @@ const NAME: &str = "purses<purses";
 /// Only events of this purse lead to something.
 const HEEDED: i64 = 7;
 
-fn consumer(shop: &Shop) -> Consumer<Purses> {
+fn consumer(shop: &Shop, clock: &Arc<ManualClock>) -> Consumer<Purses> {
     let react: React<Move> =
         Box::new(|events| Ok(events.iter().filter(|event| event.subject == HEEDED).map(|_| Move::of(1, 1)).collect()));
-    Consumer::new(Arc::clone(&shop.funnel), Arc::clone(&shop.log), Arc::new(ManualClock::new(1_000)), "one", react)
+    Consumer::new(Arc::clone(&shop.funnel), Arc::clone(&shop.log), Arc::clone(clock) as _, "one", react)
 }
 
 fn stored(shop: &Shop) -> Cursor {
@@ -27,10 +27,12 @@ fn stored(shop: &Shop) -> Cursor {
 fn a_cursor_that_moves_without_effect_is_stored_when_it_is_quiet() {
     for place in [Place::sqlite(), Place::postgres()] {
         let shop = place.shop();
-        let mut consumer = consumer(&shop);
+        let clock = Arc::new(ManualClock::new(1_000));
+        let mut consumer = consumer(&shop, &clock);
         shop.run(Move::of(2, 10)).expect("it is moved");
         assert_eq!(patiently(|| consumer.step().expect("a step")), 1);
         assert_eq!(stored(&shop), Cursor::default(), "not stored while more may come");
+        clock.advance_ms(20);
         assert_eq!(consumer.step().expect("a step"), 0);
         let quiet = stored(&shop);
 
