@@ -6,8 +6,6 @@ mod support;
 mod bulk;
 #[path = "scenarios/donation.rs"]
 mod donation;
-#[path = "scenarios/fresh_page.rs"]
-mod fresh_page;
 #[path = "scenarios/seed0.rs"]
 mod seed0;
 #[path = "scenarios/seed1.rs"]

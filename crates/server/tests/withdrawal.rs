@@ -1,4 +1,5 @@
 //! Leaving the programme: within its time whatever point does, and as if nothing had been when it cannot be done.
+//! What else has to be measured on an idle machine is here too.
 
 mod support;
 
@@ -6,6 +7,8 @@ mod support;
 mod breaker;
 #[path = "withdrawal/deferred.rs"]
 mod deferred;
+#[path = "withdrawal/fresh_page.rs"]
+mod fresh_page;
 #[path = "withdrawal/repeated.rs"]
 mod repeated;
 #[path = "withdrawal/slow_point.rs"]

@@ -66,7 +66,10 @@ async fn deals_of(
         piece: if merchant_id.is_none() { limit.min(PIECE) } else { PIECE },
         most: LOOKED_AT,
     };
-    let takes = |stored: &Stored| merchant_id.is_none_or(|merchant_id| merchant_id == stored.deal.facts.merchant_id);
+    let takes = |stored: &Stored| {
+        let facts = &stored.deal.facts;
+        (after == 0 || facts.deal_id < after) && merchant_id.is_none_or(|merchant_id| merchant_id == facts.merchant_id)
+    };
     walk.back(database, limit, takes).await
 }
 
@@ -117,15 +120,21 @@ impl Walk {
     }
 }
 
+async fn newest(database: &Database, member_id: i64) -> Result<i64> {
+    Ok(database.get(&MEMBER, member_id).await?.map_or(0, |row| row.int(1)))
+}
+
 /// Where a page of a member's deals begins; 0 if there is nothing.
 async fn first_place(database: &Database, member_id: i64, after: i64) -> Result<i64> {
     if after == 0 {
-        return Ok(database.get(&MEMBER, member_id).await?.map_or(0, |row| row.int(1)));
+        return newest(database, member_id).await;
     }
     let seen = database.get(&DEAL, after).await?.map(|row| Stored::read(&row));
-    let seen = seen.filter(|stored| stored.deal.facts.member_id == member_id);
-    let no_place = || Error::invalid("/query/after", "after must be taken from the _links.next of an earlier page");
-    seen.map(|stored| stored.previous).ok_or_else(no_place)
+    match seen.filter(|stored| stored.deal.facts.member_id == member_id) {
+        Some(stored) => Ok(stored.previous),
+        // A place that no page of this member gave: the member's deals before it are found from the newest on.
+        None => newest(database, member_id).await,
+    }
 }
 
 /// Deals of one merchant. A page looks at so many deals of everyone and no more; the next one goes on from there.

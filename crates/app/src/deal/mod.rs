@@ -131,7 +131,7 @@ impl Deals {
     /// page that is chosen by merchant may hold fewer, even none, and have a next one.
     ///
     /// # Errors
-    /// `Unavailable` when the store cannot be reached; 422 for an `after` that is no deal of the member.
+    /// `Unavailable` when the store cannot be reached.
     pub async fn deals(&self, chosen: Chosen, after: i64, limit: i64) -> Result<DealPage> {
         self.funnel.must_be_open()?;
         let found = list::deals(&self.database, chosen, after, limit).await?;

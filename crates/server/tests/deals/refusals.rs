@@ -172,8 +172,8 @@ fn members_and_merchants_are_found_in_lists() {
         let next = first["_links"]["next"]["href"].as_str().expect("a next page").to_owned();
         assert_eq!(ids(next.strip_prefix(&app.base()).expect("this server")), [1], "the oldest comes last");
         assert_eq!(ids("/deals?memberId=77"), Vec::<i64>::new());
-        // The second deal is another member's.
-        for wrong in ["/deals?memberId=1&after=n2", "/deals?memberId=x", "/deals?merchantId=0", "/deals?limit=201"] {
+        assert_eq!(ids("/deals?memberId=1&after=n4"), [3, 1], "the fourth deal is another member's");
+        for wrong in ["/deals?memberId=x", "/deals?merchantId=0", "/deals?limit=201"] {
             app.get(wrong).must_be_problem(422);
         }
         assert_eq!(app.get("/deals/99").must_be(404).text, "");

@@ -18,6 +18,7 @@ fn my_page_shows_a_change_within_100_ms_on_postgres() {
 }
 
 fn my_page_shows_a_change_within_100_ms(engine: Engine) {
+    let _machine = crate::alone();
     let app = TestApp::open(engine);
     app.join_normal(1);
     app.settle();
