@@ -4,6 +4,7 @@
 //! only file that names tables), `http.rs`, `reactions.rs`. A context reaches another only through its `Api` and
 //! through its event log.
 
+pub mod coupon;
 pub mod dashboard;
 pub mod deal;
 pub mod donation;

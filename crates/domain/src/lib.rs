@@ -5,6 +5,7 @@
 #![no_std]
 extern crate alloc;
 
+pub mod coupon;
 pub mod deal;
 pub mod donation;
 pub mod kernel;

@@ -114,6 +114,9 @@ pub enum Event {
         member_id: i64,
         /// Revision of the phone number, 1.
         phone_revision: i64,
+        /// Whether a join coupon is due; events from before there were coupons say nothing of it.
+        #[serde(default)]
+        coupon: bool,
     },
     /// Contact data changed; with a new phone number the status is READY again.
     ContactsChanged {
@@ -156,6 +159,28 @@ pub enum Event {
         /// Which attempt.
         attempt: i64,
     },
+    /// The join coupon is there, or was taken back.
+    CouponNoted {
+        /// The member number.
+        member_id: i64,
+        /// Whether it was taken back.
+        cancelled: bool,
+    },
+    /// The operator was told that the member joined.
+    OperatorNotified {
+        /// The member number.
+        member_id: i64,
+    },
+    /// One of those who have to follow the decision has; the other has not yet.
+    WithdrawalConfirmed {
+        /// The member number.
+        member_id: i64,
+        /// Which attempt.
+        attempt: i64,
+        /// Points lost, if it was point.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        forfeited_point: Option<i64>,
+    },
     /// Everything has followed.
     WithdrawalCompleted {
         /// The member number.
@@ -183,7 +208,11 @@ pub enum Rejection {
 /// # Errors
 /// [`Rejection::NumberTaken`].
 pub fn join(ever_used: bool, member_id: i64) -> Result<Event, Rejection> {
-    if ever_used { Err(Rejection::NumberTaken) } else { Ok(Event::MemberJoined { member_id, phone_revision: 1 }) }
+    if ever_used {
+        Err(Rejection::NumberTaken)
+    } else {
+        Ok(Event::MemberJoined { member_id, phone_revision: 1, coupon: false })
+    }
 }
 
 /// Contact data changes; a changed phone number has to prove itself again.
@@ -265,6 +294,7 @@ pub fn apply(member: &mut Member, withdrawal: &mut Option<Withdrawal>, event: &E
             *withdrawal =
                 Some(Withdrawal { member_id, attempt, step: WithdrawalStep::Preparing, forfeited_point: None });
         }
+        Event::CouponNoted { .. } | Event::OperatorNotified { .. } | Event::WithdrawalConfirmed { .. } => {}
         Event::WithdrawalReleased { .. } => step_to(withdrawal, WithdrawalStep::Released),
         Event::MemberWithdrawn { .. } => step_to(withdrawal, WithdrawalStep::Withdrawing),
         Event::WithdrawalCompleted { forfeited_point, .. } => {

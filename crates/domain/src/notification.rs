@@ -93,6 +93,15 @@ pub enum Event {
         /// SUCCESS or FAIL.
         status: MessageStatus,
     },
+    /// A notice to the operator ended.
+    NoticeEnded {
+        /// The notice.
+        notification_id: i64,
+        /// Whom it was about, if about a member.
+        member_id: Option<i64>,
+        /// SUCCESS or FAIL.
+        status: MessageStatus,
+    },
 }
 
 /// What an attempt to send a message came to.

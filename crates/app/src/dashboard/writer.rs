@@ -254,6 +254,9 @@ impl Loaded {
             member::Event::WithdrawalReleased { .. } | member::Event::WithdrawalCompleted { .. } => {
                 member.withdrawal = None;
             }
+            member::Event::CouponNoted { .. }
+            | member::Event::OperatorNotified { .. }
+            | member::Event::WithdrawalConfirmed { .. } => {}
         }
         Ok(())
     }

@@ -166,7 +166,12 @@ impl Slot {
                 self.ended_at = Some(now_ms);
                 self.withdrawal_changed = true;
             }
-            Event::MemberJoined { .. } | Event::ContactsChanged { .. } | Event::StatusChanged { .. } => {}
+            Event::WithdrawalConfirmed { .. } => self.withdrawal_changed = true,
+            Event::MemberJoined { .. }
+            | Event::ContactsChanged { .. }
+            | Event::StatusChanged { .. }
+            | Event::CouponNoted { .. }
+            | Event::OperatorNotified { .. } => {}
         }
         out.emit(self.member.member_id, self.member.sequence, event).map(|_| ())
     }

@@ -44,9 +44,12 @@ fn on_member_event(event: &Event, sequence: i64, contacts: &HashMap<i64, Contact
         }
         Event::StatusChanged { member_id, status, .. } => (member_id, Change::Status(status)),
         Event::MemberWithdrawn { member_id, .. } => (member_id, Change::Gone),
-        Event::WithdrawalRequested { .. } | Event::WithdrawalReleased { .. } | Event::WithdrawalCompleted { .. } => {
-            return None;
-        }
+        Event::WithdrawalRequested { .. }
+        | Event::WithdrawalReleased { .. }
+        | Event::WithdrawalConfirmed { .. }
+        | Event::WithdrawalCompleted { .. }
+        | Event::CouponNoted { .. }
+        | Event::OperatorNotified { .. } => return None,
     };
     Some(Command { member_id, sequence, change })
 }

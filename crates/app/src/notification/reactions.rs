@@ -23,7 +23,7 @@ fn on_member_event(event: &Event, member_sequence: i64) -> Option<Command> {
         Some(Command::ProvePhone { member_id, member_sequence, phone_revision, content })
     };
     match *event {
-        Event::MemberJoined { member_id, phone_revision } => prove(member_id, phone_revision, Content::Joined {}),
+        Event::MemberJoined { member_id, phone_revision, .. } => prove(member_id, phone_revision, Content::Joined {}),
         Event::ContactsChanged { member_id, phone_revision, phone_changed: true, .. } => {
             prove(member_id, phone_revision, Content::PhoneChanged {})
         }

@@ -30,7 +30,11 @@ fn on_member_event(event: &Event, member_sequence: i64) -> Option<Command> {
         Event::StatusChanged { member_id, status, welcome } => follow(member_id, status, welcome),
         Event::WithdrawalReleased { member_id, attempt } => Some(Command::ReleaseWithdrawal { member_id, attempt }),
         Event::MemberWithdrawn { member_id, attempt } => Some(Command::ConfirmWithdrawal { member_id, attempt }),
-        Event::WithdrawalRequested { .. } | Event::WithdrawalCompleted { .. } => None,
+        Event::WithdrawalRequested { .. }
+        | Event::WithdrawalConfirmed { .. }
+        | Event::WithdrawalCompleted { .. }
+        | Event::CouponNoted { .. }
+        | Event::OperatorNotified { .. } => None,
     }
 }
 

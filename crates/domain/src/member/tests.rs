@@ -16,7 +16,7 @@ fn after(mut member: Member, event: &Event) -> Member {
 
 #[test]
 fn a_number_that_was_ever_used_is_taken() {
-    let joined = Event::MemberJoined { member_id: 7, phone_revision: 1 };
+    let joined = Event::MemberJoined { member_id: 7, phone_revision: 1, coupon: false };
     assert_eq!(join(false, 7), Ok(joined.clone()));
     assert_eq!(join(true, 7), Err(Rejection::NumberTaken));
     let blank = Member { sequence: 0, ..member(MemberStatus::Ready, 0) };
