@@ -203,15 +203,16 @@ pub enum Rejection {
     AttemptOver,
 }
 
-/// A new member under a number that was never used.
+/// A new member under a number that was never used. `coupon_due`: nobody had a join coupon with this phone number within
+/// `welcome.again_after_days`.
 ///
 /// # Errors
 /// [`Rejection::NumberTaken`].
-pub fn join(ever_used: bool, member_id: i64) -> Result<Event, Rejection> {
+pub fn join(ever_used: bool, member_id: i64, coupon_due: bool) -> Result<Event, Rejection> {
     if ever_used {
         Err(Rejection::NumberTaken)
     } else {
-        Ok(Event::MemberJoined { member_id, phone_revision: 1, coupon: false })
+        Ok(Event::MemberJoined { member_id, phone_revision: 1, coupon: coupon_due })
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod client;
 mod contacts;
+mod digests;
 pub mod http;
 mod inspect;
 mod join;
@@ -189,7 +190,7 @@ impl Members {
     }
 
     /// Undoes withdrawals whose driver is gone: still preparing long after any question has timed out. Also forgets
-    /// welcomed phone numbers whose time is over. How many withdrawals were undone.
+    /// the phone numbers whose time is over. How many withdrawals were undone.
     ///
     /// # Errors
     /// `Unavailable` when the store cannot be reached.
@@ -200,7 +201,7 @@ impl Members {
         let now_ms = self.kit.clock.now_ms();
         let forget_before_ms = now_ms - self.again_after_ms;
         let stuck = self.funnel.with_session(|tx| {
-            store::forget_welcomes(tx, forget_before_ms)?;
+            store::forget_phones(tx, forget_before_ms)?;
             store::stuck_withdrawals(tx, now_ms - withdraw::ABANDONED_MS)
         })?;
         let count = stuck.len();

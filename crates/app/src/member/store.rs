@@ -8,14 +8,24 @@ use platform::error::Result;
 use platform::funnel::Out;
 
 use super::contacts::Contacts;
+use super::digests::Digests;
 
 /// The schema of member.
-pub const MIGRATIONS: &[Migration] = &[Migration {
-    number: 2,
-    name: "member_members",
-    sql: include_str!("../../../../migrations/0002_member_members.sql"),
-    lives_with: 2,
-}];
+pub const MIGRATIONS: &[Migration] = &[
+    Migration {
+        number: 2,
+        name: "member_members",
+        sql: include_str!("../../../../migrations/0002_member_members.sql"),
+        lives_with: 2,
+    },
+    // An older program would be done with withdrawals that coupon has not followed.
+    Migration {
+        number: 18,
+        name: "member_coupons",
+        sql: include_str!("../../../../migrations/0018_member_coupons.sql"),
+        lives_with: 18,
+    },
+];
 
 pub(super) static MEMBER: Table = Table {
     name: "member",
@@ -55,6 +65,9 @@ pub(super) static WITHDRAWAL: Table = Table {
 pub(super) static WELCOME: Table =
     Table { name: "welcome_given", columns: &[("phone_digest", Kind::Blob), ("at", Kind::Int)] };
 
+pub(super) static JOIN_COUPON: Table =
+    Table { name: "join_coupon_given", columns: &[("phone_digest", Kind::Blob), ("at", Kind::Int)] };
+
 pub(super) fn list_members_sql() -> String {
     format!(
         "SELECT {} FROM {} WHERE member_id > $1 AND gone_at IS NULL ORDER BY member_id LIMIT $2",
@@ -77,9 +90,10 @@ pub(super) fn stuck_withdrawals(session: &mut dyn Session, before_ms: i64) -> Re
     Ok(session.query(sql, &[before_ms.into()])?.iter().map(|row| (row.int(0), row.int(1))).collect())
 }
 
-/// Forgets phone numbers that were welcomed before `before_ms`.
-pub(super) fn forget_welcomes(session: &mut dyn Session, before_ms: i64) -> Result<u64> {
-    session.execute("DELETE FROM welcome_given WHERE at < $1", &[before_ms.into()])
+/// Forgets phone numbers that were welcomed, or had a join coupon, before `before_ms`.
+pub(super) fn forget_phones(session: &mut dyn Session, before_ms: i64) -> Result<()> {
+    session.execute("DELETE FROM welcome_given WHERE at < $1", &[before_ms.into()])?;
+    session.execute("DELETE FROM join_coupon_given WHERE at < $1", &[before_ms.into()]).map(|_| ())
 }
 
 /// Members who are gone although contact data is left.
@@ -197,7 +211,8 @@ impl Slot {
 pub struct Loaded {
     pub(super) slots: HashMap<i64, Slot>,
     pub(super) free_numbers: VecDeque<i64>,
-    /// When phone numbers were welcomed, by digest; `None` for those that were not.
-    pub(super) welcomed: HashMap<Vec<u8>, Option<i64>>,
-    pub(super) newly_welcomed: Vec<Row>,
+    /// Phone numbers that become NORMAL, and when they were welcomed.
+    pub(super) welcomed: Digests,
+    /// Phone numbers that join, and when they had a join coupon.
+    pub(super) coupons_given: Digests,
 }

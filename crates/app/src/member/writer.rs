@@ -10,7 +10,7 @@ use platform::funnel::{Moment, Out, Writer};
 use platform::log;
 
 use super::contacts::{ContactChange, Contacts};
-use super::store::{Loaded, MEMBER, Slot, WELCOME, WITHDRAWAL};
+use super::store::{Loaded, MEMBER, Slot, WITHDRAWAL};
 
 /// The programme's settings that concern members (SPEC section 5).
 #[derive(Clone)]
@@ -97,12 +97,13 @@ impl Writer for MemberWriter {
         }
         let free_numbers = Self::free_numbers(tx, commands)?;
         let welcomed = self.welcomes(tx, commands, &slots)?;
-        Ok(Loaded { slots, free_numbers, welcomed, newly_welcomed: Vec::new() })
+        let coupons_given = self.coupons_given(tx, commands)?;
+        Ok(Loaded { slots, free_numbers, welcomed, coupons_given })
     }
 
     fn decide(&mut self, loaded: &mut Loaded, command: &Command, out: &mut Out<'_>) -> Result<Answer> {
         match command {
-            Command::Join { member_id, contacts } => Self::join(loaded, *member_id, contacts, out),
+            Command::Join { member_id, contacts } => self.join(loaded, *member_id, contacts, out),
             Command::ChangeContacts { member_id, change } => Self::change_contacts(loaded, *member_id, change, out),
             Command::RecordDelivery { member_id, phone_revision, delivered } => {
                 self.record_delivery(loaded, *member_id, *phone_revision, *delivered, out)
@@ -133,7 +134,8 @@ impl Writer for MemberWriter {
             &WITHDRAWAL,
             changed.iter().filter(|slot| slot.withdrawal_changed).filter_map(Slot::withdrawal_row).collect(),
         )?;
-        tx.upsert_many(&WELCOME, loaded.newly_welcomed)
+        loaded.welcomed.store(tx)?;
+        loaded.coupons_given.store(tx)
     }
 
     fn recall(&self, command: &Command, event: &log::Event) -> Result<Answer> {

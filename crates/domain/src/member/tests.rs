@@ -16,11 +16,13 @@ fn after(mut member: Member, event: &Event) -> Member {
 
 #[test]
 fn a_number_that_was_ever_used_is_taken() {
-    let joined = Event::MemberJoined { member_id: 7, phone_revision: 1, coupon: false };
-    assert_eq!(join(false, 7), Ok(joined.clone()));
-    assert_eq!(join(true, 7), Err(Rejection::NumberTaken));
-    let blank = Member { sequence: 0, ..member(MemberStatus::Ready, 0) };
-    assert_eq!(after(blank, &joined), member(MemberStatus::Ready, 1));
+    for coupon in [false, true] {
+        let joined = Event::MemberJoined { member_id: 7, phone_revision: 1, coupon };
+        assert_eq!(join(false, 7, coupon), Ok(joined.clone()));
+        assert_eq!(join(true, 7, coupon), Err(Rejection::NumberTaken));
+        let blank = Member { sequence: 0, ..member(MemberStatus::Ready, 0) };
+        assert_eq!(after(blank, &joined), member(MemberStatus::Ready, 1));
+    }
 }
 
 #[test]
