@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use domain::member::{self, Event};
+use domain::member::{self, Confirmation, Event};
 use platform::db::{Session, Value};
 use platform::error::{Error, Result};
 use platform::funnel::{Moment, Out, Writer};
@@ -36,8 +36,12 @@ pub enum Command {
     ReleaseWithdrawal { member_id: i64, attempt: i64, reason: String },
     /// A withdrawal is decided.
     DecideWithdrawal { member_id: i64, attempt: i64 },
-    /// Point has closed the account.
-    CompleteWithdrawal { member_id: i64, forfeited_point: i64 },
+    /// Point or coupon has followed the decision.
+    ConfirmWithdrawal { member_id: i64, confirmation: Confirmation },
+    /// The join coupon was issued, or taken back.
+    NoteCoupon { member_id: i64, cancelled: bool },
+    /// The operator was told that the member joined.
+    NoteOperatorTold { member_id: i64 },
 }
 
 impl Command {
@@ -49,7 +53,9 @@ impl Command {
             | Self::RequestWithdrawal { member_id }
             | Self::ReleaseWithdrawal { member_id, .. }
             | Self::DecideWithdrawal { member_id, .. }
-            | Self::CompleteWithdrawal { member_id, .. } => Some(*member_id),
+            | Self::ConfirmWithdrawal { member_id, .. }
+            | Self::NoteCoupon { member_id, .. }
+            | Self::NoteOperatorTold { member_id } => Some(*member_id),
         }
     }
 }
@@ -115,15 +121,13 @@ impl Writer for MemberWriter {
             Command::DecideWithdrawal { member_id, attempt } => Self::step(loaded, *member_id, out, |withdrawal| {
                 member::decide_withdrawal(withdrawal, *attempt).map(Some)
             }),
-            Command::CompleteWithdrawal { member_id, forfeited_point } => {
-                let known = loaded.slots.get(member_id).is_some_and(|slot| slot.withdrawal.is_some());
-                if !known {
-                    return Ok(Answer::Taken);
-                }
-                Self::step(loaded, *member_id, out, |withdrawal| {
-                    Ok(member::complete_withdrawal(withdrawal, *forfeited_point))
-                })
+            Command::ConfirmWithdrawal { member_id, confirmation } => {
+                Self::confirm(loaded, *member_id, *confirmation, out)
             }
+            Command::NoteCoupon { member_id, cancelled } => {
+                Self::note(loaded, *member_id, out, |member| member::note_coupon(member, *cancelled))
+            }
+            Command::NoteOperatorTold { member_id } => Self::note(loaded, *member_id, out, member::note_operator_told),
         }
     }
 
