@@ -6,6 +6,7 @@
 mod client;
 mod codes;
 pub mod http;
+mod inspect;
 mod list;
 mod loaded;
 mod reactions;
@@ -26,6 +27,7 @@ use platform::funnel::{Funnel, KeyStamp};
 use platform::log::Log;
 
 pub use client::RemoteCoupons;
+pub use inspect::inspect;
 pub use list::Chosen;
 pub use store::MIGRATIONS;
 use store::Stored;
