@@ -35,7 +35,7 @@ use self::open::{
 };
 use crate::config::Settings;
 use crate::parked::{self, Parking};
-use crate::stores::{CONTEXTS, context_names, open_migrated};
+use crate::stores::{CONTEXTS, context_names, open_migrated, seal};
 
 /// The contexts of this process and what moves between them.
 pub struct App {
@@ -166,7 +166,7 @@ impl App {
         let notifications = open_notifications(settings, &kit, next()?, questions)?;
         let contacts =
             ContactQuestions { api, guard: guard(settings, ("mypage", "member"), &clock)?, runtime: runtime.clone() };
-        let pages = Pages::open(kit.clone(), next()?, contacts)?;
+        let pages = Pages::open(kit.clone(), next()?, seal(settings, "mypage")?, contacts)?;
         let donations = open_donations(settings, &kit, next()?, Arc::clone(&ask_point), &point_delay)?;
         let ask_point = options.between_deal_and_point.map_or(Arc::clone(&ask_point), |wrap| wrap(ask_point));
         let deals = open_deals(settings, &kit, next()?, ask_point, &point_delay)?;

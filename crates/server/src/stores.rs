@@ -4,10 +4,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use platform::access;
-use platform::db::{Database, Durability, Location, Migration, migrate, pending};
+use platform::db::{Database, Durability, Fill, Location, Migration, Session, migrate, migrate_sealed, pending};
 use platform::error::{Error, ErrorKind, Result};
+use platform::seal::Seal;
 
 use crate::config::Settings;
+use crate::secret::programme_secret;
 
 /// A context that has a store.
 pub struct Context {
@@ -17,18 +19,40 @@ pub struct Context {
     pub migrations: &'static [Migration],
     /// What a commit promises there.
     pub durability: Durability,
+    /// The Rust steps of its schema, if it holds personal data, which it seals.
+    pub sealed: Option<&'static [Fill]>,
 }
 
 /// Every context, in the order in which they are opened.
 pub const CONTEXTS: &[Context] = &[
-    Context { name: "point", migrations: app::point::MIGRATIONS, durability: Durability::Full },
-    Context { name: "member", migrations: app::member::MIGRATIONS, durability: Durability::Full },
-    Context { name: "notification", migrations: app::notification::MIGRATIONS, durability: Durability::Full },
-    Context { name: "mypage", migrations: app::mypage::MIGRATIONS, durability: Durability::Rebuildable },
-    Context { name: "donation", migrations: app::donation::MIGRATIONS, durability: Durability::Full },
-    Context { name: "deal", migrations: app::deal::MIGRATIONS, durability: Durability::Full },
-    Context { name: "settlement", migrations: app::settlement::MIGRATIONS, durability: Durability::Full },
-    Context { name: "dashboard", migrations: app::dashboard::MIGRATIONS, durability: Durability::Rebuildable },
+    Context { name: "point", migrations: app::point::MIGRATIONS, durability: Durability::Full, sealed: None },
+    Context {
+        name: "member",
+        migrations: app::member::MIGRATIONS,
+        durability: Durability::Full,
+        sealed: Some(app::member::FILLS),
+    },
+    Context {
+        name: "notification",
+        migrations: app::notification::MIGRATIONS,
+        durability: Durability::Full,
+        sealed: None,
+    },
+    Context {
+        name: "mypage",
+        migrations: app::mypage::MIGRATIONS,
+        durability: Durability::Rebuildable,
+        sealed: Some(app::mypage::FILLS),
+    },
+    Context { name: "donation", migrations: app::donation::MIGRATIONS, durability: Durability::Full, sealed: None },
+    Context { name: "deal", migrations: app::deal::MIGRATIONS, durability: Durability::Full, sealed: None },
+    Context { name: "settlement", migrations: app::settlement::MIGRATIONS, durability: Durability::Full, sealed: None },
+    Context {
+        name: "dashboard",
+        migrations: app::dashboard::MIGRATIONS,
+        durability: Durability::Rebuildable,
+        sealed: None,
+    },
 ];
 
 /// Names of the contexts, for `--contexts`.
@@ -75,12 +99,36 @@ pub fn open_migrated(settings: &Settings, context: &Context, apply: bool) -> Res
     let database = open(settings, context)?;
     let mut session = database.session()?;
     if apply {
-        migrate(&mut *session, context.migrations)?;
+        bring_up_to_date(settings, context, &mut *session)?;
     } else if !pending(&mut *session, context.migrations)?.is_empty() {
         let message = format!("the store of {} is behind this program; run 'onepoint migrate' first", context.name);
         return Err(Error::new(ErrorKind::Conflict, "store.behind", message));
+    } else if context.sealed.is_some() {
+        let seal = seal(settings, context.name)?;
+        if seal.fits(&mut *session)? == Some(false) {
+            return Err(seal.other_secret());
+        }
     }
     Ok(database)
+}
+
+/// Takes the steps that the schema of a context lacks; how many.
+///
+/// # Errors
+/// What a step said; `config.secret` for a store that is sealed under another secret.
+pub fn bring_up_to_date(settings: &Settings, context: &Context, session: &mut dyn Session) -> Result<usize> {
+    match context.sealed {
+        Some(fills) => migrate_sealed(session, context.migrations, &seal(settings, context.name)?, fills),
+        None => migrate(session, context.migrations),
+    }
+}
+
+/// The seal of a context that holds personal data.
+///
+/// # Errors
+/// `config.secret` for a secret that is too short, or if it can be neither read nor made.
+pub fn seal(settings: &Settings, context: &'static str) -> Result<Seal> {
+    Seal::new(&programme_secret(settings)?, context)
 }
 
 /// Opens the store of the API keys.

@@ -7,7 +7,7 @@ use platform::db::Session;
 use platform::error::{Error, Result};
 use platform::funnel::Out;
 
-use super::contacts::Contacts;
+use super::contacts::{Contacts, Kept};
 use super::refusal;
 use super::store::{Loaded, MEMBER, Slot};
 use super::writer::{Answer, Command, MemberWriter};
@@ -37,7 +37,7 @@ impl MemberWriter {
         };
         let event = member::join(loaded.slots.contains_key(&member_id), member_id).map_err(refusal)?;
         let joined_at_ms = out.moment.now_ms;
-        let mut slot = Slot::new(member_id, contacts.clone(), joined_at_ms);
+        let mut slot = Slot::new(member_id, Kept::Open(contacts.clone()), joined_at_ms);
         slot.record(&event, out)?;
         loaded.slots.insert(member_id, slot);
         Ok(Answer::Joined { member_id, joined_at_ms, contacts: contacts.clone() })

@@ -7,7 +7,7 @@ use platform::db::{Row, Session, Value};
 use platform::error::Result;
 use platform::funnel::Out;
 
-use super::contacts::ContactChange;
+use super::contacts::{ContactChange, Kept};
 use super::refusal;
 use super::store::{Loaded, Slot, WELCOME};
 use super::writer::{Answer, Command, MemberWriter};
@@ -23,14 +23,15 @@ impl MemberWriter {
         if self.policy.again_after_ms == 0 {
             return Ok(HashMap::new());
         }
-        let digest = |command: &&Command| match command {
-            Command::RecordDelivery { member_id, delivered: true, .. } => {
-                slots.get(member_id).and_then(|slot| slot.contacts.phone_digest(&self.policy.secret))
+        let mut welcomed: HashMap<Vec<u8>, Option<i64>> = HashMap::new();
+        for command in commands {
+            if let Command::RecordDelivery { member_id, delivered: true, .. } = command
+                && let Some(slot) = slots.get(member_id)
+                && let Some(digest) = self.phone_digest(slot)?
+            {
+                welcomed.insert(digest, None);
             }
-            _ => None,
-        };
-        let mut welcomed: HashMap<Vec<u8>, Option<i64>> =
-            commands.iter().filter_map(digest).map(|digest| (digest, None)).collect();
+        }
         let keys: Vec<Value> = welcomed.keys().cloned().map(Value::Blob).collect();
         for row in tx.load_many(&WELCOME, &keys)? {
             if let Some(digest) = row.blob(0) {
@@ -40,7 +41,13 @@ impl MemberWriter {
         Ok(welcomed)
     }
 
+    fn phone_digest(&self, slot: &Slot) -> Result<Option<Vec<u8>>> {
+        let contacts = slot.contacts.look(&self.policy.seal, slot.member.member_id)?;
+        Ok(contacts.phone_digest(&self.policy.secret))
+    }
+
     pub(super) fn change_contacts(
+        &self,
         loaded: &mut Loaded,
         member_id: i64,
         change: &ContactChange,
@@ -51,7 +58,9 @@ impl MemberWriter {
             .get_mut(&member_id)
             .filter(|slot| slot.present().is_some())
             .ok_or_else(|| refusal(Rejection::MemberUnknown))?;
-        let phone_changed = slot.contacts.change(change);
+        let mut contacts = slot.contacts.look(&self.policy.seal, member_id)?;
+        let phone_changed = contacts.change(change);
+        slot.contacts = Kept::Open(contacts);
         let event = member::change_contacts(&slot.member, phone_changed);
         slot.record(&event, out)?;
         Ok(Answer::Taken)
@@ -68,7 +77,9 @@ impl MemberWriter {
         let Some(slot) = loaded.slots.get_mut(&member_id).filter(|slot| slot.present().is_some()) else {
             return Ok(Answer::Taken);
         };
-        let digest = slot.contacts.phone_digest(&self.policy.secret);
+        // Whom no one welcomes, and what does not limit anything, is not looked into.
+        let is_limited = delivered && self.policy.again_after_ms > 0;
+        let digest = if is_limited { self.phone_digest(slot)? } else { None };
         let last = digest.as_ref().and_then(|digest| loaded.welcomed.get(digest).copied().flatten());
         let welcome_due = last.is_none_or(|last| out.moment.now_ms - last >= self.policy.again_after_ms);
         let Some(event) =
@@ -77,9 +88,7 @@ impl MemberWriter {
             return Ok(Answer::Taken);
         };
         slot.record(&event, out)?;
-        if let (Event::StatusChanged { welcome: true, .. }, Some(digest), true) =
-            (&event, digest, self.policy.again_after_ms > 0)
-        {
+        if let (Event::StatusChanged { welcome: true, .. }, Some(digest)) = (&event, digest) {
             loaded.newly_welcomed.push(Row(vec![digest.clone().into(), out.moment.now_ms.into()]));
             loaded.welcomed.insert(digest, Some(out.moment.now_ms));
         }

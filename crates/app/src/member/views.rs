@@ -2,6 +2,8 @@
 
 use domain::member::{MemberStatus, WithdrawalStep};
 use platform::db::Row;
+use platform::error::Result;
+use platform::seal::Seal;
 use platform::zone::Zone;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -64,15 +66,21 @@ impl MemberView {
     }
 
     /// A member from the row; nothing for one who is gone.
-    pub(super) fn read(row: &Row, zone: &Zone) -> Option<Self> {
-        let joined = Self::joined(row.int(0), row.int(11), Contacts::read(row)?, zone);
-        Some(Self {
-            member_status: MemberStatus::from_name(row.text(7))?,
-            coupon_status: row.text(8).to_owned(),
-            notified: row.text(9).to_owned(),
-            coupon_cancelled: row.text(10).to_owned(),
+    ///
+    /// # Errors
+    /// `seal.broken` if the contact data cannot be opened.
+    pub(super) fn read(row: &Row, (seal, zone): (&Seal, &Zone)) -> Result<Option<Self>> {
+        let (Some(sealed), Some(member_status)) = (row.blob(1), MemberStatus::from_name(row.text(2))) else {
+            return Ok(None);
+        };
+        let joined = Self::joined(row.int(0), row.int(6), Contacts::open(seal, row.int(0), sealed)?, zone);
+        Ok(Some(Self {
+            member_status,
+            coupon_status: row.text(3).to_owned(),
+            notified: row.text(4).to_owned(),
+            coupon_cancelled: row.text(5).to_owned(),
             ..joined
-        })
+        }))
     }
 }
 

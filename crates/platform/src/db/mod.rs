@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use examine::{Examined, Fault, SeenLease, embedded_library, examine};
-pub use migrate::{Migration, migrate, pending};
+pub use migrate::{Fill, Migration, migrate, migrate_sealed, pending};
 pub use value::{Kind, Row, Table, Value};
 
 use crate::error::{Error, ErrorKind, Result};
