@@ -74,7 +74,15 @@ pub fn location(settings: &Settings, context: &str) -> Result<Location> {
 /// # Errors
 /// A bad database URL, or a store that cannot be reached.
 pub fn open(settings: &Settings, context: &Context) -> Result<Arc<Database>> {
-    Database::open(context.name, &location(settings, context.name)?, context.durability)
+    open_as(settings, context, true)
+}
+
+fn open_as(settings: &Settings, context: &Context, wipes: bool) -> Result<Arc<Database>> {
+    let location = location(settings, context.name)?;
+    if wipes && context.sealed.is_some() {
+        return Database::open_wiping(context.name, &location, context.durability);
+    }
+    Database::open(context.name, &location, context.durability)
 }
 
 /// Opens the store of a context that is to be there already.
@@ -91,14 +99,23 @@ pub fn open_existing(settings: &Settings, context: &Context) -> Result<Arc<Datab
     open(settings, context)
 }
 
-/// Opens the store of a context with its schema up to date. Without `apply`, a step that is due is an error.
+/// How [`open_migrated`] opens a store.
+#[derive(Debug, Clone, Copy)]
+pub struct Opening {
+    /// Bring the schema up to date; otherwise a step that is due is an error.
+    pub applies: bool,
+    /// Wipe what is deleted where personal data lies; turned off only by the control run of a test.
+    pub wipes: bool,
+}
+
+/// Opens the store of a context with its schema up to date.
 ///
 /// # Errors
 /// As [`open`]; `store.behind` or `store.newer` when the schema does not fit.
-pub fn open_migrated(settings: &Settings, context: &Context, apply: bool) -> Result<Arc<Database>> {
-    let database = open(settings, context)?;
+pub fn open_migrated(settings: &Settings, context: &Context, opening: Opening) -> Result<Arc<Database>> {
+    let database = open_as(settings, context, opening.wipes)?;
     let mut session = database.session()?;
-    if apply {
+    if opening.applies {
         bring_up_to_date(settings, context, &mut *session)?;
     } else if !pending(&mut *session, context.migrations)?.is_empty() {
         let message = format!("the store of {} is behind this program; run 'onepoint migrate' first", context.name);

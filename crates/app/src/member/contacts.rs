@@ -71,10 +71,9 @@ impl Contacts {
     /// `seal.broken` if it cannot be opened.
     pub(super) fn open(seal: &Seal, member_id: i64, sealed: &[u8]) -> Result<Self> {
         let plain = seal.open(spot(member_id), sealed)?;
-        serde_json::from_slice(&plain).map_err(|error| {
-            let message = format!("the contact data of member {member_id} cannot be read");
-            Error::internal(message).caused_by(error)
-        })
+        // What the reader would say may repeat what stands there.
+        serde_json::from_slice(&plain)
+            .map_err(|_| Error::internal(format!("the contact data of member {member_id} cannot be read")))
     }
 
     /// For the sealed column of a member's row.

@@ -191,14 +191,16 @@ impl Slot {
                 self.contacts = Kept::Nothing;
                 self.gone_at = Some(now_ms);
                 self.withdrawal_changed = true;
+                out.erase();
             }
             Event::WithdrawalReleased { .. } | Event::WithdrawalCompleted { .. } => {
                 self.ended_at = Some(now_ms);
                 self.withdrawal_changed = true;
             }
             Event::WithdrawalConfirmed { .. } => self.withdrawal_changed = true,
+            // Of what it was before nothing is to be left either.
+            Event::ContactsChanged { .. } => out.erase(),
             Event::MemberJoined { .. }
-            | Event::ContactsChanged { .. }
             | Event::StatusChanged { .. }
             | Event::CouponNoted { .. }
             | Event::OperatorNotified { .. } => {}

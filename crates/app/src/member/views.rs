@@ -10,8 +10,8 @@ use utoipa::ToSchema;
 
 use super::contacts::Contacts;
 
-/// A member on the wire.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+/// A member on the wire. Never printed: its `Debug` shows nothing of it.
+#[derive(Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct MemberView {
     /// The member number.
@@ -43,6 +43,12 @@ pub struct MemberView {
     pub coupon_cancelled: String,
     /// When the member joined, RFC 3339.
     pub joined_at: String,
+}
+
+impl std::fmt::Debug for MemberView {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "MemberView({})", self.member_id)
+    }
 }
 
 impl MemberView {

@@ -8,6 +8,7 @@ mod donations;
 pub mod http;
 mod inspect;
 mod reactions;
+mod shown;
 mod store;
 
 use std::sync::Arc;

@@ -4,16 +4,17 @@ use std::collections::HashMap;
 
 use domain::member::MemberStatus;
 use platform::db::{Fill, Kind, Migration, Row, Session, Table, Value};
-use platform::error::{Error, Result};
+use platform::error::Result;
 use platform::funnel::{Moment, Out, Writer};
 use platform::log;
-use platform::seal::{Seal, Spot};
+use platform::seal::Seal;
 use platform::zone::Zone;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use utoipa::ToSchema;
 
 use super::donations::{RecentDonation, Told};
+use super::shown::Shown;
 use crate::member::Contacts;
 use crate::point::EntryFacts;
 
@@ -129,8 +130,8 @@ pub(super) fn page_balances(session: &mut dyn Session, look: &mut dyn FnMut(i64,
     }
 }
 
-/// A page on the wire.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+/// A page on the wire. Never printed: its `Debug` shows nothing of it.
+#[derive(Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PageView {
     /// The member number.
@@ -166,6 +167,12 @@ pub struct RecentEntry {
     pub balance_after: i64,
     /// When, RFC 3339.
     pub at: String,
+}
+
+impl std::fmt::Debug for PageView {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "PageView({})", self.member_id)
+    }
 }
 
 impl PageView {
@@ -240,31 +247,6 @@ pub enum Change {
     Entry { kind: &'static str, facts: EntryFacts, at_ms: i64 },
     /// A donation was asked for or decided.
     Donation(Told),
-}
-
-/// What a page shows of the contact data, as it is sealed.
-#[derive(Default, Serialize, Deserialize)]
-struct Shown {
-    nickname: Option<String>,
-    phone_no: Option<String>,
-}
-
-impl Shown {
-    fn open(seal: &Seal, member_id: i64, sealed: &[u8]) -> Result<Self> {
-        let plain = seal.open(spot(member_id), sealed)?;
-        serde_json::from_slice(&plain)
-            .map_err(|error| Error::internal("the contact data of a page cannot be read").caused_by(error))
-    }
-
-    fn seal(&self, seal: &Seal, member_id: i64) -> Result<Vec<u8>> {
-        let plain = serde_json::to_vec(self)
-            .map_err(|error| Error::internal("the contact data of a page cannot be written").caused_by(error))?;
-        seal.seal(spot(member_id), &plain)
-    }
-}
-
-fn spot(member_id: i64) -> Spot {
-    Spot { purpose: "contacts", subject: member_id }
 }
 
 /// A page in a batch.
@@ -389,7 +371,10 @@ impl Writer for PageWriter {
         Ok(Loaded(tx.lock_many(&PAGE, &keys)?.into_iter().map(Page::read).collect()))
     }
 
-    fn decide(&mut self, loaded: &mut Loaded, command: &Command, _out: &mut Out<'_>) -> Result<()> {
+    fn decide(&mut self, loaded: &mut Loaded, command: &Command, out: &mut Out<'_>) -> Result<()> {
+        if matches!(command.change, Change::Gone | Change::Contacts { .. }) {
+            out.erase();
+        }
         loaded.0.entry(command.member_id).or_default().take(command, &self.0)
     }
 
