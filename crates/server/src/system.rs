@@ -43,6 +43,7 @@ pub const RESOURCES: &[&str] = &[
     "members",
     "withdrawals",
     "messages",
+    "notifications",
     "points",
     "mypages",
     "donations",
