@@ -45,6 +45,7 @@ pub const RESOURCES: &[&str] = &[
     "messages",
     "notifications",
     "points",
+    "coupons",
     "mypages",
     "donations",
     "causes",
