@@ -5,6 +5,7 @@
 
 mod client;
 mod codes;
+mod held;
 pub mod http;
 mod list;
 mod loaded;
@@ -26,6 +27,7 @@ use platform::funnel::{Funnel, KeyStamp};
 use platform::log::Log;
 
 pub use client::RemoteCoupons;
+pub use held::{Held, HeldWallet, held};
 pub use list::Chosen;
 pub use store::MIGRATIONS;
 use store::Stored;

@@ -46,6 +46,7 @@ impl App {
         self.follow(self.members.follow_point(Arc::clone(&point)))?;
         self.follow(self.pages.follow_members(member))?;
         self.follow(self.pages.follow_point(point))?;
+        self.follow(self.pages.follow_coupons(Arc::clone(&self.coupons.log)))?;
         let (notifications, runtime) = (Arc::clone(&self.notifications), self.runtime.clone());
         self.workers.spawn(
             "message-sender".to_owned(),
@@ -91,7 +92,8 @@ impl App {
         self.glance_at(dashboards.follow_point(Arc::clone(&self.points.log)))?;
         self.glance_at(dashboards.follow_donations(Arc::clone(&self.donations.log)))?;
         self.glance_at(dashboards.follow_deals(Arc::clone(&self.deals.log)))?;
-        self.glance_at(dashboards.follow_settlement(Arc::clone(&self.settlements.log)))
+        self.glance_at(dashboards.follow_settlement(Arc::clone(&self.settlements.log)))?;
+        self.glance_at(dashboards.follow_coupons(Arc::clone(&self.coupons.log)))
     }
 
     fn follow<W: Writer>(&self, consumer: Consumer<W>) -> Result<()> {
