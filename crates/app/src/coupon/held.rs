@@ -2,9 +2,12 @@
 
 use std::collections::HashMap;
 
-use domain::coupon::CouponStatus;
-use platform::db::{Session, Value};
+use domain::coupon::{Coupon, CouponStatus, Wallet};
+use platform::db::Session;
 use platform::error::Result;
+
+use super::list::{coupons_after, wallets_after};
+use super::store::Slot;
 
 /// Rows read at once.
 const PIECE: i64 = 5_000;
@@ -32,25 +35,23 @@ pub struct HeldWallet {
 /// # Errors
 /// `Unavailable` when the store cannot be reached.
 pub fn held(session: &mut dyn Session) -> Result<Held> {
-    let mut held = Held::default();
-    let wallets = "SELECT member_id, sequence FROM coupon_wallet WHERE member_id > $1 ORDER BY member_id LIMIT $2";
-    let mut after = 0;
+    let (mut held, mut after) = (Held::default(), i64::MIN);
     loop {
-        let rows = session.query(wallets, &[Value::Int(after), Value::Int(PIECE)])?;
+        let rows = wallets_after(session, after, PIECE)?;
         let Some(last) = rows.last() else { break };
         after = last.int(0);
-        let wallet = |sequence| HeldWallet { sequence, coupons: 0 };
-        held.wallets.extend(rows.iter().map(|row| (row.int(0), wallet(row.int(1)))));
+        for Wallet { member_id, sequence, .. } in rows.iter().map(|row| Slot::read(row).wallet) {
+            held.wallets.insert(member_id, HeldWallet { sequence, coupons: 0 });
+        }
     }
-    let coupons = "SELECT coupon_id, member_id, status FROM coupon WHERE coupon_id > $1 ORDER BY coupon_id LIMIT $2";
     let mut after = 0;
     loop {
-        let rows = session.query(coupons, &[Value::Int(after), Value::Int(PIECE)])?;
-        let Some(last) = rows.last() else { return Ok(held) };
-        after = last.int(0);
-        for row in &rows {
-            let Some((member_id, status)) = row.opt_int(1).zip(CouponStatus::from_name(row.text(2))) else { continue };
-            held.coupons.insert(row.int(0), (member_id, status));
+        let piece = coupons_after(session, after, PIECE)?;
+        let Some(last) = piece.last() else { return Ok(held) };
+        after = last.coupon.coupon_id;
+        for Coupon { coupon_id, member_id, status, .. } in piece.into_iter().map(|stored| stored.coupon) {
+            let Some(member_id) = member_id else { continue };
+            held.coupons.insert(coupon_id, (member_id, status));
             held.wallets.entry(member_id).or_default().coupons += 1;
         }
     }

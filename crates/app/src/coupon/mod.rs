@@ -7,6 +7,7 @@ mod client;
 mod codes;
 mod held;
 pub mod http;
+mod inspect;
 mod list;
 mod loaded;
 mod reactions;
@@ -28,6 +29,7 @@ use platform::log::Log;
 
 pub use client::RemoteCoupons;
 pub use held::{Held, HeldWallet, held};
+pub use inspect::inspect;
 pub use list::Chosen;
 pub use store::MIGRATIONS;
 use store::Stored;

@@ -183,6 +183,7 @@ fn inspect(
             *balances = found;
             findings
         }),
+        "coupon" => app::coupon::inspect(session),
         "member" => app::member::inspect(session, now_ms),
         _ => Ok(Findings::default()),
     };
