@@ -23,36 +23,26 @@ pub struct Context {
     pub sealed: Option<&'static [Fill]>,
 }
 
+const fn context(
+    name: &'static str,
+    migrations: &'static [Migration],
+    durability: Durability,
+    sealed: Option<&'static [Fill]>,
+) -> Context {
+    Context { name, migrations, durability, sealed }
+}
+
 /// Every context, in the order in which they are opened.
 pub const CONTEXTS: &[Context] = &[
-    Context { name: "point", migrations: app::point::MIGRATIONS, durability: Durability::Full, sealed: None },
-    Context {
-        name: "member",
-        migrations: app::member::MIGRATIONS,
-        durability: Durability::Full,
-        sealed: Some(app::member::FILLS),
-    },
-    Context {
-        name: "notification",
-        migrations: app::notification::MIGRATIONS,
-        durability: Durability::Full,
-        sealed: None,
-    },
-    Context {
-        name: "mypage",
-        migrations: app::mypage::MIGRATIONS,
-        durability: Durability::Rebuildable,
-        sealed: Some(app::mypage::FILLS),
-    },
-    Context { name: "donation", migrations: app::donation::MIGRATIONS, durability: Durability::Full, sealed: None },
-    Context { name: "deal", migrations: app::deal::MIGRATIONS, durability: Durability::Full, sealed: None },
-    Context { name: "settlement", migrations: app::settlement::MIGRATIONS, durability: Durability::Full, sealed: None },
-    Context {
-        name: "dashboard",
-        migrations: app::dashboard::MIGRATIONS,
-        durability: Durability::Rebuildable,
-        sealed: None,
-    },
+    context("point", app::point::MIGRATIONS, Durability::Full, None),
+    context("coupon", app::coupon::MIGRATIONS, Durability::Full, None),
+    context("member", app::member::MIGRATIONS, Durability::Full, Some(app::member::FILLS)),
+    context("notification", app::notification::MIGRATIONS, Durability::Full, None),
+    context("mypage", app::mypage::MIGRATIONS, Durability::Rebuildable, Some(app::mypage::FILLS)),
+    context("donation", app::donation::MIGRATIONS, Durability::Full, None),
+    context("deal", app::deal::MIGRATIONS, Durability::Full, None),
+    context("settlement", app::settlement::MIGRATIONS, Durability::Full, None),
+    context("dashboard", app::dashboard::MIGRATIONS, Durability::Rebuildable, None),
 ];
 
 /// Names of the contexts, for `--contexts`.

@@ -1,18 +1,20 @@
-//! My page: a read model of everything one member may see, built from the logs of member, point
-//! and donation.
+//! My page: a read model of everything one member may see, built from the logs of member, point, donation and coupon.
 //!
 //! There are no rules here, only folding: each page remembers the last event of each log that it took in, so what is
 //! delivered again or late changes nothing.
 
+mod coupons;
 mod donations;
 pub mod http;
 mod inspect;
 mod reactions;
 mod shown;
 mod store;
+mod views;
 
 use std::sync::Arc;
 
+use domain::kernel::Day;
 use platform::consumer::Consumer;
 use platform::db::{Database, Row, Session, Value};
 use platform::error::{Error, ErrorKind, Result};
@@ -23,9 +25,10 @@ use platform::seal::Seal;
 use tokio::runtime::Handle;
 
 pub use inspect::inspect;
-pub use store::{FILLS, MIGRATIONS, PageView, PageWriter};
+pub use store::{FILLS, MIGRATIONS, PageWriter};
+pub use views::PageView;
 
-use crate::kit::Kit;
+use crate::kit::{Kit, day_of};
 use crate::member::MemberApi;
 
 /// How my page asks member for contact data.
@@ -88,6 +91,17 @@ impl Pages {
         Consumer::new(Arc::clone(&self.funnel), log, Arc::clone(&self.kit.clock), &self.kit.holder, react)
     }
 
+    /// The consumer of coupon's log.
+    #[must_use]
+    pub fn follow_coupons(&self, log: Arc<Log>) -> Consumer<PageWriter> {
+        let react = Box::new(reactions::on_coupon_events);
+        Consumer::new(Arc::clone(&self.funnel), log, Arc::clone(&self.kit.clock), &self.kit.holder, react)
+    }
+
+    fn today(&self) -> Day {
+        day_of(self.kit.zone.day(self.kit.clock.now_ms()))
+    }
+
     /// A member's page.
     ///
     /// # Errors
@@ -100,7 +114,7 @@ impl Pages {
     }
 
     fn view(&self, row: &Row) -> Result<Option<PageView>> {
-        PageView::read(row, (&self.seal, &self.kit.zone))
+        PageView::read(row, (&self.seal, &self.kit.zone), self.today())
     }
 
     /// Pages of members with a number above `after`.

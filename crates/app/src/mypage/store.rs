@@ -8,12 +8,10 @@ use platform::error::Result;
 use platform::funnel::{Moment, Out, Writer};
 use platform::log;
 use platform::seal::Seal;
-use platform::zone::Zone;
-use serde::Serialize;
 use sha2::{Digest as _, Sha256};
-use utoipa::ToSchema;
 
-use super::donations::{RecentDonation, Told};
+use super::coupons::{self, PageCoupon};
+use super::donations::Told;
 use super::shown::Shown;
 use crate::member::Contacts;
 use crate::point::EntryFacts;
@@ -33,6 +31,12 @@ pub const MIGRATIONS: &[Migration] = &[
         number: 9,
         name: "mypage_donations",
         sql: include_str!("../../../../migrations/0009_mypage_donations.sql"),
+        lives_with: 5,
+    },
+    Migration {
+        number: 20,
+        name: "mypage_coupons",
+        sql: include_str!("../../../../migrations/0020_mypage_coupons.sql"),
         lives_with: 5,
     },
     Migration {
@@ -59,6 +63,8 @@ pub(super) static PAGE: Table = Table {
         ("gone", Kind::Int),
         ("donations", Kind::Text),
         ("donation_sequence", Kind::Int),
+        ("coupons", Kind::Text),
+        ("coupon_sequence", Kind::Int),
     ],
 };
 
@@ -130,100 +136,19 @@ pub(super) fn page_balances(session: &mut dyn Session, look: &mut dyn FnMut(i64,
     }
 }
 
-/// A page on the wire. Never printed: its `Debug` shows nothing of it.
-#[derive(Clone, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct PageView {
-    /// The member number.
-    pub member_id: i64,
-    /// What the member wants to be called.
-    pub nickname: Option<String>,
-    /// As it was given.
-    pub phone_no: Option<String>,
-    /// `READY`, `NORMAL` or `ABNORMAL`.
-    #[schema(value_type = String)]
-    pub member_status: MemberStatus,
-    /// The balance in points.
-    pub remain_point: i64,
-    /// The last five movements, newest first.
-    pub recent_entries: Vec<RecentEntry>,
-    /// The last five donations, newest first; one that is not decided yet is among them.
-    pub donations: Vec<RecentDonation>,
-    /// The newest of them.
-    pub last_donation: Option<RecentDonation>,
-}
-
-/// A movement on my page.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct RecentEntry {
-    /// The entry's number.
-    pub entry_id: i64,
-    /// Why points moved.
-    pub kind: String,
-    /// Points, with sign.
-    pub amount: i64,
-    /// The balance after it.
-    pub balance_after: i64,
-    /// When, RFC 3339.
-    pub at: String,
-}
-
-impl std::fmt::Debug for PageView {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "PageView({})", self.member_id)
-    }
-}
-
-impl PageView {
-    /// A page from its row; nothing for a member who is gone, or of whom only point has spoken so far.
-    ///
-    /// # Errors
-    /// `seal.broken` if contact data cannot be opened.
-    pub(super) fn read(row: &Row, (seal, zone): (&Seal, &Zone)) -> Result<Option<Self>> {
-        let Some(member_status) = MemberStatus::from_name(row.text(2)).filter(|_| row.int(7) == 0 && row.int(5) > 0)
-        else {
-            return Ok(None);
-        };
-        let shown = row.blob(1).map(|sealed| Shown::open(seal, row.int(0), sealed)).transpose()?.unwrap_or_default();
-        let donations = RecentDonation::read_all(row.text(8), zone);
-        Ok(Some(Self {
-            member_id: row.int(0),
-            nickname: shown.nickname,
-            phone_no: shown.phone_no,
-            member_status,
-            remain_point: row.int(3),
-            recent_entries: RecentEntry::read_all(row.text(4), row.int(3), zone),
-            last_donation: donations.first().cloned(),
-            donations,
-        }))
-    }
-}
-
-impl RecentEntry {
-    /// The entries of a page, newest first: kept as `id kind amount at;`, because a page is written far more often
-    /// than it is read. The newest entry left the balance that the page shows, and each one before it left that
-    /// balance less what came after.
-    fn read_all(recent: &str, remain_point: i64, zone: &Zone) -> Vec<Self> {
-        let mut balance_after = remain_point;
-        let read = |text: &str| {
-            let entry = Self::read(text, balance_after, zone)?;
-            balance_after -= entry.amount;
-            Some(entry)
-        };
-        recent.split(';').filter_map(read).collect()
-    }
-
-    fn read(text: &str, balance_after: i64, zone: &Zone) -> Option<Self> {
-        let mut parts = text.split(' ');
-        let mut next = || parts.next();
-        Some(Self {
-            entry_id: next()?.parse().ok()?,
-            kind: next()?.to_owned(),
-            amount: next()?.parse().ok()?,
-            balance_after,
-            at: zone.format(next()?.parse().ok()?),
-        })
+/// Member, sequence of the last event of coupon taken in and coupons of every page of a member who is not gone.
+pub(super) fn page_coupons(
+    session: &mut dyn Session,
+    look: &mut dyn FnMut(i64, i64, &mut dyn Iterator<Item = PageCoupon>),
+) -> Result<()> {
+    let sql = "SELECT member_id, coupon_sequence, coupons FROM page WHERE member_id > $1 AND gone = 0 \
+               ORDER BY member_id LIMIT 5000";
+    let mut after = 0;
+    loop {
+        let rows = session.query(sql, &[Value::Int(after)])?;
+        let Some(last) = rows.last() else { return Ok(()) };
+        after = last.int(0);
+        rows.iter().for_each(|row| look(row.int(0), row.int(1), &mut PageCoupon::stored(row.text(2))));
     }
 }
 
@@ -247,6 +172,8 @@ pub enum Change {
     Entry { kind: &'static str, facts: EntryFacts, at_ms: i64 },
     /// A donation was asked for or decided.
     Donation(Told),
+    /// Something happened to the member's coupons.
+    Coupon(coupons::Told),
 }
 
 /// A page in a batch.
@@ -262,6 +189,8 @@ struct Page {
     gone: bool,
     donations: String,
     donation_sequence: i64,
+    coupons: String,
+    coupon_sequence: i64,
     changed: bool,
     /// Whether more than points changed.
     is_reshaped: bool,
@@ -280,6 +209,8 @@ impl Page {
             gone: row.int(7) != 0,
             donations: row.take_text(8).unwrap_or_default(),
             donation_sequence: row.int(9),
+            coupons: row.take_text(10).unwrap_or_default(),
+            coupon_sequence: row.int(11),
             changed: false,
             is_reshaped: false,
             is_known: true,
@@ -299,6 +230,8 @@ impl Page {
             i64::from(self.gone).into(),
             self.donations.into(),
             self.donation_sequence.into(),
+            self.coupons.into(),
+            self.coupon_sequence.into(),
         ])
     }
 
@@ -310,6 +243,7 @@ impl Page {
         let seen = match change {
             Change::Entry { .. } => &mut self.point_sequence,
             Change::Donation(_) => &mut self.donation_sequence,
+            Change::Coupon(_) => &mut self.coupon_sequence,
             Change::Contacts { .. } | Change::Status(_) | Change::Gone => &mut self.member_sequence,
         };
         if self.gone || *sequence <= *seen {
@@ -347,6 +281,7 @@ impl Page {
                 self.recent = format!("{} {kind} {} {at_ms};{kept}", facts.entry_id, facts.amount);
             }
             Change::Donation(told) => self.donations = told.add_to(&self.donations),
+            Change::Coupon(told) => self.coupons = told.add_to(&self.coupons),
         }
         Ok(())
     }

@@ -28,6 +28,7 @@ impl App {
         funnels.push(self.members.funnel.spawn()?);
         funnels.push(self.notifications.funnel.spawn()?);
         funnels.push(self.points.funnel.spawn()?);
+        funnels.push(self.coupons.funnel.spawn()?);
         funnels.push(self.donations.funnel.spawn()?);
         funnels.push(self.deals.funnel.spawn()?);
         funnels.push(self.settlements.funnel.spawn()?);
@@ -41,9 +42,11 @@ impl App {
         self.follow(self.notifications.follow_points(Arc::clone(&point)))?;
         self.follow(self.members.follow_notification(Arc::clone(&notification)))?;
         self.follow(self.points.follow_members(Arc::clone(&member)))?;
+        self.follow(self.coupons.follow_members(Arc::clone(&member)))?;
         self.follow(self.members.follow_point(Arc::clone(&point)))?;
         self.follow(self.pages.follow_members(member))?;
         self.follow(self.pages.follow_point(point))?;
+        self.follow(self.pages.follow_coupons(Arc::clone(&self.coupons.log)))?;
         let (notifications, runtime) = (Arc::clone(&self.notifications), self.runtime.clone());
         self.workers.spawn(
             "message-sender".to_owned(),
@@ -89,7 +92,8 @@ impl App {
         self.glance_at(dashboards.follow_point(Arc::clone(&self.points.log)))?;
         self.glance_at(dashboards.follow_donations(Arc::clone(&self.donations.log)))?;
         self.glance_at(dashboards.follow_deals(Arc::clone(&self.deals.log)))?;
-        self.glance_at(dashboards.follow_settlement(Arc::clone(&self.settlements.log)))
+        self.glance_at(dashboards.follow_settlement(Arc::clone(&self.settlements.log)))?;
+        self.glance_at(dashboards.follow_coupons(Arc::clone(&self.coupons.log)))
     }
 
     fn follow<W: Writer>(&self, consumer: Consumer<W>) -> Result<()> {
@@ -107,10 +111,11 @@ impl App {
         self.workers.spawn(consumer.name().to_owned(), wake, move || consumer.step())
     }
 
-    /// The logs of member, notification, point, donation, deal and settlement.
-    pub(super) fn logs(&self) -> [Arc<Log>; 6] {
+    /// The logs of member, notification, point, donation, deal, settlement and coupon.
+    pub(super) fn logs(&self) -> [Arc<Log>; 7] {
         let (members, notifications, points) = (&self.members.log, &self.notifications.log, &self.points.log);
-        [members, notifications, points, &self.donations.log, &self.deals.log, &self.settlements.log].map(Arc::clone)
+        [members, notifications, points, &self.donations.log, &self.deals.log, &self.settlements.log, &self.coupons.log]
+            .map(Arc::clone)
     }
 
     /// Ends the threads: consumers and workers first, then the funnels, which finish what waits.
@@ -120,6 +125,7 @@ impl App {
         self.donations.funnel.shut_down();
         self.deals.funnel.shut_down();
         self.settlements.funnel.shut_down();
+        self.coupons.funnel.shut_down();
         self.members.funnel.shut_down();
         self.notifications.funnel.shut_down();
         self.points.funnel.shut_down();
@@ -129,6 +135,7 @@ impl App {
         self.give_back_leases(&self.members.funnel);
         self.give_back_leases(&self.notifications.funnel);
         self.give_back_leases(&self.points.funnel);
+        self.give_back_leases(&self.coupons.funnel);
         self.give_back_leases(&self.pages.funnel);
         self.give_back_leases(&self.donations.funnel);
         self.give_back_leases(&self.deals.funnel);
