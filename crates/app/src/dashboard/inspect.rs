@@ -9,8 +9,8 @@ use platform::error::Result;
 use platform::funnel::read_cursor;
 use platform::parked;
 
-use super::coupons::{Counted, shown};
 use super::Summed;
+use super::coupons::{Counted, shown};
 use super::deals::Shown;
 use super::store::{DEAL, FIGURE, MERCHANT, Merchant, each_row};
 use super::summary::summed;

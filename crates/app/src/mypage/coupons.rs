@@ -83,9 +83,7 @@ impl Told {
             }
             // One that has left the list stays away.
             Self::Stands { coupon_id, status } => changed(coupons, *status, |coupon| coupon.coupon_id == *coupon_id),
-            Self::Lost => {
-                changed(coupons, CouponStatus::Cancelled, |coupon| coupon.status == CouponStatus::Issued)
-            }
+            Self::Lost => changed(coupons, CouponStatus::Cancelled, |coupon| coupon.status == CouponStatus::Issued),
         };
         if list.len() > SHOWN_COUPONS {
             let is_over =
@@ -112,7 +110,8 @@ impl PageCoupon {
         let today = today.to_string();
         let mut list: Vec<Self> = coupons.split_terminator(';').filter_map(Self::read).collect();
         // Dates are written so that their order is that of their letters.
-        for coupon in list.iter_mut().filter(|coupon| coupon.status == CouponStatus::Issued && coupon.end_date < today) {
+        for coupon in list.iter_mut().filter(|coupon| coupon.status == CouponStatus::Issued && coupon.end_date < today)
+        {
             coupon.status = CouponStatus::Expired;
         }
         list.sort_by_key(|coupon| coupon.status != CouponStatus::Issued);

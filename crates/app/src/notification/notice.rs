@@ -38,8 +38,7 @@ pub(super) fn list_sql() -> String {
 /// `Unavailable` when the store cannot be reached.
 pub(super) fn due_notices(session: &mut dyn Session, now_ms: i64, limit: i64) -> Result<Vec<Notice>> {
     let (columns, name) = (NOTICE.column_list(), NOTICE.name);
-    let sql =
-        format!("SELECT {columns} FROM {name} WHERE status = 'READY' AND due_at <= $1 ORDER BY due_at LIMIT $2");
+    let sql = format!("SELECT {columns} FROM {name} WHERE status = 'READY' AND due_at <= $1 ORDER BY due_at LIMIT $2");
     Ok(session.query(&sql, &[now_ms.into(), limit.into()])?.into_iter().map(Notice::read).collect())
 }
 
@@ -126,12 +125,7 @@ impl Notices {
     ///
     /// # Errors
     /// `Internal` if too few numbers were reserved, or the event cannot be written.
-    pub(super) fn add(
-        &mut self,
-        (kind, member_id): (NoticeKind, i64),
-        is_sent: bool,
-        out: &mut Out<'_>,
-    ) -> Result<()> {
+    pub(super) fn add(&mut self, (kind, member_id): (NoticeKind, i64), is_sent: bool, out: &mut Out<'_>) -> Result<()> {
         let number = self.numbers.next();
         let notification_id = number.ok_or_else(|| Error::internal("too few numbers of notices were reserved"))?;
         let now_ms = out.moment.now_ms;

@@ -288,7 +288,10 @@ mod tests {
         assert_eq!(korean.subject, "[OnePoint] 새 회원이 가입했습니다");
         assert_eq!(korean.text, "[OnePoint] 회원 1234번이 가입했습니다.");
         let english = words(Language::English);
-        assert_eq!((&*english.subject, &*english.text), ("[OnePoint] A new member", "[OnePoint] Member 1234 has joined."));
+        assert_eq!(
+            (&*english.subject, &*english.text),
+            ("[OnePoint] A new member", "[OnePoint] Member 1234 has joined.")
+        );
         assert!(network_bytes(&korean.text) <= 90, "it fits one short message");
     }
 

@@ -224,7 +224,8 @@ fn outcome(system: &System) -> String {
                    ORDER BY member_id, phone_revision, origin";
     let told = "SELECT member_id, coupon_status, notified, coupon_cancelled FROM member ORDER BY member_id";
     let notice = "SELECT kind, member_id, status, attempts FROM notice ORDER BY member_id";
-    let wallet = "SELECT member_id, sequence, issued, closing, ended_attempt, closed FROM coupon_wallet ORDER BY member_id";
+    let wallet =
+        "SELECT member_id, sequence, issued, closing, ended_attempt, closed FROM coupon_wallet ORDER BY member_id";
     let coupon = "SELECT member_id, campaign_id, status, start_date, end_date FROM coupon ORDER BY member_id";
     let recipient = "SELECT member_id, member_sequence, gone FROM recipient ORDER BY member_id";
     let account = "SELECT member_id, member_status, remain_point, lots, sequence, member_sequence, welcomed, closed \

@@ -160,8 +160,7 @@ fn an_event_asks_for_one_notice_however_often_it_comes() {
         assert_eq!(notices.as_array().map(Vec::len), Some(2));
         let mut log = app.app().members.log.reader(Scope::Everything).expect("member's log");
         let past: Vec<Event> = log.read(Cursor::default(), 1_000).expect("it can be read").events;
-        let mut consumer =
-            app.app().notifications.follow_members(std::sync::Arc::clone(&app.app().members.log));
+        let mut consumer = app.app().notifications.follow_members(std::sync::Arc::clone(&app.app().members.log));
         let cursor = app.app().notifications.funnel.cursor("notification<member").expect("a cursor");
         for _ in 0..3 {
             consumer.take_in(&past, cursor).expect("they are taken in");
