@@ -3,7 +3,7 @@
 
 use alloc::string::String;
 
-use super::{CouponFacts, Event};
+use super::{CouponFacts, Event, Rejection};
 use crate::kernel::{Day, MAX_SAFE};
 
 /// The most coupons that a campaign may have.
@@ -118,6 +118,8 @@ pub enum Refusal {
     MemberLimit,
     /// Not a number of codes that are left.
     WrongCount,
+    /// What is wrong with the member.
+    Member(Rejection),
 }
 
 impl Refusal {
@@ -136,6 +138,7 @@ impl Refusal {
             Self::BeingMade => "codes_being_made",
             Self::MemberLimit => "member_limit",
             Self::WrongCount => "wrong_count",
+            Self::Member(rejection) => rejection.reason(),
         }
     }
 }

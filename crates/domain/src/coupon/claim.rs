@@ -6,6 +6,7 @@
 use alloc::vec::Vec;
 
 use super::campaign::{Campaign, Refusal};
+use super::{Wallet, must_be_active};
 use crate::kernel::Day;
 
 /// How many coupons of each campaign a member has had.
@@ -37,12 +38,17 @@ pub enum Source {
     Fresh,
 }
 
-/// Whether a member who has had `taken` coupons of this campaign gets another one today, and where it comes from: codes
-/// made in advance go first, in the order in which they were made.
+/// Whether the member with this wallet, who has had `taken` coupons of this campaign, gets another one today, and where
+/// it comes from: codes made in advance go first, in the order in which they were made.
 ///
 /// # Errors
 /// [`Refusal`], for the first reason there is.
-pub fn claim(campaign: Option<&Campaign>, taken: i64, today: Day) -> Result<Source, Refusal> {
+pub fn claim(
+    campaign: Option<&Campaign>,
+    wallet: Option<&Wallet>,
+    taken: i64,
+    today: Day,
+) -> Result<Source, Refusal> {
     let campaign = campaign.ok_or(Refusal::Unknown)?;
     if campaign.is_over(today) {
         return Err(Refusal::Over);
@@ -50,6 +56,7 @@ pub fn claim(campaign: Option<&Campaign>, taken: i64, today: Day) -> Result<Sour
     if !campaign.open {
         return Err(Refusal::Closed);
     }
+    must_be_active(wallet).map_err(Refusal::Member)?;
     may_have(campaign, taken)?;
     if campaign.counts.in_stock > 0 {
         return Ok(Source::Stock);
