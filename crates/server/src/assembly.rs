@@ -7,6 +7,7 @@ mod threads;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use app::coupon::{CouponApi, Coupons};
 use app::dashboard::Dashboards;
 use app::deal::Deals;
 use app::donation::Donations;
@@ -16,7 +17,7 @@ use app::mypage::{ContactQuestions, Pages};
 use app::notification::{MemberQuestions, Notifications};
 use app::point::{PointApi, Points};
 use app::settlement::Settlements;
-use app::{dashboard, deal, donation, member, mypage, notification, point, settlement};
+use app::{coupon, dashboard, deal, donation, member, mypage, notification, point, settlement};
 use axum::Router;
 use parking_lot::Mutex;
 use platform::clock::{Clock, SystemClock};
@@ -30,8 +31,8 @@ use utoipa_axum::router::OpenApiRouter;
 
 use self::live::{Asking, open_dashboards};
 use self::open::{
-    guard, member_api, open_deals, open_donations, open_members, open_notifications, open_points, open_settlements,
-    point_api,
+    coupon_api, guard, member_api, open_coupons, open_deals, open_donations, open_members, open_notifications,
+    open_points, open_settlements, point_api,
 };
 use crate::config::Settings;
 use crate::parked::{self, Parking};
@@ -47,6 +48,10 @@ pub struct App {
     pub notifications: Arc<Notifications>,
     /// Context point.
     pub points: Arc<Points>,
+    /// Context coupon.
+    pub coupons: Arc<Coupons>,
+    /// Coupon as others ask it.
+    pub coupon_api: Arc<dyn CouponApi>,
     /// Context mypage.
     pub pages: Arc<Pages>,
     /// Context donation.
@@ -157,6 +162,8 @@ impl App {
         let mut databases = stores.into_iter();
         let mut next = || databases.next().ok_or_else(|| Error::internal("a context without a store"));
         let points = open_points(settings, &kit, next()?)?;
+        let coupons = open_coupons(settings, &kit, next()?)?;
+        let ask_coupon = coupon_api(settings, &coupons)?;
         let (ask_point, guarded) = (point_api(settings, &points)?, guard(settings, ("member", "point"), &clock)?);
         let questions = PointQuestions { api: Arc::clone(&ask_point), guard: guarded, delay: Arc::clone(&point_delay) };
         let members = open_members(settings, &kit, next()?, questions)?;
@@ -179,6 +186,8 @@ impl App {
             members,
             notifications,
             points,
+            coupons,
+            coupon_api: ask_coupon,
             pages,
             donations,
             deals,
@@ -211,6 +220,7 @@ impl App {
             "member" => self.members.funnel.set_open(running),
             "notification" => self.notifications.funnel.set_open(running),
             "point" => self.points.funnel.set_open(running),
+            "coupon" => self.coupons.funnel.set_open(running),
             "mypage" => self.pages.funnel.set_open(running),
             "donation" => self.donations.funnel.set_open(running),
             "deal" => self.deals.funnel.set_open(running),
@@ -233,6 +243,7 @@ impl App {
     pub fn internal_routes(&self) -> Router {
         member::http::internal_routes(Arc::clone(&self.members))
             .merge(point::http::internal_routes(Arc::clone(&self.points)))
+            .merge(coupon::http::internal_routes(Arc::clone(&self.coupons)))
             .merge(deal::http::internal_routes(Arc::clone(&self.deals)))
     }
 
@@ -242,6 +253,7 @@ impl App {
             .merge(member::http::routes(Arc::clone(&self.members)))
             .merge(notification::http::routes(Arc::clone(&self.notifications)))
             .merge(point::http::routes(Arc::clone(&self.points)))
+            .merge(coupon::http::routes(Arc::clone(&self.coupons)))
             .merge(mypage::http::routes(Arc::clone(&self.pages)))
             .merge(donation::http::routes(Arc::clone(&self.donations)))
             .merge(deal::http::routes(Arc::clone(&self.deals)))

@@ -165,7 +165,8 @@ mod tests {
     }
 
     fn patterns() -> Vec<Pattern> {
-        let texts = ["####-####-####", "####-####-####-####", "SUMMER-####-####-####", "ABCDEFG-####-####-####-####-####-####"];
+        let texts =
+            ["####-####-####", "####-####-####-####", "SUMMER-####-####-####", "ABCDEFG-####-####-####-####-####-####"];
         texts.iter().map(|text| Pattern::parse(text).expect(text)).collect()
     }
 
@@ -246,7 +247,8 @@ mod tests {
         ] {
             assert_eq!(read_code(&typed).as_deref(), Some(&*code.text), "{typed}");
         }
-        for typed in ["", "----", "000", "SUMMER-####-####-####", "가나다라마바사아자차카타", "0000-0000-000_"] {
+        for typed in ["", "----", "000", "SUMMER-####-####-####", "가나다라마바사아자차카타", "0000-0000-000_"]
+        {
             assert_eq!(read_code(typed), None, "{typed}");
         }
         assert_eq!(read_code(&"0".repeat(32)), None);
@@ -254,7 +256,9 @@ mod tests {
 
     #[test]
     fn patterns_are_written_in_one_way() {
-        for text in ["####-####-####", "A-####-####-####", "SUMMER2026-####-####-####-####", "ABCDEFGHIJKL-####-####-####"] {
+        for text in
+            ["####-####-####", "A-####-####-####", "SUMMER2026-####-####-####-####", "ABCDEFGHIJKL-####-####-####"]
+        {
             assert_eq!(Pattern::parse(text).map(|pattern| pattern.to_string()).as_deref(), Some(text));
         }
         assert_eq!(Pattern::JOIN.to_string(), "####-####-####-####");

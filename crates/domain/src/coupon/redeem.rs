@@ -24,11 +24,7 @@ pub struct RedeemCoupon {
 /// # Errors
 /// [`Rejection::OfAnotherMember`], [`Rejection::MemberNeeded`], [`Rejection::Redeemed`], [`Rejection::Cancelled`],
 /// [`Rejection::Expired`], [`Rejection::NotYetGood`], [`Rejection::WalletUnknown`], [`Rejection::MemberLeaving`].
-pub fn redeem_coupon(
-    wallet: Option<&Wallet>,
-    coupon: &Coupon,
-    cmd: &RedeemCoupon,
-) -> Result<Vec<Event>, Rejection> {
+pub fn redeem_coupon(wallet: Option<&Wallet>, coupon: &Coupon, cmd: &RedeemCoupon) -> Result<Vec<Event>, Rejection> {
     match (coupon.member_id, cmd.member_id) {
         (Some(owner), Some(said)) if owner != said => return Err(Rejection::OfAnotherMember),
         (None, None) => return Err(Rejection::MemberNeeded),

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use app::coupon::{CouponApi, Coupons, RemoteCoupons};
 use app::deal::{DealApi, Deals, RemoteDeals};
 use app::donation::Donations;
 use app::kit::Kit;
@@ -9,7 +10,7 @@ use app::member::{MemberApi, Members, PointQuestions, RemoteMembers, WithdrawalM
 use app::notification::{MemberQuestions, Notifications};
 use app::point::{PointApi, Points, RemotePoints};
 use app::settlement::Settlements;
-use app::{deal, donation, member, notification, point, settlement};
+use app::{coupon, deal, donation, member, notification, point, settlement};
 use platform::clock::Clock;
 use platform::db::Database;
 use platform::error::Result;
@@ -66,6 +67,14 @@ pub(super) fn point_api(settings: &Settings, here: &Arc<Points>) -> Result<Arc<d
     })
 }
 
+/// Coupon as others ask it: here, or in another process.
+pub(super) fn coupon_api(settings: &Settings, here: &Arc<Coupons>) -> Result<Arc<dyn CouponApi>> {
+    Ok(match peer(settings, "coupon")? {
+        Some(peer) => Arc::new(RemoteCoupons(peer)),
+        None => Arc::clone(here) as Arc<dyn CouponApi>,
+    })
+}
+
 /// Member as others ask it: here, or in another process.
 pub(super) fn member_api(settings: &Settings, here: &Arc<Members>) -> Result<Arc<dyn MemberApi>> {
     Ok(match peer(settings, "member")? {
@@ -80,6 +89,11 @@ pub(super) fn open_points(settings: &Settings, kit: &Kit, database: Arc<Database
         expiry_months: i32::try_from(settings.int_in("points.expiry_months", 1..=1_200)?).unwrap_or(60),
     };
     Points::open(kit.clone(), database, policy)
+}
+
+pub(super) fn open_coupons(settings: &Settings, kit: &Kit, database: Arc<Database>) -> Result<Arc<Coupons>> {
+    let join_months = i32::try_from(settings.int_in("coupon.join_months", 0..=1_200)?).unwrap_or(6);
+    Coupons::open(kit.clone(), database, coupon::Policy { join_months })
 }
 
 pub(super) fn open_members(
