@@ -1,13 +1,13 @@
 -- Campaigns: so many coupons with one pattern of codes. The figures say what became of them and stand in the commit of
--- what they count. Of codes made in advance that are still free all have numbers above stock_after.
+-- what they count. Days are written yyyyMMdd.
 CREATE TABLE coupon_campaign (
     campaign_id {id},
     name TEXT NOT NULL,
     code_pattern TEXT NOT NULL,
     quantity {int} NOT NULL CHECK (quantity >= 1),
     per_member_limit {int} NOT NULL CHECK (per_member_limit >= 1),
-    start_date TEXT NOT NULL,
-    end_date TEXT NOT NULL,
+    start_date {int} NOT NULL,
+    end_date {int} NOT NULL,
     open {int} NOT NULL,
     issued {int} NOT NULL CHECK (issued >= 0),
     promised {int} NOT NULL CHECK (promised >= 0),
@@ -15,7 +15,6 @@ CREATE TABLE coupon_campaign (
     redeemed {int} NOT NULL CHECK (redeemed >= 0),
     cancelled {int} NOT NULL CHECK (cancelled >= 0),
     expired {int} NOT NULL CHECK (expired >= 0),
-    stock_after {int} NOT NULL,
     sequence {int} NOT NULL,
     CHECK (issued + promised <= quantity)
 ){updated_in_place};
@@ -40,13 +39,3 @@ CREATE TABLE coupon_taken (
     member_id {id},
     campaigns TEXT NOT NULL
 ){updated_in_place};
-
--- How far the daily walk over coupons has come: the day, the campaign whose coupons it looks at (0: join coupons), and
--- the last coupon there that it has looked at.
-CREATE TABLE coupon_walk (
-    job {key},
-    day {int} NOT NULL,
-    campaign_id {int} NOT NULL,
-    after_coupon {int} NOT NULL,
-    done {int} NOT NULL
-);

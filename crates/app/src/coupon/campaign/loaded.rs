@@ -3,14 +3,17 @@
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 
 use domain::coupon::Event;
-use domain::coupon::bulk::{BulkIssue, apply_bulk};
+use domain::coupon::bulk::{BulkIssue, apply_bulk, next_piece};
 use domain::coupon::campaign::{Campaign, campaign_of};
 use domain::coupon::claim::Taken;
+use domain::coupon::code::Code;
+use domain::kernel::Day;
 use platform::db::{Row, Session, Table, Value};
 use platform::error::{Error, Result};
 
+use super::PIECE_CODES;
 use super::rows::{
-    BULK_ISSUE, CAMPAIGN, Stored, TAKEN, bulk_issue_row, read_bulk_issue, read_taken, taken_row,
+    BULK_ISSUE, CAMPAIGN, TAKEN, bulk_issue_row, campaign_row, read_bulk_issue, read_campaign, read_taken, taken_row,
 };
 use crate::kit::free_numbers;
 
@@ -34,7 +37,7 @@ pub(in super::super) struct Touched {
 /// What a batch knows of campaigns.
 #[derive(Default)]
 pub(in super::super) struct Campaigns {
-    stored: HashMap<i64, Stored>,
+    campaigns: HashMap<i64, Campaign>,
     changed: BTreeSet<i64>,
     issues: HashMap<i64, BulkIssue>,
     changed_issues: BTreeSet<i64>,
@@ -42,6 +45,8 @@ pub(in super::super) struct Campaigns {
     changed_taken: BTreeSet<i64>,
     /// Codes without a member that may be given next, in order.
     pub(super) stock: HashMap<i64, VecDeque<i64>>,
+    /// Codes for coupons that may be made.
+    pub(super) codes: HashMap<i64, VecDeque<Code>>,
     pub(super) campaign_numbers: VecDeque<i64>,
     pub(super) issue_numbers: VecDeque<i64>,
 }
@@ -63,7 +68,7 @@ impl Campaigns {
         }
         touched.campaigns.extend(&touched.chosen);
         let rows = lock(tx, &CAMPAIGN, touched.campaigns)?;
-        loaded.stored = rows.iter().map(|row| (row.int(0), Stored::read(row))).collect();
+        loaded.campaigns = rows.iter().map(|row| (row.int(0), read_campaign(row))).collect();
         let rows = lock(tx, &TAKEN, touched.members)?;
         loaded.taken = rows.iter().map(|row| (row.int(0), read_taken(row.text(1)))).collect();
         if touched.unnumbered > 0 {
@@ -76,27 +81,26 @@ impl Campaigns {
         Ok(loaded)
     }
 
-    pub(super) fn stored(&self, campaign_id: i64) -> Option<&Stored> {
-        self.stored.get(&campaign_id)
-    }
-
     pub(in super::super) fn campaign(&self, campaign_id: i64) -> Option<&Campaign> {
-        self.stored.get(&campaign_id).map(|stored| &stored.campaign)
+        self.campaigns.get(&campaign_id)
     }
 
     /// The campaign, which is to be stored.
-    pub(super) fn stored_mut(&mut self, campaign_id: i64) -> Result<&mut Stored> {
+    fn campaign_mut(&mut self, campaign_id: i64) -> Result<&mut Campaign> {
         self.changed.insert(campaign_id);
-        self.stored.get_mut(&campaign_id).ok_or_else(|| Error::internal("a campaign was not loaded"))
+        self.campaigns.get_mut(&campaign_id).ok_or_else(|| Error::internal("a campaign was not loaded"))
     }
 
-    pub(super) fn put(&mut self, stored: Stored) {
-        self.changed.insert(stored.campaign.campaign_id);
-        self.stored.insert(stored.campaign.campaign_id, stored);
+    pub(super) fn put(&mut self, campaign: Campaign) {
+        self.changed.insert(campaign.campaign_id);
+        self.campaigns.insert(campaign.campaign_id, campaign);
     }
 
-    pub(super) fn issue(&self, issue_id: i64) -> Option<&BulkIssue> {
-        self.issues.get(&issue_id)
+    /// What the next piece of a bulk issue makes; nothing if it has ended.
+    pub(super) fn piece(&self, issue_id: i64, today: Day) -> Option<Event> {
+        let issue = self.issues.get(&issue_id)?;
+        let most = i64::try_from(PIECE_CODES).unwrap_or(i64::MAX);
+        next_piece(issue, self.campaigns.get(&issue.campaign_id)?, most, today)
     }
 
     /// Coupons of a campaign that a member has had.
@@ -114,7 +118,7 @@ impl Campaigns {
     pub(in super::super) fn count(&mut self, event: &Event) -> Result<()> {
         match campaign_of(event) {
             Some(campaign_id) => {
-                self.stored_mut(campaign_id)?.campaign.apply(event);
+                self.campaign_mut(campaign_id)?.apply(event);
                 Ok(())
             }
             None => Ok(()),
@@ -123,7 +127,7 @@ impl Campaigns {
 
     /// A coupon of this campaign was cancelled with its wallet.
     pub(in super::super) fn lose(&mut self, campaign_id: i64) -> Result<()> {
-        self.stored_mut(campaign_id)?.campaign.lose(1);
+        self.campaign_mut(campaign_id)?.lose(1);
         Ok(())
     }
 
@@ -135,9 +139,9 @@ impl Campaigns {
             return Err(Error::internal("an event that is about no bulk issue"));
         };
         let mut issue = self.issues.remove(&issue_id);
-        let stored = self.stored_mut(campaign_id)?;
-        apply_bulk(&mut issue, &mut stored.campaign, event, now_ms);
-        let sequence = stored.campaign.sequence;
+        let campaign = self.campaign_mut(campaign_id)?;
+        apply_bulk(&mut issue, campaign, event, now_ms);
+        let sequence = campaign.sequence;
         let issue = issue.ok_or_else(|| Error::internal("an event about a bulk issue left none"))?;
         self.changed_issues.insert(issue_id);
         self.issues.insert(issue_id, issue);
@@ -145,7 +149,7 @@ impl Campaigns {
     }
 
     pub(in super::super) fn store(&self, tx: &mut dyn Session) -> Result<()> {
-        let campaigns = self.changed.iter().filter_map(|id| self.stored.get(id)).map(Stored::to_row).collect();
+        let campaigns = self.changed.iter().filter_map(|id| self.campaigns.get(id)).map(campaign_row).collect();
         let issues = self.changed_issues.iter().filter_map(|id| self.issues.get(id)).map(bulk_issue_row).collect();
         let taken = |id: &i64| Some(taken_row(*id, self.taken.get(id)?));
         tx.upsert_many(&CAMPAIGN, campaigns)?;

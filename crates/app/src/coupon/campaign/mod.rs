@@ -4,7 +4,6 @@ mod bulk_job;
 mod decide;
 mod expiry_walk;
 pub(super) mod http;
-mod inspect;
 mod loaded;
 mod rows;
 mod views;
@@ -12,21 +11,22 @@ mod views;
 use std::sync::Arc;
 
 use domain::coupon::campaign::{ChangeCampaign, Refusal};
+use domain::coupon::code::Pattern;
 use domain::kernel::Day;
 use platform::error::{Error, ErrorKind, Result};
 use platform::funnel::KeyStamp;
 
 pub use bulk_job::{BULK_JOB, BulkJob};
-pub(super) use decide::{CampaignAnswer, CampaignCommand};
+pub(super) use decide::{CampaignAnswer, CampaignCommand, decide, must_be_within_limit, recall, supply, touch};
 pub use expiry_walk::{EXPIRY_JOB, ExpiryWalk};
 pub(super) use loaded::{Campaigns, Touched};
 pub use views::{BulkIssueView, CampaignView};
 
-use super::store::StoredCoupon;
+use super::list::coupons_of_campaign;
+use super::store::Stored;
 use super::views::CouponView;
 use super::writer::{Answer, Command};
-use super::{Coupons, store, unexpected};
-use crate::kit::day_of;
+use super::{Coupons, unexpected};
 
 /// Codes in a piece of a bulk issue: few enough that who asks meanwhile does not notice, many enough that a piece costs
 /// little beside its codes.
@@ -64,11 +64,6 @@ impl Coupons {
     #[must_use]
     pub fn expiry_walk(self: &Arc<Self>) -> ExpiryWalk {
         ExpiryWalk::new(Arc::clone(self))
-    }
-
-    /// Today, where the programme is.
-    pub(super) fn today(&self) -> Day {
-        day_of(self.kit.zone.day(self.kit.clock.now_ms()))
     }
 
     /// A new campaign.
@@ -109,7 +104,7 @@ impl Coupons {
     pub async fn campaign(&self, campaign_id: i64) -> Result<CampaignView> {
         self.funnel.must_be_open()?;
         let row = self.database.get(&rows::CAMPAIGN, campaign_id).await?;
-        row.map(|row| rows::Stored::read(&row).campaign.into()).ok_or_else(campaign_unknown)
+        row.map(|row| rows::read_campaign(&row).into()).ok_or_else(campaign_unknown)
     }
 
     /// Campaigns with a number above `after`.
@@ -119,7 +114,7 @@ impl Coupons {
     pub async fn campaigns(&self, after: i64, limit: i64) -> Result<Vec<CampaignView>> {
         self.funnel.must_be_open()?;
         let found = self.database.query(&rows::campaigns_sql(), &[after.into(), limit.into()]).await?;
-        Ok(found.iter().map(|row| rows::Stored::read(row).campaign.into()).collect())
+        Ok(found.iter().map(|row| rows::read_campaign(row).into()).collect())
     }
 
     /// Gives a member a coupon of a campaign: the next code made in advance, otherwise a new one.
@@ -131,7 +126,10 @@ impl Coupons {
     pub async fn claim(&self, campaign_id: i64, member_id: i64, stamp: Option<KeyStamp>) -> Result<CouponView> {
         let command = Command::Campaign(CampaignCommand::Claim { campaign_id, member_id });
         match self.funnel.ask(command, stamp).await? {
-            Answer::Campaign(CampaignAnswer::Claimed(coupon_id)) => self.coupon(coupon_id).await,
+            Answer::Coupon(stored) => Ok(self.view(&stored)),
+            Answer::Campaign(CampaignAnswer::KnownClaim { coupon_id, member_id }) => {
+                Ok(self.view(&self.stored(coupon_id).await?.as_issued(member_id)))
+            }
             _ => Err(unexpected()),
         }
     }
@@ -184,13 +182,19 @@ impl Coupons {
     ///
     /// # Errors
     /// 404 when there is no such campaign.
-    async fn codes(&self, campaign_id: i64, after: i64, limit: i64) -> Result<Vec<StoredCoupon>> {
+    async fn codes(&self, campaign_id: i64, after: i64, limit: i64) -> Result<Vec<Stored>> {
         if after == 0 {
             self.campaign(campaign_id).await?;
         }
-        let (sql, params) = store::coupons_of_sql(Some(campaign_id), after, limit);
-        Ok(self.database.query(&sql, &params).await?.iter().map(StoredCoupon::read).collect())
+        coupons_of_campaign(&self.database, campaign_id, after, limit).await
     }
+}
+
+/// Refuses what is no pattern of codes.
+fn must_be_pattern(text: &str) -> Result<()> {
+    let message = "a pattern is a prefix of up to 12 letters and digits, if it has one, and three to six groups of four, \
+                   31 characters at most without hyphens: SUMMER-####-####-####";
+    Pattern::parse(text).map(|_| ()).ok_or_else(|| Error::invalid("/codePattern", message))
 }
 
 pub(super) fn campaign_unknown() -> Error {
@@ -206,6 +210,7 @@ pub(super) fn refusal(refusal: Refusal) -> Error {
     };
     let conflict = |message: &'static str| Error::new(ErrorKind::Conflict, code.clone(), message);
     match refusal {
+        Refusal::Member(rejection) => super::refusal(rejection),
         Refusal::Unknown => {
             Error::new(ErrorKind::NotFound, code, "there is no such campaign; GET /couponCampaigns lists them")
         }

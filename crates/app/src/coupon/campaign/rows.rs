@@ -1,12 +1,14 @@
-//! Rows of campaigns, bulk issues, what members have had, and how far the walk has come.
+//! Rows of campaigns, of bulk issues, and of what members have had.
 
 use domain::coupon::bulk::{BulkIssue, IssueStatus};
 use domain::coupon::campaign::{Campaign, Counts};
 use domain::coupon::claim::Taken;
+use domain::kernel::Day;
 use platform::db::{Kind, Row, Session, Table, Value};
 use platform::error::Result;
 
-use super::super::store::{read_date, write_date};
+use super::super::store::{COUPON, Stored};
+
 
 pub(in super::super) static CAMPAIGN: Table = Table {
     name: "coupon_campaign",
@@ -16,8 +18,8 @@ pub(in super::super) static CAMPAIGN: Table = Table {
         ("code_pattern", Kind::Text),
         ("quantity", Kind::Int),
         ("per_member_limit", Kind::Int),
-        ("start_date", Kind::Text),
-        ("end_date", Kind::Text),
+        ("start_date", Kind::Int),
+        ("end_date", Kind::Int),
         ("open", Kind::Int),
         ("issued", Kind::Int),
         ("promised", Kind::Int),
@@ -25,7 +27,6 @@ pub(in super::super) static CAMPAIGN: Table = Table {
         ("redeemed", Kind::Int),
         ("cancelled", Kind::Int),
         ("expired", Kind::Int),
-        ("stock_after", Kind::Int),
         ("sequence", Kind::Int),
     ],
 };
@@ -46,63 +47,40 @@ pub(super) static BULK_ISSUE: Table = Table {
 pub(super) static TAKEN: Table =
     Table { name: "coupon_taken", columns: &[("member_id", Kind::Int), ("campaigns", Kind::Text)] };
 
-static WALK: Table = Table {
-    name: "coupon_walk",
-    columns: &[
-        ("job", Kind::Text),
-        ("day", Kind::Int),
-        ("campaign_id", Kind::Int),
-        ("after_coupon", Kind::Int),
-        ("done", Kind::Int),
-    ],
-};
-
-/// A campaign as it is stored.
-#[derive(Debug, Clone)]
-pub struct Stored {
-    pub(super) campaign: Campaign,
-    /// Codes made in advance that are still free have numbers above this.
-    pub(super) stock_after: i64,
+/// A campaign from its row. A day that cannot be read is long over, which `verify` finds.
+pub(super) fn read_campaign(row: &Row) -> Campaign {
+    let day = |place| Day::from_number(row.int(place)).unwrap_or(Day::new(1970, 1, 1));
+    let counts = Counts {
+        issued: row.int(8),
+        promised: row.int(9),
+        in_stock: row.int(10),
+        redeemed: row.int(11),
+        cancelled: row.int(12),
+        expired: row.int(13),
+    };
+    Campaign {
+        campaign_id: row.int(0),
+        name: row.text(1).to_owned(),
+        code_pattern: row.text(2).to_owned(),
+        quantity: row.int(3),
+        per_member_limit: row.int(4),
+        start_date: day(5),
+        end_date: day(6),
+        open: row.int(7) != 0,
+        counts,
+        sequence: row.int(14),
+    }
 }
 
-impl Stored {
-    /// Dates that cannot be read leave a campaign that was over before it began, which `verify` finds.
-    pub(super) fn read(row: &Row) -> Self {
-        let counts = Counts {
-            issued: row.int(8),
-            promised: row.int(9),
-            in_stock: row.int(10),
-            redeemed: row.int(11),
-            cancelled: row.int(12),
-            expired: row.int(13),
-        };
-        let campaign = Campaign {
-            campaign_id: row.int(0),
-            name: row.text(1).to_owned(),
-            code_pattern: row.text(2).to_owned(),
-            quantity: row.int(3),
-            per_member_limit: row.int(4),
-            start_date: read_date(row.text(5)),
-            end_date: read_date(row.text(6)),
-            open: row.int(7) != 0,
-            counts,
-            sequence: row.int(15),
-        };
-        Self { campaign, stock_after: row.int(14) }
-    }
-
-    pub(super) fn to_row(&self) -> Row {
-        let Campaign { campaign_id, quantity, per_member_limit, start_date, end_date, open, counts, sequence, .. } =
-            self.campaign;
-        let Counts { issued, promised, in_stock, redeemed, cancelled, expired } = counts;
-        let mut row = Vec::with_capacity(16);
-        let (name, pattern) = (self.campaign.name.clone(), self.campaign.code_pattern.clone());
-        row.extend([campaign_id.into(), name.into(), pattern.into(), quantity.into(), per_member_limit.into()]);
-        row.extend([write_date(start_date).into(), write_date(end_date).into(), i64::from(open).into()]);
-        row.extend([issued, promised, in_stock, redeemed, cancelled, expired].map(Value::Int));
-        row.extend([self.stock_after, sequence].map(Value::Int));
-        Row(row)
-    }
+pub(super) fn campaign_row(campaign: &Campaign) -> Row {
+    let Campaign { campaign_id, quantity, per_member_limit, start_date, end_date, open, counts, sequence, .. } =
+        *campaign;
+    let Counts { issued, promised, in_stock, redeemed, cancelled, expired } = counts;
+    let mut row = Vec::with_capacity(15);
+    row.extend([campaign_id.into(), campaign.name.clone().into(), campaign.code_pattern.clone().into()]);
+    row.extend([quantity, per_member_limit, start_date.as_number(), end_date.as_number()].map(Value::Int));
+    row.extend([open.into(), issued, promised, in_stock, redeemed, cancelled, expired, sequence].map(Value::Int));
+    Row(row)
 }
 
 /// A bulk issue from its row; one that cannot be read counts as stopped.
@@ -140,33 +118,6 @@ pub(super) fn taken_row(member_id: i64, taken: &Taken) -> Row {
     Row(vec![member_id.into(), text.into()])
 }
 
-/// Where the walk of a day stands: campaign and coupon.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct WalkPlace {
-    pub(super) day: i64,
-    pub(super) campaign_id: i64,
-    pub(super) after_coupon: i64,
-    pub(super) done: bool,
-}
-
-/// How far a walk has come.
-pub(super) fn walk_place(tx: &mut dyn Session, job: &str) -> Result<Option<WalkPlace>> {
-    let rows = tx.load_many(&WALK, &[job.into()])?;
-    Ok(rows.first().map(|row| WalkPlace {
-        day: row.int(1),
-        campaign_id: row.int(2),
-        after_coupon: row.int(3),
-        done: row.int(4) != 0,
-    }))
-}
-
-/// Stores how far a walk has come.
-pub(super) fn save_walk_place(tx: &mut dyn Session, job: &str, place: WalkPlace) -> Result<()> {
-    let WalkPlace { day, campaign_id, after_coupon, done } = place;
-    let row = vec![job.into(), day.into(), campaign_id.into(), after_coupon.into(), i64::from(done).into()];
-    tx.upsert_many(&WALK, vec![Row(row)])
-}
-
 /// Campaigns with a number above `after`.
 pub(super) fn campaigns_sql() -> String {
     let columns = CAMPAIGN.column_list();
@@ -187,9 +138,32 @@ pub(super) fn running_issue(session: &mut dyn Session) -> Result<Option<i64>> {
     Ok(session.query(sql, &[])?.first().map(|row| row.int(0)))
 }
 
-/// The next campaign above `after` whose last day is before `today` and that has coupons left to expire.
-pub(super) fn next_ended(session: &mut dyn Session, after: i64, today: &str) -> Result<Option<i64>> {
-    let sql = "SELECT campaign_id FROM coupon_campaign WHERE campaign_id > $1 AND end_date < $2 \
-               AND issued > redeemed + cancelled + expired ORDER BY campaign_id LIMIT 1";
-    Ok(session.query(sql, &[after.into(), today.into()])?.first().map(|row| row.int(0)))
+/// At most `limit` codes of a campaign that nobody has and that are good, in the order in which they were made.
+pub(super) fn free_codes(session: &mut dyn Session, campaign_id: i64, limit: i64) -> Result<Vec<Stored>> {
+    let columns = COUPON.column_list();
+    let sql = format!(
+        "SELECT {columns} FROM coupon WHERE campaign_id = $1 AND member_id IS NULL AND status = 'ISSUED' \
+         ORDER BY coupon_id LIMIT $2"
+    );
+    Ok(session.query(&sql, &[campaign_id.into(), limit.into()])?.iter().map(Stored::read).collect())
+}
+
+/// A place among the coupons that may expire: end date and number.
+pub(super) type EndPlace = (i64, i64);
+
+/// At most `limit` coupons whose end date is before `today` and that have not expired yet, in the order in which they
+/// end, behind this place.
+pub(super) fn ended_after(
+    session: &mut dyn Session,
+    (end_date, coupon_id): EndPlace,
+    today: Day,
+    limit: i64,
+) -> Result<Vec<Stored>> {
+    let columns = COUPON.column_list();
+    let sql = format!(
+        "SELECT {columns} FROM coupon WHERE status = 'ISSUED' AND end_date < $1 AND (end_date, coupon_id) > ($2, $3) \
+         ORDER BY end_date, coupon_id LIMIT $4"
+    );
+    let params = [today.as_number(), end_date, coupon_id, limit].map(Value::Int);
+    Ok(session.query(&sql, &params)?.iter().map(Stored::read).collect())
 }

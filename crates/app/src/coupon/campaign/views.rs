@@ -6,8 +6,6 @@ use platform::zone::Zone;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::super::store::write_date;
-
 /// A campaign on the wire.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -52,7 +50,7 @@ impl From<Campaign> for CampaignView {
     fn from(campaign: Campaign) -> Self {
         let Campaign { campaign_id, name, code_pattern, quantity, per_member_limit, open, counts, .. } = campaign;
         let Counts { issued, promised, in_stock, redeemed, cancelled, expired } = counts;
-        let (start_date, end_date) = (write_date(campaign.start_date), write_date(campaign.end_date));
+        let (start_date, end_date) = (campaign.start_date.to_string(), campaign.end_date.to_string());
         Self {
             campaign_id,
             name,

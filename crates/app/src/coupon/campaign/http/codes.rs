@@ -6,6 +6,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::http::{HeaderValue, Response};
+use domain::kernel::Day;
 use futures_util::stream;
 use platform::error::Result;
 use platform::http::csv::{Cell, write_row};
@@ -15,7 +16,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::super::super::Coupons;
-use super::super::super::store::StoredCoupon;
+use super::super::super::store::Stored;
 use crate::kit::must_be_operator;
 
 /// Coupons read at once.
@@ -51,8 +52,9 @@ async fn show_codes(
                 },
                 Piece::End => return None,
             };
-            found.iter().for_each(|coupon| write_line(&mut text, coupon));
-            Some((Ok(text), found.last().map_or(Piece::End, |last| Piece::From(last.coupon_id))))
+            let today = coupons.today();
+            found.iter().for_each(|stored| write_line(&mut text, stored, today));
+            Some((Ok(text), found.last().map_or(Piece::End, |last| Piece::From(last.coupon.coupon_id))))
         }
     });
     let mut response = Response::new(Body::from_stream(pieces));
@@ -66,7 +68,7 @@ async fn show_codes(
 /// What is sent next.
 enum Piece {
     /// What was read already, after this text.
-    Read(String, Vec<StoredCoupon>),
+    Read(String, Vec<Stored>),
     /// What follows this coupon.
     From(i64),
     /// Nothing.
@@ -79,9 +81,12 @@ fn head() -> String {
     out
 }
 
-fn write_line(out: &mut String, coupon: &StoredCoupon) {
+fn write_line(out: &mut String, stored: &Stored, today: Day) {
+    let coupon = &stored.coupon;
+    let (code, status) = (stored.code.to_string(), coupon.standing(today).name());
     let member = coupon.member_id.map_or(Cell::Text(""), Cell::Number);
-    let dates = [&coupon.start_date, &coupon.end_date].map(|date| Cell::Text(date));
-    let (id, code, status) = (Cell::Number(coupon.coupon_id), Cell::Text(&coupon.code), coupon.status.name());
-    write_row(out, &[id, code, Cell::Text(status), member, dates[0], dates[1]]);
+    let (start, end) = (coupon.start_date.to_string(), coupon.end_date.to_string());
+    let texts = [Cell::Text(&code), Cell::Text(status), member, Cell::Text(&start), Cell::Text(&end)];
+    let cells: Vec<Cell<'_>> = [Cell::Number(coupon.coupon_id)].into_iter().chain(texts).collect();
+    write_row(out, &cells);
 }

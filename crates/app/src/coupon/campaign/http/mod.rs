@@ -1,5 +1,7 @@
-//! Routes of campaigns: campaigns here, their codes in `codes`, bulk issues in `issues`.
+//! Routes of campaigns: campaigns here, coupons that members ask for in `claims`, all codes in `codes`, bulk issues in
+//! `issues`.
 
+mod claims;
 mod codes;
 mod issues;
 
@@ -26,7 +28,7 @@ use utoipa_axum::routes;
 
 use super::super::Coupons;
 use super::views::CampaignView;
-use super::{NewCampaign, must_match_pattern};
+use super::{NewCampaign, must_be_pattern};
 use crate::kit::{day_of, must_be_operator};
 
 const CAMPAIGNS: Place = Place { collection: "couponCampaigns", name: "couponCampaign" };
@@ -37,6 +39,7 @@ pub(in super::super) fn routes() -> OpenApiRouter<Arc<Coupons>> {
     OpenApiRouter::new()
         .routes(routes!(list_campaigns, open_campaign))
         .routes(routes!(show_campaign, change_campaign))
+        .merge(claims::routes())
         .merge(codes::routes())
         .merge(issues::routes())
 }
@@ -160,7 +163,7 @@ async fn open_campaign(State(coupons): State<Arc<Coupons>>, write: Write<Campaig
         return Err(Error::invalid("/campaignId", "the number of a campaign is 1 to 9007199254740991"));
     }
     must_be_named(&name)?;
-    must_match_pattern(&code_pattern)?;
+    must_be_pattern(&code_pattern)?;
     let start_date = read_day(&write.body.start_date, "/startDate")?;
     let end_date = read_day(&write.body.end_date, "/endDate")?;
     let per_member_limit = per_member_limit.map_or(1, |Whole(limit)| limit);
