@@ -7,6 +7,7 @@ mod campaign;
 mod client;
 mod codes;
 pub mod http;
+mod inspect;
 mod list;
 mod loaded;
 mod reactions;
@@ -28,6 +29,7 @@ use platform::log::Log;
 
 pub use campaign::{BULK_JOB, BulkIssueView, BulkJob, CampaignView, EXPIRY_JOB, ExpiryWalk, NewCampaign};
 pub use client::RemoteCoupons;
+pub use inspect::inspect;
 pub use list::Chosen;
 pub use store::MIGRATIONS;
 use store::Stored;

@@ -216,6 +216,28 @@ pub enum Event {
 }
 
 impl Event {
+    /// The member whom it concerns; none: it is about a campaign.
+    #[must_use]
+    pub fn member_id(&self) -> Option<i64> {
+        match self {
+            Self::WalletOpened { member_id }
+            | Self::CouponIssued { member_id, .. }
+            | Self::WithdrawalPrepared { member_id, .. }
+            | Self::WithdrawalReleased { member_id, .. }
+            | Self::WalletClosed { member_id, .. } => Some(*member_id),
+            Self::CouponRedeemed(facts)
+            | Self::RedemptionRolledBack(facts)
+            | Self::CouponCancelled(facts)
+            | Self::CouponExpired(facts) => Some(facts.member_id),
+            Self::CampaignOpened { .. }
+            | Self::CampaignChanged { .. }
+            | Self::BulkIssueRequested { .. }
+            | Self::CodesIssued { .. }
+            | Self::CodesExpired { .. }
+            | Self::CodeCancelled { .. } => None,
+        }
+    }
+
     /// The coupon that it is about, if it is about one.
     #[must_use]
     pub fn coupon_id(&self) -> Option<i64> {
