@@ -4,6 +4,7 @@ mod bulk_job;
 mod decide;
 mod expiry_walk;
 pub(super) mod http;
+pub(super) mod inspect;
 mod loaded;
 mod rows;
 mod views;
