@@ -39,6 +39,7 @@ mod senders;
 #[path = "coupons/verified.rs"]
 mod verified;
 
+use domain::coupon::code::Pattern;
 use serde_json::{Value, json};
 use support::{Answer, Engine, Setup, TestApp};
 
@@ -84,6 +85,11 @@ fn ids(app: &TestApp, path: &str) -> Vec<i64> {
     let page = app.get(path).must_be(200).json;
     let found = page["_embedded"]["coupons"].as_array().cloned().unwrap_or_default();
     found.iter().filter_map(|coupon| coupon["couponId"].as_i64()).collect()
+}
+
+/// A code that could be one, and is nobody's.
+fn nobodys() -> String {
+    Pattern::JOIN.code(&[7; 15]).to_string()
 }
 
 /// Events in coupon's log, those that only remember an answer left out.

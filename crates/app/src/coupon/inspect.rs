@@ -104,7 +104,8 @@ fn follow_links(slot: &Slot, links: &mut HashMap<i64, (i64, i64)>, findings: &mu
         match links.remove(&place) {
             Some((owner, previous)) if owner == member_id => place = previous,
             _ => {
-                findings.add(LINKED, Finding::of(place, format!("it is named as one of member {member_id}, and is not")));
+                findings
+                    .add(LINKED, Finding::of(place, format!("it is named as one of member {member_id}, and is not")));
                 return;
             }
         }

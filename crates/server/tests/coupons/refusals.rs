@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::{ENGINES, code, must_refuse, programme, redeem, told};
+use crate::{ENGINES, code, must_refuse, nobodys, programme, redeem, told};
 
 #[test]
 fn refusals_change_nothing() {
@@ -11,15 +11,20 @@ fn refusals_change_nothing() {
         let text = code(&app, 1);
         let (state, events) = (app.state(), told(&app));
         // One character that is wrong, and two that are exchanged.
-        let wrong = text.replacen(|c: char| c == text.chars().next().unwrap_or_default(), if text.starts_with('7') { "8" } else { "7" }, 1);
-        for typed in [&*wrong, "", "7K3M", &text[..18], &format!("{text}0"), "가나다라-마바사아-자차카타", "7K3M-Q2ZT-90VX-4HB#"] {
+        let wrong = text.replacen(
+            |c: char| c == text.chars().next().unwrap_or_default(),
+            if text.starts_with('7') { "8" } else { "7" },
+            1,
+        );
+        for typed in
+            [&*wrong, "", "7K3M", &text[..18], &format!("{text}0"), "가나다라-마바사아-자차카타", "7K3M-Q2ZT-90VX-4HB#"]
+        {
             let answer = redeem(&app, typed);
             must_refuse(&answer, 422, "coupon.code_malformed");
             assert_eq!(answer.json["pointer"], "/code");
         }
         // Well written, and nobody's.
-        must_refuse(&redeem(&app, "0000-0000-0000-0000"), 404, "coupon.code_unknown");
-        must_refuse(&redeem(&app, "0000-0000-0000"), 404, "coupon.code_unknown");
+        must_refuse(&redeem(&app, &nobodys()), 404, "coupon.code_unknown");
         let of_other = app.post("/coupons/redemptions", &json!({"code": text, "memberId": 2}));
         must_refuse(&of_other, 409, "coupon.of_another_member");
         for (body, pointer) in [
