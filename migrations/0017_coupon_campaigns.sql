@@ -1,6 +1,6 @@
 -- Campaigns: so many coupons with one pattern of codes. The figures say what became of them and stand in the commit of
 -- what they count. Days are written yyyyMMdd.
-CREATE TABLE coupon_campaign (
+CREATE TABLE campaign (
     campaign_id {id},
     name TEXT NOT NULL,
     code_pattern TEXT NOT NULL,

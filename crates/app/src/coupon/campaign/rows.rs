@@ -11,7 +11,7 @@ use super::super::store::{COUPON, Stored};
 
 
 pub(in super::super) static CAMPAIGN: Table = Table {
-    name: "coupon_campaign",
+    name: "campaign",
     columns: &[
         ("campaign_id", Kind::Int),
         ("name", Kind::Text),
@@ -121,7 +121,7 @@ pub(super) fn taken_row(member_id: i64, taken: &Taken) -> Row {
 /// Campaigns with a number above `after`.
 pub(super) fn campaigns_sql() -> String {
     let columns = CAMPAIGN.column_list();
-    format!("SELECT {columns} FROM coupon_campaign WHERE campaign_id > $1 ORDER BY campaign_id LIMIT $2")
+    format!("SELECT {columns} FROM campaign WHERE campaign_id > $1 ORDER BY campaign_id LIMIT $2")
 }
 
 /// Bulk issues of a campaign with a number above `after`.
