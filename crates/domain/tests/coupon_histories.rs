@@ -117,7 +117,7 @@ const WANTED: [&str; 25] = [
     "Redeem expired",
     "Redeem cancelled",
     "RollBack done",
-    "RollBack done and expired",
+    "RollBack not_redeemed",
     "Cancel done",
     "Walk 1",
     "Request done",

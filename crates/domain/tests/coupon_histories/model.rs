@@ -240,14 +240,13 @@ impl Model {
     }
 
     fn roll_back(&mut self, at: usize) -> Result<String, &'static str> {
-        let Some(&Coupon { owner, campaign, status }) = self.coupons.get(at) else { return Ok("nothing".to_owned()) };
+        let Some(&Coupon { owner, status, .. }) = self.coupons.get(at) else { return Ok("nothing".to_owned()) };
         if status != Redeemed {
             return Err("not_redeemed");
         }
         self.may(owner.expect("who redeemed it"))?;
-        let is_over = self.is_over(campaign);
-        self.coupons[at].status = if is_over { Expired } else { Issued };
-        Ok(if is_over { "done and expired" } else { "done" }.to_owned())
+        self.coupons[at].status = Issued;
+        Ok("done".to_owned())
     }
 
     fn cancel(&mut self, at: usize) -> Result<String, &'static str> {
@@ -264,13 +263,18 @@ impl Model {
         }
     }
 
+    /// What is over expires, and what is left is lost.
     fn close(&mut self, member: i64) -> String {
         let Some(found) = self.members.get_mut(&member).filter(|found| !found.gone) else { return "nothing".to_owned() };
         (found.gone, found.leaving) = (true, None);
         let mut lost = 0;
-        for one in self.coupons.iter_mut().filter(|one| one.owner == Some(member) && one.status == Issued) {
-            one.status = Cancelled;
-            lost += 1;
+        for at in 0..self.coupons.len() {
+            let is_over = self.is_due(at);
+            let one = &mut self.coupons[at];
+            if one.owner == Some(member) && one.status == Issued {
+                one.status = if is_over { Expired } else { Cancelled };
+                lost += i64::from(!is_over);
+            }
         }
         lost.to_string()
     }

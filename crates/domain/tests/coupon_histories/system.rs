@@ -235,9 +235,7 @@ impl System {
         let event = roll_back_redemption(wallet, &coupon).map_err(|no| no.reason().to_owned())?;
         let member = coupon.member_id.expect("who redeemed it");
         self.record(member, Some(at), &[event]);
-        let expired = expire_coupon(&self.coupons[at], self.today);
-        self.record(member, Some(at), expired.as_slice());
-        if expired.is_some() { Ok("done and expired".to_owned()) } else { done() }
+        done()
     }
 
     fn cancel(&mut self, at: usize) -> Answer {
@@ -285,6 +283,13 @@ impl System {
     }
 
     fn close(&mut self, member: i64, attempt: i64) -> Answer {
+        if self.wallets.get(&member).is_some_and(|wallet| !wallet.closed) {
+            for at in 0..self.coupons.len() {
+                let ended = Some(&self.coupons[at]).filter(|coupon| coupon.member_id == Some(member));
+                let event = ended.and_then(|coupon| expire_coupon(coupon, self.today));
+                self.record(member, Some(at), event.as_slice());
+            }
+        }
         let Some(event) = self.wallets.get(&member).and_then(|wallet| close_wallet(wallet, attempt)) else {
             return Ok("nothing".to_owned());
         };

@@ -1,5 +1,6 @@
 //! Campaigns for tests, and members that coupon is told of past member.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use domain::member::Event;
@@ -17,6 +18,8 @@ pub const SOON: Duration = Duration::from_secs(20);
 pub const ALONE: &str = "contexts=coupon";
 /// The first day of every campaign here, and the day of the tests.
 pub const TODAY: &str = "2026-08-31";
+/// When members join: 10 o'clock on that day.
+const JOINED_AT_MS: i64 = 1_788_138_000_000;
 /// The last one.
 pub const LAST_DAY: &str = "2026-09-02";
 
@@ -29,23 +32,32 @@ pub fn alone(engine: Engine, count: i64) -> TestApp {
 
 /// Members 1 to `count` join, as member would tell of it.
 pub fn joined(app: &TestApp, count: i64) {
-    app.app().members.funnel.with_session(|tx| write_joined(tx, 1, count)).expect("member's log can be written");
+    app.app().members.funnel.with_session(|tx| write_joined(tx, 1..=count, false)).expect("member's log can be written");
     app.app().members.log.ring(true);
     let wallets = || number(app, "SELECT count(*) FROM coupon_wallet");
     within(SOON * 3, "every member has a wallet", || wallets() == count);
 }
 
-/// What member tells of members `from` to `to`.
-pub fn write_joined(tx: &mut dyn Session, from: i64, to: i64) -> Result<()> {
-    let positions = tx.next_ids("log_position", usize::try_from(to - from + 1).expect("a count"))?;
+/// Writes what member tells of these members, with or without a coupon for joining, and when.
+fn write_joined(tx: &mut dyn Session, members: RangeInclusive<i64>, coupon: bool) -> Result<()> {
+    let positions = tx.next_ids("log_position", members.clone().count())?;
     let mut rows = Vec::with_capacity(positions.len());
-    for (member_id, position) in (from..=to).zip(positions) {
-        let (kind, data) = encode(&Event::MemberJoined { member_id, phone_revision: 1, coupon: false })?;
-        let mut row: Vec<Field> = vec![position.into(), kind.into(), member_id.into(), 1.into(), 0.into()];
+    for (member_id, position) in members.zip(positions) {
+        let (kind, data) = encode(&Event::MemberJoined { member_id, phone_revision: 1, coupon })?;
+        let mut row: Vec<Field> = vec![position.into(), kind.into(), member_id.into(), 1.into(), JOINED_AT_MS.into()];
         row.extend([Field::Null, Field::Null, data.into(), Field::Null, Field::Null]);
         rows.push(Row(row));
     }
     tx.insert_many(&EVENTS, rows)
+}
+
+/// Member `member_id` joins and gets a coupon for it.
+pub fn joined_with_coupon(app: &TestApp, member_id: i64) {
+    let write = |tx: &mut dyn Session| write_joined(tx, member_id..=member_id, true);
+    app.app().members.funnel.with_session(write).expect("member's log can be written");
+    app.app().members.log.ring(true);
+    let coupons = format!("SELECT count(*) FROM coupon WHERE member_id = {member_id}");
+    within(SOON, "the member has a coupon", || number(app, &coupons) == 1);
 }
 
 /// A number from coupon's store.
