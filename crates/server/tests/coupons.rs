@@ -2,10 +2,25 @@
 
 mod support;
 
+#[path = "coupons/bulk.rs"]
+mod bulk;
+#[path = "coupons/campaigns.rs"]
+mod campaigns;
+#[path = "coupons/claims.rs"]
+mod claims;
+#[path = "coupons/ended.rs"]
+mod ended;
+#[path = "coupons/kit.rs"]
+mod kit;
 #[path = "coupons/leaving.rs"]
 mod leaving;
 #[path = "coupons/lifecycle.rs"]
 mod lifecycle;
+#[path = "coupons/limits.rs"]
+mod limits;
+#[allow(dead_code, reason = "shared with the tests of recovery, which use all of it")]
+#[path = "recovery/process.rs"]
+mod process;
 #[path = "coupons/redeemed_once.rs"]
 mod redeemed_once;
 #[path = "coupons/refusals.rs"]
@@ -16,12 +31,15 @@ mod remote;
 mod repeated;
 #[path = "coupons/roles.rs"]
 mod roles;
+#[path = "coupons/scale.rs"]
+mod scale;
 #[allow(dead_code, reason = "the tests of faults use the rest")]
 #[path = "faults/senders.rs"]
 mod senders;
 #[path = "coupons/verified.rs"]
 mod verified;
 
+use domain::coupon::code::Pattern;
 use serde_json::{Value, json};
 use support::{Answer, Engine, Setup, TestApp};
 
@@ -67,6 +85,11 @@ fn ids(app: &TestApp, path: &str) -> Vec<i64> {
     let page = app.get(path).must_be(200).json;
     let found = page["_embedded"]["coupons"].as_array().cloned().unwrap_or_default();
     found.iter().filter_map(|coupon| coupon["couponId"].as_i64()).collect()
+}
+
+/// A code that could be one, and is nobody's.
+fn nobodys() -> String {
+    Pattern::JOIN.code(&[7; 15]).to_string()
 }
 
 /// Events in coupon's log, those that only remember an answer left out.

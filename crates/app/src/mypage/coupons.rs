@@ -149,7 +149,9 @@ mod tests {
 
     use super::*;
 
-    const TODAY: Day = Day::new(2026, 11, 21);
+    fn today() -> Day {
+        Day::new(2026, 11, 21)
+    }
 
     fn issued(coupon_id: i64, end_date: &str) -> Told {
         let event = Event::CouponIssued {
@@ -173,7 +175,7 @@ mod tests {
     }
 
     fn shown(told: &[Told]) -> Vec<(i64, &'static str)> {
-        let coupons = PageCoupon::read_all(&text(told), TODAY);
+        let coupons = PageCoupon::read_all(&text(told), today());
         coupons.iter().map(|coupon| (coupon.coupon_id, coupon.status.name())).collect()
     }
 
@@ -197,7 +199,7 @@ mod tests {
         let mut lost = told.to_vec();
         lost.push(Told::of(Event::WalletClosed { member_id: 1, attempt: 1, cancelled: 2 }).expect("of a member").1);
         assert!(shown(&lost).iter().all(|(_, status)| ["CANCELLED", "REDEEMED"].contains(status)));
-        let [first, ..] = &PageCoupon::read_all(&text(&told), TODAY)[..] else { panic!("coupons are shown") };
+        let [first, ..] = &PageCoupon::read_all(&text(&told), today())[..] else { panic!("coupons are shown") };
         assert_eq!((first.campaign_id, first.code.as_str(), first.end_date.as_str()), (Some(7), "7K3M-Q2ZT-0005", far));
         assert_eq!(PageCoupon::stored(&text(&told[..1])).next().and_then(|coupon| coupon.campaign_id), None);
     }

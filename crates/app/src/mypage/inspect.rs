@@ -2,11 +2,10 @@
 
 use std::collections::HashMap;
 
-use platform::db::Session;
+use platform::db::{Session, Value};
 use platform::error::Result;
 
-use super::coupons::SHOWN_COUPONS;
-use super::store::{page_balances, page_coupons};
+use super::coupons::{PageCoupon, SHOWN_COUPONS};
 use crate::coupon::Held;
 use crate::kit::{Finding, Findings};
 
@@ -48,4 +47,33 @@ pub fn inspect(session: &mut dyn Session, balances: &HashMap<i64, (i64, i64)>, h
         }
     })?;
     Ok(findings)
+}
+
+/// Member, sequence of the last entry taken in and balance of every page of a member who is not gone.
+fn page_balances(session: &mut dyn Session, look: &mut dyn FnMut(i64, i64, i64)) -> Result<()> {
+    let sql = "SELECT member_id, point_sequence, remain_point FROM page WHERE member_id > $1 AND gone = 0 \
+               ORDER BY member_id LIMIT 5000";
+    let mut after = 0;
+    loop {
+        let rows = session.query(sql, &[Value::Int(after)])?;
+        let Some(last) = rows.last() else { return Ok(()) };
+        after = last.int(0);
+        rows.iter().for_each(|row| look(row.int(0), row.int(1), row.int(2)));
+    }
+}
+
+/// Member, sequence of the last event of coupon taken in and coupons of every page of a member who is not gone.
+fn page_coupons(
+    session: &mut dyn Session,
+    look: &mut dyn FnMut(i64, i64, &mut dyn Iterator<Item = PageCoupon>),
+) -> Result<()> {
+    let sql = "SELECT member_id, coupon_sequence, coupons FROM page WHERE member_id > $1 AND gone = 0 \
+               ORDER BY member_id LIMIT 5000";
+    let mut after = 0;
+    loop {
+        let rows = session.query(sql, &[Value::Int(after)])?;
+        let Some(last) = rows.last() else { return Ok(()) };
+        after = last.int(0);
+        rows.iter().for_each(|row| look(row.int(0), row.int(1), &mut PageCoupon::stored(row.text(2))));
+    }
 }

@@ -58,7 +58,7 @@ impl WithdrawalStep {
 }
 
 /// Who has to let a member go, and follows the decision.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Follower {
     /// The ledger.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use app::{point, settlement};
+use app::{coupon, point, settlement};
 use platform::consumer::Consumer;
 use platform::error::Result;
 use platform::funnel::{Funnel, Writer};
@@ -43,6 +43,7 @@ impl App {
         self.follow(self.members.follow_notification(Arc::clone(&notification)))?;
         self.follow(self.points.follow_members(Arc::clone(&member)))?;
         self.follow(self.coupons.follow_members(Arc::clone(&member)))?;
+        self.follow(self.members.follow_coupon(Arc::clone(&self.coupons.log)))?;
         self.follow(self.members.follow_point(Arc::clone(&point)))?;
         self.follow(self.pages.follow_members(member))?;
         self.follow(self.pages.follow_point(point))?;
@@ -55,6 +56,7 @@ impl App {
         )?;
         let mut expiry = self.points.expiry_walk();
         self.workers.spawn(point::EXPIRY_JOB.to_owned(), Wake::Pause(IDLE), move || expiry.step())?;
+        self.issue_coupons()?;
         let members = Arc::clone(&self.members);
         self.workers.spawn("member-sweep".to_owned(), Wake::Pause(IDLE), move || members.sweep().map(|_| 0))
     }
@@ -83,6 +85,15 @@ impl App {
         let mut job = self.settlements.closing_job();
         let wake = Wake::Bell(Arc::clone(&self.settlements.log), Scope::Everything, IDLE);
         self.workers.spawn(settlement::CLOSING_JOB.to_owned(), wake, move || job.step())
+    }
+
+    /// Who makes the codes of bulk issues, and who has coupons expire that are over.
+    fn issue_coupons(&self) -> Result<()> {
+        let mut job = self.coupons.bulk_job();
+        let wake = Wake::Bell(Arc::clone(&self.coupons.log), Scope::Everything, IDLE);
+        self.workers.spawn(coupon::BULK_JOB.to_owned(), wake, move || job.step())?;
+        let mut expiry = self.coupons.expiry_walk();
+        self.workers.spawn(coupon::EXPIRY_JOB.to_owned(), Wake::Pause(IDLE), move || expiry.step())
     }
 
     /// Whose logs the dashboard follows.

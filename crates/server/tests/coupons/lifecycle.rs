@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::support::{Engine, Setup, TestApp};
-use crate::{ENGINES, begun, code, coupon, ids, must_refuse, programme, redeem, status};
+use crate::{ENGINES, begun, code, coupon, ids, must_refuse, nobodys, programme, redeem, status};
 
 #[test]
 fn who_joins_gets_a_coupon_for_six_months() {
@@ -118,7 +118,7 @@ fn who_joins_while_coupon_is_stopped_has_the_coupon_from_the_day_of_joining() {
         app.stop("coupon");
         app.join(1, "01085581234").must_be(201);
         app.get("/coupons").must_be_problem(503);
-        redeem(&app, "0000-0000-0000-0000").must_be_problem(503);
+        redeem(&app, &nobodys()).must_be_problem(503);
         app.clock.advance_days(3);
         app.start("coupon");
         app.settle();

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::{ENGINES, code, must_refuse, programme, redeem, told};
+use crate::{ENGINES, code, must_refuse, nobodys, programme, redeem, told};
 
 #[test]
 fn refusals_change_nothing() {
@@ -24,8 +24,7 @@ fn refusals_change_nothing() {
             assert_eq!(answer.json["pointer"], "/code");
         }
         // Well written, and nobody's.
-        must_refuse(&redeem(&app, "0000-0000-0000-0000"), 404, "coupon.code_unknown");
-        must_refuse(&redeem(&app, "0000-0000-0000"), 404, "coupon.code_unknown");
+        must_refuse(&redeem(&app, &nobodys()), 404, "coupon.code_unknown");
         let of_other = app.post("/coupons/redemptions", &json!({"code": text, "memberId": 2}));
         must_refuse(&of_other, 409, "coupon.of_another_member");
         for (body, pointer) in [

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::senders::{Sent, all_equal, send_together};
 use crate::support::{Engine, Setup};
-use crate::{ENGINES, begun, code, coupon, programme, redeem, status, told};
+use crate::{ENGINES, begun, code, coupon, nobodys, programme, redeem, status, told};
 
 fn delete(path: &str, key: &str) -> Sent {
     Sent { method: "DELETE", path: path.to_owned(), body: None, key: Some(key.to_owned()) }
@@ -20,7 +20,7 @@ fn a_repeated_request_is_one_redemption() {
         let first = all_equal(&send_together(&vec![(app.address(), sent.clone()); 64])).must_be(201);
         let undo = delete("/coupons/1/redemption", "u");
         all_equal(&send_together(&vec![(app.address(), undo.clone()); 16])).must_be(204);
-        let unknown = Sent::post("/coupons/redemptions", json!({"code": "0000-0000-0000"})).key("n");
+        let unknown = Sent::post("/coupons/redemptions", json!({"code": nobodys()})).key("n");
         let refused = all_equal(&send_together(&vec![(app.address(), unknown.clone()); 16])).must_be(404);
         app.settle();
         app.restart();
@@ -34,7 +34,7 @@ fn a_repeated_request_is_one_redemption() {
         same(&unknown, &app, &refused.json);
         undo.to(app.address()).must_be(204);
         assert_eq!(status(&app, 1), "ISSUED");
-        let other = Sent::post("/coupons/redemptions", json!({"code": "0000-0000-0000"})).key("r").to(app.address());
+        let other = Sent::post("/coupons/redemptions", json!({"code": nobodys()})).key("r").to(app.address());
         assert_eq!((other.status, other.code()), (422, "idempotency.key_reused"));
 
         let events = told(&app);

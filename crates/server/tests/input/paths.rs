@@ -4,10 +4,11 @@ use crate::support::{Engine, TestApp};
 use crate::{changes_nothing, with_member};
 
 const METHODS: [&str; 8] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PURGE"];
-const COLLECTIONS: [&str; 13] = [
+const COLLECTIONS: [&str; 14] = [
     "members",
     "withdrawals",
     "messages",
+    "notifications",
     "points",
     "mypages",
     "donations",
@@ -143,6 +144,12 @@ fn lists_that_cannot_be(app: &TestApp) {
 }
 
 fn filters_that_cannot_be(app: &TestApp) {
+    for unfinished in ["", "1", "TRUE", "yes", "%00", "%FF"] {
+        app.get(&format!("/withdrawals?unfinished={unfinished}")).must_be_problem(422);
+    }
+    for unfinished in ["true", "false"] {
+        app.get(&format!("/withdrawals?unfinished={unfinished}&limit=1")).must_be(200);
+    }
     for (list, field) in
         [("donations", "memberId"), ("donations", "causeId"), ("deals", "memberId"), ("deals", "merchantId")]
     {
