@@ -15,11 +15,12 @@ use super::{TestApp, within};
 /// Everything has followed within this, or the test fails.
 const SETTLED: Duration = Duration::from_secs(10);
 /// The collections of the public API.
-const COLLECTIONS: [&str; 12] = [
+const COLLECTIONS: [&str; 13] = [
     "members",
     "withdrawals",
     "points",
     "coupons",
+    "couponCampaigns",
     "messages",
     "mypages",
     "donations",
