@@ -1,5 +1,6 @@
 //! The command line. Exit codes: 0 done, 1 failed, 2 wrong use (3 is for work that was partly done).
 
+mod coupons;
 mod demo;
 mod doctor;
 mod keys;
@@ -19,7 +20,7 @@ use crate::assembly::{App, Options};
 use crate::bench::{self, BenchArgs};
 use crate::config::Settings;
 use crate::description::Description;
-use crate::stores::{CONTEXTS, open};
+use crate::stores::{CONTEXTS, bring_up_to_date, open};
 
 /// Self-hosted loyalty: members, points, my page.
 #[derive(Debug, Parser)]
@@ -74,6 +75,9 @@ enum Command {
     },
     /// Settle a month with every merchant; asks the running server. Exit code 3 if some merchants could not be billed
     Settle(settle::SettleArgs),
+    /// Make codes of a campaign in advance; asks the running server
+    #[command(subcommand)]
+    Coupons(coupons::CouponsCommand),
     /// Make, list and revoke API keys
     #[command(subcommand)]
     Keys(keys::KeysCommand),
@@ -136,6 +140,7 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
         Command::Migrate => migrate(&settings),
         Command::Rebuild { view } => rebuild::run(&settings, view),
         Command::Settle(args) => settle::run(&settings, args),
+        Command::Coupons(command) => coupons::run(&settings, command),
         Command::Keys(command) => keys::run(&settings, command),
         Command::Parked(command) => parked::run(&settings, command),
         Command::Openapi => openapi(),
@@ -160,7 +165,7 @@ fn settings(cli: &Cli) -> Result<Settings> {
 fn migrate(settings: &Settings) -> Result<ExitCode> {
     for context in CONTEXTS {
         let database = open(settings, context)?;
-        let steps = platform::db::migrate(&mut *database.session()?, context.migrations)?;
+        let steps = bring_up_to_date(settings, context, &mut *database.session()?)?;
         let done = if steps == 0 { "up to date".to_owned() } else { format!("{steps} steps done") };
         println!("{:<14} {done}", context.name);
     }

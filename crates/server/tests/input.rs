@@ -24,11 +24,12 @@ struct Write {
     limit: usize,
 }
 
-/// Every route that takes a body. In this order each of them succeeds on a store with member 1.
-fn writes() -> Vec<Write> {
+/// Every route that takes a body. In this order each of them succeeds on a store with member 1 and that member's coupon.
+fn writes(app: &TestApp) -> Vec<Write> {
     let write = |method, path, body, status| Write { method, path, body, status, limit: 64 * 1024 };
     let one = json!({"memberId": "1", "key": "b-1", "kind": "EARN", "amount": "7"});
     let many = write("POST", "/points/transactions", json!({"transactions": [one]}), 200);
+    let code = app.get("/coupons/1").json["code"].clone();
     vec![
         write("POST", "/members", json!({"memberId": "7", "phoneNo": "01077777777", "nickname": "SEVEN"}), 201),
         write("PATCH", "/members/1", json!({"nickname": "ONE", "address": "Seoul"}), 200),
@@ -63,15 +64,33 @@ fn writes() -> Vec<Write> {
         ),
         write("POST", "/billings", json!({"mercharntId": "0001", "billingMonth": "202007"}), 201),
         write("POST", "/closings", json!({"billingMonth": "202007"}), 201),
+        write(
+            "POST",
+            "/coupons/redemptions",
+            json!({"code": code, "memberId": "01", "reference": {"type": "receipt", "id": 4}}),
+            201,
+        ),
+        write("POST", "/couponCampaigns", campaign("7", "1"), 201),
+        write("PATCH", "/couponCampaigns/1", json!({"name": "가을", "open": true, "quantity": " 0500"}), 200),
+        write("POST", "/couponCampaigns/2/issues", json!({"count": " 05"}), 201),
+        write("POST", "/coupons", json!({"campaignId": "01", "memberId": "0001"}), 201),
         Write { limit: 1024 * 1024, ..many },
     ]
 }
 
-/// A store with one member who is NORMAL and has points, and one merchant.
+/// What is said of a campaign with this number whose members may have so many coupons.
+fn campaign(campaign_id: &str, per_member_limit: &str) -> Value {
+    json!({"campaignId": campaign_id, "name": "여름", "codePattern": "SUMMER-####-####-####", "quantity": "1000",
+        "perMemberLimit": per_member_limit, "startDate": "2026-01-01", "endDate": "2036-12-31", "open": true})
+}
+
+/// A store with one member who is NORMAL and has points, one merchant and two campaigns.
 fn with_member(engine: Engine) -> TestApp {
     let app = TestApp::open(engine);
     app.join_normal(1);
     app.post("/merchants", &json!({"merchantId": 1, "name": "one"})).must_be(201);
+    app.post("/couponCampaigns", &campaign("1", "1000")).must_be(201);
+    app.post("/couponCampaigns", &campaign("2", "1")).must_be(201);
     app.settle();
     app
 }
@@ -84,7 +103,7 @@ fn changes_nothing(app: &TestApp, attack: impl FnOnce()) {
     app.settle();
     assert_eq!(app.state(), state);
     assert_eq!(app.entry_count(), entries);
-    for Write { method, path, body, status, .. } in writes() {
+    for Write { method, path, body, status, .. } in writes(app) {
         let answer = app.request(method, path).json(&body).send();
         assert_eq!(answer.status, status, "control: {method} {path}: {}", answer.text);
     }

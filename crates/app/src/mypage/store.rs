@@ -3,16 +3,16 @@
 use std::collections::HashMap;
 
 use domain::member::MemberStatus;
-use platform::db::{Kind, Migration, Row, Session, Table, Value};
+use platform::db::{Fill, Kind, Migration, Row, Session, Table, Value};
 use platform::error::Result;
 use platform::funnel::{Moment, Out, Writer};
 use platform::log;
-use platform::zone::Zone;
-use serde::Serialize;
+use platform::seal::Seal;
 use sha2::{Digest as _, Sha256};
-use utoipa::ToSchema;
 
-use super::donations::{RecentDonation, Told};
+use super::coupons::{self, PageCoupon};
+use super::donations::Told;
+use super::shown::Shown;
 use crate::member::Contacts;
 use crate::point::EntryFacts;
 
@@ -33,14 +33,28 @@ pub const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../../../../migrations/0009_mypage_donations.sql"),
         lives_with: 5,
     },
+    Migration {
+        number: 20,
+        name: "mypage_coupons",
+        sql: include_str!("../../../../migrations/0020_mypage_coupons.sql"),
+        lives_with: 5,
+    },
+    Migration {
+        number: 23,
+        name: "mypage_contacts",
+        sql: include_str!("../../../../migrations/0023_mypage_contacts.sql"),
+        lives_with: 23,
+    },
 ];
+
+/// Steps in Rust of [`MIGRATIONS`].
+pub const FILLS: &[Fill] = &[(23, |tx, _| clear(tx))];
 
 pub(super) static PAGE: Table = Table {
     name: "page",
     columns: &[
         ("member_id", Kind::Int),
-        ("nickname", Kind::Text),
-        ("phone_no", Kind::Text),
+        ("contacts", Kind::Blob),
         ("member_status", Kind::Text),
         ("remain_point", Kind::Int),
         ("recent", Kind::Text),
@@ -49,6 +63,8 @@ pub(super) static PAGE: Table = Table {
         ("gone", Kind::Int),
         ("donations", Kind::Text),
         ("donation_sequence", Kind::Int),
+        ("coupons", Kind::Text),
+        ("coupon_sequence", Kind::Int),
     ],
 };
 
@@ -83,121 +99,27 @@ pub(super) fn clear(tx: &mut dyn Session) -> Result<()> {
 /// A digest over every page, for comparing a page model with one rebuilt from the logs.
 ///
 /// # Errors
-/// `Unavailable` when the store cannot be reached.
-pub(super) fn digest(session: &mut dyn Session) -> Result<String> {
+/// `Unavailable` when the store cannot be reached; `seal.broken` if contact data cannot be opened.
+pub(super) fn digest(session: &mut dyn Session, seal: &Seal) -> Result<String> {
     let mut hasher = Sha256::new();
     let mut after = 0;
     let sql =
         format!("SELECT {} FROM {} WHERE member_id > $1 ORDER BY member_id LIMIT 5000", PAGE.column_list(), PAGE.name);
     loop {
-        let rows = session.query(&sql, &[Value::Int(after)])?;
-        for row in &rows {
+        let mut rows = session.query(&sql, &[Value::Int(after)])?;
+        for row in &mut rows {
             after = row.int(0);
+            // The same is sealed differently each time.
+            if let Some(sealed) = row.blob(1) {
+                let shown = Shown::open(seal, after, sealed)?;
+                row.0[1] = format!("{:?} {:?}", shown.nickname, shown.phone_no).into();
+            }
             hasher.update(format!("{row:?}"));
         }
         if rows.is_empty() {
             let digest = hasher.finalize();
             return Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect());
         }
-    }
-}
-
-/// Member, sequence of the last entry taken in and balance of every page of a member who is not gone.
-pub(super) fn page_balances(session: &mut dyn Session, look: &mut dyn FnMut(i64, i64, i64)) -> Result<()> {
-    let sql = "SELECT member_id, point_sequence, remain_point FROM page WHERE member_id > $1 AND gone = 0 \
-               ORDER BY member_id LIMIT 5000";
-    let mut after = 0;
-    loop {
-        let rows = session.query(sql, &[Value::Int(after)])?;
-        let Some(last) = rows.last() else { return Ok(()) };
-        after = last.int(0);
-        rows.iter().for_each(|row| look(row.int(0), row.int(1), row.int(2)));
-    }
-}
-
-/// A page on the wire.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct PageView {
-    /// The member number.
-    pub member_id: i64,
-    /// What the member wants to be called.
-    pub nickname: Option<String>,
-    /// As it was given.
-    pub phone_no: Option<String>,
-    /// `READY`, `NORMAL` or `ABNORMAL`.
-    #[schema(value_type = String)]
-    pub member_status: MemberStatus,
-    /// The balance in points.
-    pub remain_point: i64,
-    /// The last five movements, newest first.
-    pub recent_entries: Vec<RecentEntry>,
-    /// The last five donations, newest first; one that is not decided yet is among them.
-    pub donations: Vec<RecentDonation>,
-    /// The newest of them.
-    pub last_donation: Option<RecentDonation>,
-}
-
-/// A movement on my page.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct RecentEntry {
-    /// The entry's number.
-    pub entry_id: i64,
-    /// Why points moved.
-    pub kind: String,
-    /// Points, with sign.
-    pub amount: i64,
-    /// The balance after it.
-    pub balance_after: i64,
-    /// When, RFC 3339.
-    pub at: String,
-}
-
-impl PageView {
-    /// A page from its row; nothing for a member who is gone, or of whom only point has spoken so far.
-    pub(super) fn read(mut row: Row, zone: &Zone) -> Option<Self> {
-        if row.int(8) != 0 || row.int(6) == 0 {
-            return None;
-        }
-        let donations = RecentDonation::read_all(row.text(9), zone);
-        Some(Self {
-            member_id: row.int(0),
-            nickname: row.take_text(1),
-            phone_no: row.take_text(2),
-            member_status: MemberStatus::from_name(row.text(3))?,
-            remain_point: row.int(4),
-            recent_entries: RecentEntry::read_all(row.text(5), row.int(4), zone),
-            last_donation: donations.first().cloned(),
-            donations,
-        })
-    }
-}
-
-impl RecentEntry {
-    /// The entries of a page, newest first: kept as `id kind amount at;`, because a page is written far more often
-    /// than it is read. The newest entry left the balance that the page shows, and each one before it left that
-    /// balance less what came after.
-    fn read_all(recent: &str, remain_point: i64, zone: &Zone) -> Vec<Self> {
-        let mut balance_after = remain_point;
-        let read = |text: &str| {
-            let entry = Self::read(text, balance_after, zone)?;
-            balance_after -= entry.amount;
-            Some(entry)
-        };
-        recent.split(';').filter_map(read).collect()
-    }
-
-    fn read(text: &str, balance_after: i64, zone: &Zone) -> Option<Self> {
-        let mut parts = text.split(' ');
-        let mut next = || parts.next();
-        Some(Self {
-            entry_id: next()?.parse().ok()?,
-            kind: next()?.to_owned(),
-            amount: next()?.parse().ok()?,
-            balance_after,
-            at: zone.format(next()?.parse().ok()?),
-        })
     }
 }
 
@@ -221,13 +143,15 @@ pub enum Change {
     Entry { kind: &'static str, facts: EntryFacts, at_ms: i64 },
     /// A donation was asked for or decided.
     Donation(Told),
+    /// Something happened to the member's coupons.
+    Coupon(coupons::Told),
 }
 
 /// A page in a batch.
 #[derive(Default)]
 struct Page {
-    nickname: Option<String>,
-    phone_no: Option<String>,
+    /// Sealed; only a page that is shown is opened.
+    contacts: Option<Vec<u8>>,
     member_status: String,
     remain_point: i64,
     recent: String,
@@ -236,6 +160,8 @@ struct Page {
     gone: bool,
     donations: String,
     donation_sequence: i64,
+    coupons: String,
+    coupon_sequence: i64,
     changed: bool,
     /// Whether more than points changed.
     is_reshaped: bool,
@@ -245,16 +171,17 @@ struct Page {
 impl Page {
     fn read(mut row: Row) -> (i64, Self) {
         let page = Self {
-            nickname: row.take_text(1),
-            phone_no: row.take_text(2),
-            member_status: row.take_text(3).unwrap_or_default(),
-            remain_point: row.int(4),
-            recent: row.take_text(5).unwrap_or_default(),
-            member_sequence: row.int(6),
-            point_sequence: row.int(7),
-            gone: row.int(8) != 0,
-            donations: row.take_text(9).unwrap_or_default(),
-            donation_sequence: row.int(10),
+            contacts: row.blob(1).map(<[u8]>::to_vec),
+            member_status: row.take_text(2).unwrap_or_default(),
+            remain_point: row.int(3),
+            recent: row.take_text(4).unwrap_or_default(),
+            member_sequence: row.int(5),
+            point_sequence: row.int(6),
+            gone: row.int(7) != 0,
+            donations: row.take_text(8).unwrap_or_default(),
+            donation_sequence: row.int(9),
+            coupons: row.take_text(10).unwrap_or_default(),
+            coupon_sequence: row.int(11),
             changed: false,
             is_reshaped: false,
             is_known: true,
@@ -265,8 +192,7 @@ impl Page {
     fn into_row(self, member_id: i64) -> Row {
         Row(vec![
             member_id.into(),
-            self.nickname.into(),
-            self.phone_no.into(),
+            self.contacts.into(),
             self.member_status.into(),
             self.remain_point.into(),
             self.recent.into(),
@@ -275,6 +201,8 @@ impl Page {
             i64::from(self.gone).into(),
             self.donations.into(),
             self.donation_sequence.into(),
+            self.coupons.into(),
+            self.coupon_sequence.into(),
         ])
     }
 
@@ -282,22 +210,23 @@ impl Page {
         Row(vec![member_id.into(), self.remain_point.into(), self.recent.into(), self.point_sequence.into()])
     }
 
-    fn take(&mut self, sequence: i64, change: &Change) {
+    fn take(&mut self, Command { member_id, sequence, change }: &Command, seal: &Seal) -> Result<()> {
         let seen = match change {
             Change::Entry { .. } => &mut self.point_sequence,
             Change::Donation(_) => &mut self.donation_sequence,
+            Change::Coupon(_) => &mut self.coupon_sequence,
             Change::Contacts { .. } | Change::Status(_) | Change::Gone => &mut self.member_sequence,
         };
-        if self.gone || sequence <= *seen {
-            return;
+        if self.gone || *sequence <= *seen {
+            return Ok(());
         }
-        *seen = sequence;
+        *seen = *sequence;
         self.changed = true;
         self.is_reshaped |= !matches!(change, Change::Entry { .. });
         match change {
             Change::Contacts { contacts, status } => {
-                self.nickname.clone_from(&contacts.nickname);
-                self.phone_no.clone_from(&contacts.phone_no);
+                let shown = Shown { nickname: contacts.nickname.clone(), phone_no: contacts.phone_no.clone() };
+                self.contacts = Some(shown.seal(seal, *member_id)?);
                 status.name().clone_into(&mut self.member_status);
             }
             Change::Status(status) => status.name().clone_into(&mut self.member_status),
@@ -308,7 +237,7 @@ impl Page {
                     changed: true,
                     is_reshaped: true,
                     is_known: self.is_known,
-                    member_sequence: sequence,
+                    member_sequence: *sequence,
                     ..Self::default()
                 };
             }
@@ -323,12 +252,14 @@ impl Page {
                 self.recent = format!("{} {kind} {} {at_ms};{kept}", facts.entry_id, facts.amount);
             }
             Change::Donation(told) => self.donations = told.add_to(&self.donations),
+            Change::Coupon(told) => self.coupons = told.add_to(&self.coupons),
         }
+        Ok(())
     }
 }
 
 /// My page's side of the funnel.
-pub struct PageWriter;
+pub struct PageWriter(pub(super) Seal);
 
 /// What a batch works on.
 pub struct Loaded(HashMap<i64, Page>);
@@ -346,9 +277,11 @@ impl Writer for PageWriter {
         Ok(Loaded(tx.lock_many(&PAGE, &keys)?.into_iter().map(Page::read).collect()))
     }
 
-    fn decide(&mut self, loaded: &mut Loaded, command: &Command, _out: &mut Out<'_>) -> Result<()> {
-        loaded.0.entry(command.member_id).or_default().take(command.sequence, &command.change);
-        Ok(())
+    fn decide(&mut self, loaded: &mut Loaded, command: &Command, out: &mut Out<'_>) -> Result<()> {
+        if matches!(command.change, Change::Gone | Change::Contacts { .. }) {
+            out.erase();
+        }
+        loaded.0.entry(command.member_id).or_default().take(command, &self.0)
     }
 
     fn store(&mut self, tx: &mut dyn Session, loaded: Loaded) -> Result<()> {

@@ -2,13 +2,16 @@
 //!
 //! The alphabet has 32 characters, so each carries 5 bits. Letters that are taken for a digit or for each other read as
 //! one: `I` and `L` as `1`, `O` as `0`, `U` as `V`. The last character is chosen so that the sum of all, each weighted by
-//! a power of the generator of the field of 32 elements, is 0. Among at most 31 characters no two have the same weight,
-//! so every single wrong character and every exchange of two is found.
+//! a power of the generator of the field of 32 elements, is 1. Among at most 31 characters no two have the same weight,
+//! so every single wrong character and every exchange of two is found. The sum begins with a 1 before the first
+//! character: so a `0` too many or too few, at either end, is found as well.
 
 use alloc::string::String;
 use core::fmt;
 
 const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+/// What the weighted sum begins with and comes to.
+const SUM: u8 = 1;
 /// Characters in a group.
 const GROUP: usize = 4;
 const FEWEST_GROUPS: usize = 3;
@@ -70,12 +73,12 @@ impl Pattern {
     pub fn code(&self, random: &[u8]) -> Code {
         let drawn = random.iter().map(|byte| byte % 32);
         let values = self.prefix.bytes().filter_map(value_of).chain(drawn);
-        let (mut text, mut sum) = (String::with_capacity(CODE_CHARS), 0);
+        let (mut text, mut sum) = (String::with_capacity(CODE_CHARS), SUM);
         for value in values {
             text.push(char::from(ALPHABET[usize::from(value)]));
             sum = doubled(sum) ^ value;
         }
-        text.push(char::from(ALPHABET[usize::from(doubled(sum))]));
+        text.push(char::from(ALPHABET[usize::from(doubled(sum) ^ SUM)]));
         Code { text, prefix: self.prefix.clone() }
     }
 }
@@ -109,7 +112,7 @@ impl fmt::Display for Code {
 /// code: another character, too short or too long, or the check fails.
 #[must_use]
 pub fn read_code(typed: &str) -> Option<String> {
-    let (mut text, mut sum) = (String::with_capacity(CODE_CHARS), 0);
+    let (mut text, mut sum) = (String::with_capacity(CODE_CHARS), SUM);
     for character in typed.chars().filter(|character| !is_filler(*character)) {
         let value = u8::try_from(character).ok().and_then(value_of)?;
         text.push(char::from(ALPHABET[usize::from(value)]));
@@ -118,7 +121,7 @@ pub fn read_code(typed: &str) -> Option<String> {
             return None;
         }
     }
-    (text.len() >= FEWEST_GROUPS * GROUP && sum == 0).then_some(text)
+    (text.len() >= FEWEST_GROUPS * GROUP && sum == SUM).then_some(text)
 }
 
 /// What people put between the groups: blanks, and what they take for a hyphen.
@@ -251,7 +254,21 @@ mod tests {
         {
             assert_eq!(read_code(typed), None, "{typed}");
         }
-        assert_eq!(read_code(&"0".repeat(32)), None);
+        for count in 0..40 {
+            assert_eq!(read_code(&"0".repeat(count)).is_some(), count == 31, "{count}");
+        }
+    }
+
+    #[test]
+    fn a_0_too_many_or_too_few_at_either_end_is_found() {
+        for pattern in patterns() {
+            for seed in 0..200 {
+                let code = pattern.code(&bytes(seed, pattern.random_bytes())).text;
+                assert!(!is_good(format!("0{code}").as_bytes()) && !is_good(format!("{code}0").as_bytes()), "{code}");
+                let shorter = code.strip_prefix('0').or(code.strip_suffix('0'));
+                assert!(shorter.is_none_or(|shorter| !is_good(shorter.as_bytes())), "{code}");
+            }
+        }
     }
 
     #[test]

@@ -25,6 +25,7 @@ const ABOUT: &str = "A loyalty programme that you host yourself: members, their 
 const TAGS: &[(&str, &str)] = &[
     ("members", "Who belongs to the programme: joining, contact data, leaving"),
     ("messages", "What members were told, and how it ended"),
+    ("notifications", "What the operator was told, and how it ended"),
     ("points", "The ledger: accounts, movements, entries"),
     ("donations", "Points given to causes"),
     ("causes", "To whom points can be given"),
@@ -33,6 +34,7 @@ const TAGS: &[(&str, &str)] = &[
     ("billings", "What merchants are paid for points used there"),
     ("closings", "Months that are settled with every merchant"),
     ("coupons", "Issued to members, redeemed once, taken back"),
+    ("couponCampaigns", "So many coupons with one pattern of codes, given one by one or made in advance"),
     ("mypages", "Everything that one member may see"),
     ("dashboards", "The programme as a whole: every deal, figures and what they mean, day by day"),
     ("parked", "Events that could not be taken in and wait for a person"),
