@@ -64,7 +64,14 @@ pub struct Setup {
 impl Setup {
     /// The default settings on this engine.
     pub fn on(engine: Engine) -> Self {
-        Self { engine, sets: Vec::new(), remembers_keys: true, wipes: true, starts_at_ms: None, betweens: Betweens::default() }
+        Self {
+            engine,
+            sets: Vec::new(),
+            remembers_keys: true,
+            wipes: true,
+            starts_at_ms: None,
+            betweens: Betweens::default(),
+        }
     }
 
     /// With a clock that begins at this instant.
@@ -126,6 +133,7 @@ impl TestApp {
         let options = Options {
             clock: Some(Arc::clone(&self.clock) as _),
             remembers_keys: self.setup.remembers_keys,
+            wipes: self.setup.wipes,
             betweens: self.setup.betweens.clone(),
             ..Options::default()
         };
