@@ -1,5 +1,7 @@
 //! What every context is handed: the time, the zone, where links point to, and who may do what.
 
+mod reference;
+
 use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::sync::Arc;
 
@@ -14,6 +16,8 @@ use platform::funnel::Surroundings;
 use platform::http::shell::Caller;
 use platform::log::Log;
 use platform::zone::Zone;
+
+pub(crate) use reference::{ReferenceInput, ReferenceView};
 
 /// Whom an API key may belong to, beside the operator and other processes.
 pub const OWNERS: &[&str] = &["member", "merchant"];

@@ -112,6 +112,27 @@ impl Day {
         }
     }
 
+    /// The same day of the month `months` later; the last one of a month that is too short.
+    #[must_use]
+    pub fn plus_months(self, months: i32) -> Self {
+        let month = self.month.plus(months);
+        Self { month, day: self.day.min(month.last_day().day) }
+    }
+
+    /// `yyyyMMdd` as a whole number: 20311130.
+    #[must_use]
+    pub fn as_number(self) -> i64 {
+        self.month.as_number() * 100 + i64::from(self.day)
+    }
+
+    /// Reads `yyyyMMdd` written as a whole number.
+    #[must_use]
+    pub fn from_number(number: i64) -> Option<Self> {
+        let month = Month::from_number(number.div_euclid(100))?;
+        let day = i32::try_from(number.rem_euclid(100)).ok()?;
+        (1..=month.last_day().day).contains(&day).then_some(Self { month, day })
+    }
+
     /// Days since 1970-01-01.
     #[must_use]
     pub fn number(self) -> i32 {
@@ -121,6 +142,12 @@ impl Day {
         let (era, of_era) = (year.div_euclid(400), year.rem_euclid(400));
         let of_year = (153 * month + 2) / 5 + self.day - 1;
         era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
+    }
+}
+
+impl fmt::Display for Day {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:04}-{:02}-{:02}", self.month.year(), self.month.number(), self.day)
     }
 }
 
@@ -152,5 +179,17 @@ mod tests {
         assert_eq!(Month::new(2024, 2).last_day(), Day::new(2024, 2, 29));
         assert_eq!(Day::new(2024, 2, 29).next(), Day::new(2024, 3, 1));
         assert_eq!(Day::new(2026, 12, 31).next(), Day::new(2027, 1, 1));
+    }
+
+    #[test]
+    fn a_day_that_a_month_does_not_have_is_its_last_one() {
+        assert_eq!(Day::new(2026, 8, 31).plus_months(6), Day::new(2027, 2, 28));
+        assert_eq!(Day::new(2027, 8, 31).plus_months(6), Day::new(2028, 2, 29));
+        assert_eq!(Day::new(2026, 11, 21).plus_months(6), Day::new(2027, 5, 21));
+        assert_eq!(Day::from_number(20_270_228), Some(Day::new(2027, 2, 28)));
+        assert_eq!(Day::from_number(20_270_229), None);
+        assert_eq!(Day::from_number(20_271_300), None);
+        let day = Day::new(2027, 2, 3);
+        assert_eq!((day.as_number(), alloc::format!("{day}").as_str()), (20_270_203, "2027-02-03"));
     }
 }

@@ -7,16 +7,17 @@ mod threads;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use app::coupon::{CouponApi, Coupons};
 use app::dashboard::Dashboards;
 use app::deal::Deals;
 use app::donation::Donations;
 use app::kit::Kit;
-use app::member::{Members, PointQuestions};
+use app::member::Members;
 use app::mypage::{ContactQuestions, Pages};
 use app::notification::{MemberQuestions, Notifications};
 use app::point::{PointApi, Points};
 use app::settlement::Settlements;
-use app::{dashboard, deal, donation, member, mypage, notification, point, settlement};
+use app::{coupon, dashboard, deal, donation, member, mypage, notification, point, settlement};
 use axum::Router;
 use parking_lot::Mutex;
 use platform::clock::{Clock, SystemClock};
@@ -30,8 +31,8 @@ use utoipa_axum::router::OpenApiRouter;
 
 use self::live::{Asking, open_dashboards};
 use self::open::{
-    guard, member_api, open_deals, open_donations, open_members, open_notifications, open_points, open_settlements,
-    point_api,
+    between, coupon_api, guard, member_api, member_questions, open_coupons, open_deals, open_donations, open_members,
+    open_notifications, open_points, open_settlements, point_api,
 };
 use crate::config::Settings;
 use crate::parked::{self, Parking};
@@ -47,6 +48,8 @@ pub struct App {
     pub notifications: Arc<Notifications>,
     /// Context point.
     pub points: Arc<Points>,
+    /// Context coupon.
+    pub coupons: Arc<Coupons>,
     /// Context mypage.
     pub pages: Arc<Pages>,
     /// Context donation.
@@ -80,12 +83,23 @@ pub struct Options {
     pub checks_fences: bool,
     /// Where the program listens, if it does.
     pub address: Option<SocketAddr>,
-    /// Stands between deal and point; only for tests that lose questions or answers on the way.
-    pub between_deal_and_point: Option<Between>,
+    /// Stands between contexts.
+    pub betweens: Betweens,
 }
 
-/// Wraps what is asked of point.
-pub type Between = Arc<dyn Fn(Arc<dyn PointApi>) -> Arc<dyn PointApi> + Send + Sync>;
+/// What stands between those who ask and those who are asked; only for tests that lose questions or answers on the way.
+#[derive(Clone, Default)]
+pub struct Betweens {
+    /// Between deal and point.
+    pub deal_and_point: Option<Between<dyn PointApi>>,
+    /// Between member and point.
+    pub member_and_point: Option<Between<dyn PointApi>>,
+    /// Between member and coupon.
+    pub member_and_coupon: Option<Between<dyn CouponApi>>,
+}
+
+/// Wraps what is asked.
+pub type Between<Api> = Arc<dyn Fn(Arc<Api>) -> Arc<Api> + Send + Sync>;
 
 impl Default for Options {
     fn default() -> Self {
@@ -95,7 +109,7 @@ impl Default for Options {
             remembers_keys: true,
             checks_fences: true,
             address: None,
-            between_deal_and_point: None,
+            betweens: Betweens::default(),
         }
     }
 }
@@ -157,9 +171,11 @@ impl App {
         let mut databases = stores.into_iter();
         let mut next = || databases.next().ok_or_else(|| Error::internal("a context without a store"));
         let points = open_points(settings, &kit, next()?)?;
-        let (ask_point, guarded) = (point_api(settings, &points)?, guard(settings, ("member", "point"), &clock)?);
-        let questions = PointQuestions { api: Arc::clone(&ask_point), guard: guarded, delay: Arc::clone(&point_delay) };
-        let members = open_members(settings, &kit, next()?, questions)?;
+        let coupons = open_coupons(settings, &kit, next()?)?;
+        let (ask_point, betweens) = (point_api(settings, &points)?, options.betweens);
+        let asked = (&ask_point, coupon_api(settings, &coupons)?);
+        let members =
+            open_members(settings, &kit, next()?, member_questions(settings, asked, &betweens, &point_delay, &clock)?)?;
         let api = member_api(settings, &members)?;
         let questions =
             MemberQuestions { api: Arc::clone(&api), guard: guard(settings, ("notification", "member"), &clock)? };
@@ -168,8 +184,7 @@ impl App {
             ContactQuestions { api, guard: guard(settings, ("mypage", "member"), &clock)?, runtime: runtime.clone() };
         let pages = Pages::open(kit.clone(), next()?, contacts)?;
         let donations = open_donations(settings, &kit, next()?, Arc::clone(&ask_point), &point_delay)?;
-        let ask_point = options.between_deal_and_point.map_or(Arc::clone(&ask_point), |wrap| wrap(ask_point));
-        let deals = open_deals(settings, &kit, next()?, ask_point, &point_delay)?;
+        let deals = open_deals(settings, &kit, next()?, between(betweens.deal_and_point, ask_point), &point_delay)?;
         let settlements = open_settlements(settings, &kit, next()?, &deals, runtime)?;
         let asking = Arc::new(Asking::of(&members, &notifications, &pages, &donations, &deals, &settlements));
         let dashboards = open_dashboards(settings, &kit, next()?, (&asking, &parking))?;
@@ -179,6 +194,7 @@ impl App {
             members,
             notifications,
             points,
+            coupons,
             pages,
             donations,
             deals,
@@ -211,6 +227,7 @@ impl App {
             "member" => self.members.funnel.set_open(running),
             "notification" => self.notifications.funnel.set_open(running),
             "point" => self.points.funnel.set_open(running),
+            "coupon" => self.coupons.funnel.set_open(running),
             "mypage" => self.pages.funnel.set_open(running),
             "donation" => self.donations.funnel.set_open(running),
             "deal" => self.deals.funnel.set_open(running),
@@ -233,6 +250,7 @@ impl App {
     pub fn internal_routes(&self) -> Router {
         member::http::internal_routes(Arc::clone(&self.members))
             .merge(point::http::internal_routes(Arc::clone(&self.points)))
+            .merge(coupon::http::internal_routes(Arc::clone(&self.coupons)))
             .merge(deal::http::internal_routes(Arc::clone(&self.deals)))
     }
 
@@ -242,6 +260,7 @@ impl App {
             .merge(member::http::routes(Arc::clone(&self.members)))
             .merge(notification::http::routes(Arc::clone(&self.notifications)))
             .merge(point::http::routes(Arc::clone(&self.points)))
+            .merge(coupon::http::routes(Arc::clone(&self.coupons)))
             .merge(mypage::http::routes(Arc::clone(&self.pages)))
             .merge(donation::http::routes(Arc::clone(&self.donations)))
             .merge(deal::http::routes(Arc::clone(&self.deals)))

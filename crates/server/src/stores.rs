@@ -22,6 +22,7 @@ pub struct Context {
 /// Every context, in the order in which they are opened.
 pub const CONTEXTS: &[Context] = &[
     Context { name: "point", migrations: app::point::MIGRATIONS, durability: Durability::Full },
+    Context { name: "coupon", migrations: app::coupon::MIGRATIONS, durability: Durability::Full },
     Context { name: "member", migrations: app::member::MIGRATIONS, durability: Durability::Full },
     Context { name: "notification", migrations: app::notification::MIGRATIONS, durability: Durability::Full },
     Context { name: "mypage", migrations: app::mypage::MIGRATIONS, durability: Durability::Rebuildable },

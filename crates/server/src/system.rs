@@ -44,6 +44,7 @@ pub const RESOURCES: &[&str] = &[
     "withdrawals",
     "messages",
     "points",
+    "coupons",
     "mypages",
     "donations",
     "causes",

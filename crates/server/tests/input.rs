@@ -24,11 +24,12 @@ struct Write {
     limit: usize,
 }
 
-/// Every route that takes a body. In this order each of them succeeds on a store with member 1.
-fn writes() -> Vec<Write> {
+/// Every route that takes a body. In this order each of them succeeds on a store with member 1 and that member's coupon.
+fn writes(app: &TestApp) -> Vec<Write> {
     let write = |method, path, body, status| Write { method, path, body, status, limit: 64 * 1024 };
     let one = json!({"memberId": "1", "key": "b-1", "kind": "EARN", "amount": "7"});
     let many = write("POST", "/points/transactions", json!({"transactions": [one]}), 200);
+    let code = app.get("/coupons/1").json["code"].clone();
     vec![
         write("POST", "/members", json!({"memberId": "7", "phoneNo": "01077777777", "nickname": "SEVEN"}), 201),
         write("PATCH", "/members/1", json!({"nickname": "ONE", "address": "Seoul"}), 200),
@@ -63,6 +64,12 @@ fn writes() -> Vec<Write> {
         ),
         write("POST", "/billings", json!({"mercharntId": "0001", "billingMonth": "202007"}), 201),
         write("POST", "/closings", json!({"billingMonth": "202007"}), 201),
+        write(
+            "POST",
+            "/coupons/redemptions",
+            json!({"code": code, "memberId": "01", "reference": {"type": "receipt", "id": 4}}),
+            201,
+        ),
         Write { limit: 1024 * 1024, ..many },
     ]
 }
@@ -84,7 +91,7 @@ fn changes_nothing(app: &TestApp, attack: impl FnOnce()) {
     app.settle();
     assert_eq!(app.state(), state);
     assert_eq!(app.entry_count(), entries);
-    for Write { method, path, body, status, .. } in writes() {
+    for Write { method, path, body, status, .. } in writes(app) {
         let answer = app.request(method, path).json(&body).send();
         assert_eq!(answer.status, status, "control: {method} {path}: {}", answer.text);
     }

@@ -17,9 +17,9 @@ use utoipa::ToSchema;
 
 use super::Points;
 use super::entry::EntryView;
-use super::http::{Direction, ReferenceInput, read_transaction};
+use super::http::{Direction, read_transaction};
 use super::writer::{Answer, Command, Transaction, TransactionKind};
-use crate::kit::must_be_operator;
+use crate::kit::{ReferenceInput, ReferenceView, must_be_operator};
 
 /// Transactions in one request at most.
 const MOST: usize = 1_000;
@@ -55,7 +55,7 @@ struct KeyedTransaction {
     #[schema(value_type = i64, example = 100)]
     amount: Whole,
     /// What it is about.
-    #[schema(value_type = Option<super::entry::ReferenceView>)]
+    #[schema(value_type = Option<ReferenceView>)]
     reference: Option<ReferenceInput>,
     /// Why; it stays in the ledger for ever, so name no one in it.
     reason: Option<String>,

@@ -7,6 +7,8 @@ use platform::zone::Zone;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::kit::ReferenceView;
+
 /// An entry as it stands in the ledger.
 #[derive(Debug, Clone)]
 pub(super) struct EntryRow {
@@ -113,17 +115,6 @@ pub struct EntryView {
     pub reason: Option<String>,
     /// When, RFC 3339.
     pub at: String,
-}
-
-/// What an entry is about.
-#[derive(ToSchema)]
-#[allow(dead_code, reason = "describes Reference in the OpenAPI document")]
-pub struct ReferenceView {
-    /// For instance `deal`.
-    #[schema(rename = "type")]
-    kind: String,
-    /// For instance the deal's number.
-    id: String,
 }
 
 impl EntryView {

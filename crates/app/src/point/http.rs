@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::http::{HeaderValue, Response};
 use domain::kernel::Month;
-use domain::point::{ClawBack, Reference};
+use domain::point::ClawBack;
 use futures_util::stream;
 use platform::error::{Error, Result};
 use platform::http::hal::{Item, Place};
@@ -28,7 +28,7 @@ pub use super::internal::internal_routes;
 use super::statement::{Filter, Statement, StatementQuery, csv_head, write_csv};
 use super::views::{AccountView, Adjusted, ClawedBack, LotView};
 use super::writer::{Transaction, TransactionKind};
-use crate::kit::{must_be_operator, must_concern};
+use crate::kit::{ReferenceInput, ReferenceView, must_be_operator, must_concern};
 
 const POINTS: Place = Place { collection: "points", name: "point" };
 const REASON_CHARS: usize = 200;
@@ -118,7 +118,7 @@ struct CreateTransaction {
     #[schema(value_type = i64, example = 100)]
     amount: Whole,
     /// What it is about.
-    #[schema(value_type = Option<super::entry::ReferenceView>)]
+    #[schema(value_type = Option<ReferenceView>)]
     reference: Option<ReferenceInput>,
     /// Why; it stays in the ledger for ever, so name no one in it.
     reason: Option<String>,
@@ -131,23 +131,6 @@ pub(super) enum Direction {
     Earn,
     Use,
     Adjust,
-}
-
-/// A reference as clients write it.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct ReferenceInput {
-    #[serde(rename = "type")]
-    kind: String,
-    id: ReferenceId,
-}
-
-/// Clients number their things, or name them.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum ReferenceId {
-    Text(String),
-    Number(i64),
 }
 
 /// One movement of points. The answer is the ledger's entry.
@@ -180,7 +163,7 @@ struct CreateClawback {
     #[schema(value_type = Option<String>, example = "203111")]
     lot: Option<Whole>,
     /// What it is about.
-    #[schema(value_type = Option<super::entry::ReferenceView>)]
+    #[schema(value_type = Option<ReferenceView>)]
     reference: Option<ReferenceInput>,
     /// Why; it stays in the ledger for ever, so name no one in it.
     reason: Option<String>,
@@ -344,21 +327,6 @@ impl From<Direction> for TransactionKind {
             Direction::Use => Self::Use,
             Direction::Adjust => Self::Adjust,
         }
-    }
-}
-
-impl ReferenceInput {
-    fn read(self) -> Result<Reference> {
-        let id = match self.id {
-            ReferenceId::Text(id) => id,
-            ReferenceId::Number(id) => id.to_string(),
-        };
-        for text in [&self.kind, &id] {
-            if text.is_empty() || text.chars().count() > REASON_CHARS {
-                return Err(Error::invalid("/reference", "a reference has a type and an id of 1 to 200 characters"));
-            }
-        }
-        Ok(Reference { kind: self.kind, id })
     }
 }
 

@@ -28,6 +28,7 @@ impl App {
         funnels.push(self.members.funnel.spawn()?);
         funnels.push(self.notifications.funnel.spawn()?);
         funnels.push(self.points.funnel.spawn()?);
+        funnels.push(self.coupons.funnel.spawn()?);
         funnels.push(self.donations.funnel.spawn()?);
         funnels.push(self.deals.funnel.spawn()?);
         funnels.push(self.settlements.funnel.spawn()?);
@@ -41,6 +42,8 @@ impl App {
         self.follow(self.notifications.follow_points(Arc::clone(&point)))?;
         self.follow(self.members.follow_notification(Arc::clone(&notification)))?;
         self.follow(self.points.follow_members(Arc::clone(&member)))?;
+        self.follow(self.coupons.follow_members(Arc::clone(&member)))?;
+        self.follow(self.members.follow_coupon(Arc::clone(&self.coupons.log)))?;
         self.follow(self.members.follow_point(Arc::clone(&point)))?;
         self.follow(self.pages.follow_members(member))?;
         self.follow(self.pages.follow_point(point))?;
@@ -107,10 +110,11 @@ impl App {
         self.workers.spawn(consumer.name().to_owned(), wake, move || consumer.step())
     }
 
-    /// The logs of member, notification, point, donation, deal and settlement.
-    pub(super) fn logs(&self) -> [Arc<Log>; 6] {
+    /// The logs of member, notification, point, donation, deal, settlement and coupon.
+    pub(super) fn logs(&self) -> [Arc<Log>; 7] {
         let (members, notifications, points) = (&self.members.log, &self.notifications.log, &self.points.log);
-        [members, notifications, points, &self.donations.log, &self.deals.log, &self.settlements.log].map(Arc::clone)
+        [members, notifications, points, &self.donations.log, &self.deals.log, &self.settlements.log, &self.coupons.log]
+            .map(Arc::clone)
     }
 
     /// Ends the threads: consumers and workers first, then the funnels, which finish what waits.
@@ -120,6 +124,7 @@ impl App {
         self.donations.funnel.shut_down();
         self.deals.funnel.shut_down();
         self.settlements.funnel.shut_down();
+        self.coupons.funnel.shut_down();
         self.members.funnel.shut_down();
         self.notifications.funnel.shut_down();
         self.points.funnel.shut_down();
@@ -129,6 +134,7 @@ impl App {
         self.give_back_leases(&self.members.funnel);
         self.give_back_leases(&self.notifications.funnel);
         self.give_back_leases(&self.points.funnel);
+        self.give_back_leases(&self.coupons.funnel);
         self.give_back_leases(&self.pages.funnel);
         self.give_back_leases(&self.donations.funnel);
         self.give_back_leases(&self.deals.funnel);

@@ -171,6 +171,7 @@ fn inspect(
             findings
         }),
         "mypage" => app::mypage::inspect(session, balances),
+        "coupon" => app::coupon::inspect(session),
         "member" => app::member::inspect(session, now_ms),
         _ => Ok(Findings::default()),
     };

@@ -100,6 +100,7 @@ const UNKNOWN: &[(&str, &str, &str)] = &[
     ("/billings", "settlement.unknown", "there is no such billing"),
     ("/causes", "donation.cause_unknown", "there is no such cause; GET /causes lists them"),
     ("/closings", "settlement.closing_unknown", "this month was not closed yet; POST /closings does"),
+    ("/coupons", "coupon.unknown", "there is no such coupon"),
     ("/dealDashboards", "dashboard.deal_unknown", "there is no such deal"),
     ("/deals", "deal.unknown", "there is no such deal"),
     ("/docs", "docs.no_such_file", "the documentation has no such file; it begins at /docs"),

@@ -20,7 +20,7 @@ fn bodies_that_cannot_be_read_are_refused(engine: Engine) {
     let app = with_member(engine);
     every_write_is_attacked(&app);
     changes_nothing(&app, || {
-        for write in writes() {
+        for write in writes(&app) {
             text_that_is_no_json(&app, &write);
             json_that_is_no_object(&app, &write);
             fields_that_do_not_exist(&app, &write);
@@ -38,7 +38,8 @@ fn every_write_is_attacked(app: &TestApp) {
     for (path, methods) in described_writes(app).into_iter().filter(|(path, _)| !path.ends_with("/retry")) {
         described.extend(methods.into_iter().map(|method| (method, path.clone())));
     }
-    let mut attacked: Vec<_> = writes().iter().map(|write| (write.method.to_owned(), write.path.to_owned())).collect();
+    let mut attacked: Vec<_> =
+        writes(app).iter().map(|write| (write.method.to_owned(), write.path.to_owned())).collect();
     described.sort();
     attacked.sort();
     assert_eq!(attacked, described);
@@ -126,7 +127,7 @@ fn bodies_that_are_called_something_else(app: &TestApp, write: &Write) {
 fn keys_that_are_none(app: &TestApp) {
     let long = "k".repeat(256);
     for key in ["", &long, "a\tb", "clé"] {
-        for write in writes() {
+        for write in writes(app) {
             let answer = app.request(write.method, write.path).key(key).json(&write.body).send();
             must_blame_the_key(&answer);
         }

@@ -15,10 +15,11 @@ use super::{TestApp, within};
 /// Everything has followed within this, or the test fails.
 const SETTLED: Duration = Duration::from_secs(10);
 /// The collections of the public API.
-const COLLECTIONS: [&str; 11] = [
+const COLLECTIONS: [&str; 12] = [
     "members",
     "withdrawals",
     "points",
+    "coupons",
     "messages",
     "mypages",
     "donations",
@@ -43,6 +44,9 @@ impl TestApp {
         Ok(queued + app.donations.funnel.depth() + app.deals.funnel.depth() + app.settlements.funnel.depth() == 0
             && self.donations_are_settled()?
             && self.deals_are_settled()?
+            && app.coupons.funnel.depth() == 0
+            && has_read(&app.coupons.funnel, &member.funnel, &member.log)?
+            && has_read(&member.funnel, &app.coupons.funnel, &app.coupons.log)?
             && has_read(&notification.funnel, &member.funnel, &member.log)?
             && has_read_events(&notification.funnel, &point.funnel, &point.log)?
             && (!self.can_send() || !self.has_due_message()?)
@@ -54,6 +58,7 @@ impl TestApp {
             // What the last consumer did may have given the first one work again.
             && has_read(&notification.funnel, &member.funnel, &member.log)?
             && has_read(&point.funnel, &member.funnel, &member.log)?
+            && has_read(&app.coupons.funnel, &member.funnel, &member.log)?
             && self.dashboard_is_settled()?)
     }
 
@@ -109,6 +114,8 @@ impl TestApp {
         let now_ms = platform::clock::Clock::now_ms(&*self.clock);
         let member = self.app().members.funnel.with_session(|tx| app::member::inspect(tx, now_ms));
         must_be_clean(&member.expect("member can be inspected"));
+        let coupon = self.app().coupons.funnel.with_session(app::coupon::inspect);
+        must_be_clean(&coupon.expect("coupon can be inspected"));
         let entries = self.app().points.funnel.with_session(app::point::donated).expect("the ledger can be read");
         let donation = self.app().donations.funnel.with_session(|tx| app::donation::inspect(tx, &before, &entries));
         must_be_clean(&donation.expect("donation can be inspected"));

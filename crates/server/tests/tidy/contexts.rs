@@ -10,6 +10,7 @@ const KNOWN: &[(&str, &[&str])] = &[
     ("member", &["MemberApi", "Contacts"]),
     ("notification", &[]),
     ("point", &["PointApi", "PointEvent", "EntryFacts", "DonationQuestion", "DealQuestion", "DealtFacts"]),
+    ("coupon", &["CouponApi"]),
     ("donation", &[]),
     ("deal", &["DealApi"]),
     ("mypage", &[]),
