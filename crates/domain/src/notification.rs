@@ -1,4 +1,4 @@
-//! Messages to members (SPEC section 4, Join; seed 0).
+//! Messages to members and notices to the operator (SPEC sections 1 and 4, Join; seeds 0 and 2).
 
 use alloc::string::String;
 
@@ -66,6 +66,29 @@ pub enum Content {
         /// Why, by the refusal's name.
         reason: String,
     },
+}
+
+/// What a notice to the operator is about. Whom it is about stands beside it, by number and never by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoticeKind {
+    /// Someone joined.
+    MemberJoined,
+}
+
+impl NoticeKind {
+    /// Its name in rows and on the wire.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::MemberJoined => "MEMBER_JOINED",
+        }
+    }
+
+    /// The kind with this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::MemberJoined].into_iter().find(|kind| kind.name() == name)
+    }
 }
 
 /// What happened to a message. Public contract. Where the phone revision is 0, the message was about something else

@@ -1,5 +1,6 @@
 //! The command line. Exit codes: 0 done, 1 failed, 2 wrong use (3 is for work that was partly done).
 
+mod coupons;
 mod demo;
 mod doctor;
 mod keys;
@@ -74,6 +75,9 @@ enum Command {
     },
     /// Settle a month with every merchant; asks the running server. Exit code 3 if some merchants could not be billed
     Settle(settle::SettleArgs),
+    /// Make codes of a campaign in advance; asks the running server
+    #[command(subcommand)]
+    Coupons(coupons::CouponsCommand),
     /// Make, list and revoke API keys
     #[command(subcommand)]
     Keys(keys::KeysCommand),
@@ -136,6 +140,7 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
         Command::Migrate => migrate(&settings),
         Command::Rebuild { view } => rebuild::run(&settings, view),
         Command::Settle(args) => settle::run(&settings, args),
+        Command::Coupons(command) => coupons::run(&settings, command),
         Command::Keys(command) => keys::run(&settings, command),
         Command::Parked(command) => parked::run(&settings, command),
         Command::Openapi => openapi(),

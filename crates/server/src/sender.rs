@@ -1,4 +1,4 @@
-//! What sends messages to members, and how, from the settings.
+//! What sends messages to members and notices to the operator, and how, from the settings.
 
 use std::net::IpAddr;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use app::notification::{
-    Language, LogNotifier, Notifier, Protection, SendSettings, SmsNotifier, SmtpNotifier, SmtpSettings, Texts,
+    Language, LogNotifier, Notifier, Operator, Protection, SendSettings, SmsNotifier, SmtpNotifier, SmtpSettings, Texts,
 };
 use axum::http::Uri;
 use platform::clock::Clock;
@@ -36,12 +36,31 @@ pub fn send_settings(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<Send
     let time_limit_ms = settings.int_in("notification.time_limit_ms", 100..=60_000)?;
     let parallel = usize::try_from(settings.int_in("notification.parallel", 1..=64)?).unwrap_or(1);
     let kinds = [("log", Kind::Log), ("smtp", Kind::Smtp), ("sms", Kind::Sms)];
-    let (notifier, parallel): (Box<dyn Notifier>, _) = match settings.choice("notification.sender", &kinds)? {
+    let kind = settings.choice("notification.sender", &kinds)?;
+    let (notifier, parallel): (Box<dyn Notifier>, _) = match kind {
         Kind::Log => (Box::new(LogNotifier), LOG_PARALLEL),
         Kind::Smtp => (Box::new(smtp(settings)?), parallel),
         Kind::Sms => (Box::new(sms(settings, clock)?), parallel),
     };
-    Ok(SendSettings { notifier, texts, parallel, time_limit: Duration::from_millis(time_limit_ms.unsigned_abs()) })
+    let time_limit = Duration::from_millis(time_limit_ms.unsigned_abs());
+    Ok(SendSettings { notifier, operator: operator(settings, kind)?, texts, parallel, time_limit })
+}
+
+/// Where notices go, if anywhere; what the sender cannot reach is refused at the start, not notice by notice.
+fn operator(settings: &Settings, kind: Kind) -> Result<Option<Operator>> {
+    let text = settings.text("notification.operator").trim();
+    let fitting = match (Operator::parse(text), kind) {
+        _ if text.is_empty() => return Ok(None),
+        (Some(Operator::Phone(_)), Kind::Smtp) => None,
+        (Some(Operator::Mail(_)), Kind::Sms) => None,
+        (operator, _) => operator,
+    };
+    let needs = match kind {
+        Kind::Log => "a mail address or a mobile number",
+        Kind::Smtp => "a mail address, because notification.sender is smtp",
+        Kind::Sms => "a mobile number, because notification.sender is sms",
+    };
+    fitting.map(Some).ok_or_else(|| wrong(format!("notification.operator must be {needs}; empty: nobody is sent any")))
 }
 
 fn programme_name(settings: &Settings) -> Result<&str> {
@@ -150,6 +169,9 @@ mod tests {
             (&[], "notification.language=fr", "ko, en"),
             (&[], "programme.name=", "programme.name"),
             (&[], "notification.parallel=0", "1 to 64"),
+            (&[], "notification.operator=desk", "mail address or a mobile number"),
+            (&smtp, "notification.operator=01085581234", "must be a mail address"),
+            (&sms, "notification.operator=desk@example.org", "must be a mobile number"),
         ] {
             let error = read(&[base, &[more]].concat()).err().expect(more);
             assert!(error.message.contains(says), "{more}: {error}");
@@ -157,6 +179,11 @@ mod tests {
         assert_eq!(read(&smtp).unwrap().parallel, 8);
         assert_eq!(read(&sms).unwrap().time_limit, Duration::from_secs(10));
         assert_eq!(read(&[]).unwrap().parallel, LOG_PARALLEL);
+        assert_eq!(read(&[]).unwrap().operator, None);
+        let mail = read(&[&smtp[..], &["notification.operator= desk@example.org"]].concat()).unwrap();
+        assert_eq!(mail.operator, Some(Operator::Mail("desk@example.org".to_owned())));
+        let phone = read(&[&sms[..], &["notification.operator=010-8558-1234"]].concat()).unwrap();
+        assert_eq!(phone.operator, Some(Operator::Phone("01085581234".to_owned())));
     }
 
     #[test]

@@ -43,6 +43,7 @@ pub const RESOURCES: &[&str] = &[
     "members",
     "withdrawals",
     "messages",
+    "notifications",
     "points",
     "coupons",
     "mypages",
@@ -103,7 +104,7 @@ async fn index(State(system): State<Arc<System>>) -> Result<Response<Body>> {
     }
     links.insert("docs".to_owned(), href("/docs"));
     links.insert("describedby".to_owned(), href("/openapi.json"));
-    let about = "A loyalty programme: its members, their points and donations, and a page for each; deals at merchants, \
+    let about = "A loyalty programme: its members, their points, donations and coupons, and a page for each; deals at merchants, \
         their settlement, and a dashboard for the operator. POST /members joins a member, POST /deals posts a deal; the API is described for people at /docs and for programs at /openapi.json.";
     let index = Index { name: "OnePoint", version: env!("CARGO_PKG_VERSION"), about, links: links.into() };
     json(StatusCode::OK, "application/hal+json", &index)

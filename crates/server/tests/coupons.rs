@@ -2,10 +2,25 @@
 
 mod support;
 
+#[path = "coupons/bulk.rs"]
+mod bulk;
+#[path = "coupons/campaigns.rs"]
+mod campaigns;
+#[path = "coupons/claims.rs"]
+mod claims;
+#[path = "coupons/ended.rs"]
+mod ended;
+#[path = "coupons/kit.rs"]
+mod kit;
 #[path = "coupons/leaving.rs"]
 mod leaving;
 #[path = "coupons/lifecycle.rs"]
 mod lifecycle;
+#[path = "coupons/limits.rs"]
+mod limits;
+#[allow(dead_code, reason = "shared with the tests of recovery, which use all of it")]
+#[path = "recovery/process.rs"]
+mod process;
 #[path = "coupons/redeemed_once.rs"]
 mod redeemed_once;
 #[path = "coupons/refusals.rs"]
@@ -16,6 +31,8 @@ mod remote;
 mod repeated;
 #[path = "coupons/roles.rs"]
 mod roles;
+#[path = "coupons/scale.rs"]
+mod scale;
 #[allow(dead_code, reason = "the tests of faults use the rest")]
 #[path = "faults/senders.rs"]
 mod senders;

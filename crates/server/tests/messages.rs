@@ -9,6 +9,8 @@ mod gateway;
 mod mail;
 #[path = "messages/mail_server.rs"]
 mod mail_server;
+#[path = "messages/notices.rs"]
+mod notices;
 #[path = "messages/protection.rs"]
 mod protection;
 #[path = "messages/secrecy.rs"]

@@ -10,5 +10,7 @@ mod donation;
 mod seed0;
 #[path = "scenarios/seed1.rs"]
 mod seed1;
+#[path = "scenarios/seed2.rs"]
+mod seed2;
 #[path = "scenarios/stopped.rs"]
 mod stopped;

@@ -9,6 +9,7 @@ use platform::db::{Cursor, Session};
 use platform::error::Result;
 use platform::log::{EVENTS, remembered_event};
 
+use super::campaign;
 use super::list::{coupons_after, wallets_after};
 use super::store::{Slot, Stored};
 use crate::kit::{Finding, Findings};
@@ -37,7 +38,9 @@ struct Told {
 /// # Errors
 /// `Unavailable` when the store cannot be reached.
 pub fn inspect(session: &mut dyn Session) -> Result<Findings> {
-    let mut findings = Findings::new(&[TOLD, ONCE, NUMBERED, LINKED, LOST, CHECKED]);
+    let checks = [TOLD, ONCE, NUMBERED, LINKED, LOST, CHECKED];
+    let mut findings = Findings::new(&[&checks[..], &campaign::inspect::CHECKS].concat());
+    campaign::inspect::inspect(session, &mut findings)?;
     let mut told = replay(session, &mut findings)?;
     // Of each coupon of a member, the member and the coupon before it.
     let mut links: HashMap<i64, (i64, i64)> = HashMap::new();

@@ -102,13 +102,7 @@ impl Pieces {
         match self {
             Self::Numbered { campaign_id, after } => {
                 let rows = match campaign_id {
-                    Some(campaign_id) => {
-                        let sql = format!(
-                            "{} WHERE campaign_id = $1 AND coupon_id > $2 ORDER BY coupon_id LIMIT $3",
-                            select_coupons()
-                        );
-                        database.query(&sql, &[*campaign_id, *after, piece].map(Value::Int)).await?
-                    }
+                    Some(campaign_id) => campaign_rows(database, *campaign_id, *after, piece).await?,
                     None => {
                         let sql = format!("{} WHERE coupon_id > $1 ORDER BY coupon_id LIMIT $2", select_coupons());
                         database.query(&sql, &[*after, piece].map(Value::Int)).await?
@@ -128,6 +122,22 @@ impl Pieces {
             }
         }
     }
+}
+
+/// Rows of a campaign's coupons after a number.
+async fn campaign_rows(database: &Database, campaign_id: i64, after: i64, limit: i64) -> Result<Vec<Row>> {
+    let sql = format!("{} WHERE campaign_id = $1 AND coupon_id > $2 ORDER BY coupon_id LIMIT $3", select_coupons());
+    database.query(&sql, &[campaign_id, after, limit].map(Value::Int)).await
+}
+
+/// Coupons of a campaign after a number, in the order in which they were made.
+pub(super) async fn coupons_of_campaign(
+    database: &Database,
+    campaign_id: i64,
+    after: i64,
+    limit: i64,
+) -> Result<Vec<Stored>> {
+    Ok(campaign_rows(database, campaign_id, after, limit).await?.iter().map(Stored::read).collect())
 }
 
 /// Where a page of a member's coupons begins; 0 if there is nothing.

@@ -9,6 +9,7 @@ use platform::db::{Row, Session, Table, Value};
 use platform::error::{Error, Result};
 use platform::funnel::Out;
 
+use super::campaign::{self, Campaigns};
 use super::store::{COUPON, COUPON_STATE, Slot, Stored, WALLET};
 
 /// Rows of a batch.
@@ -22,6 +23,8 @@ pub struct Loaded {
     pub(super) join_codes: VecDeque<Code>,
     fresh: BTreeSet<i64>,
     changed: BTreeSet<i64>,
+    /// Campaigns, of coupons that are touched too.
+    pub(super) campaigns: Campaigns,
     /// Log rows beyond the usual.
     pub(super) more_rows: usize,
 }
@@ -34,6 +37,8 @@ pub(super) struct Touched {
     pub(super) members: Vec<i64>,
     /// Members who leave for good.
     pub(super) leaving: Vec<i64>,
+    /// What is touched of campaigns, beside those of the coupons.
+    pub(super) campaigns: campaign::Touched,
 }
 
 fn lock(tx: &mut dyn Session, table: &'static Table, ids: impl IntoIterator<Item = i64>) -> Result<Vec<Row>> {
@@ -49,16 +54,22 @@ pub(super) fn newest_first() -> String {
 
 impl Loaded {
     /// Finds and locks what is touched: coupons, the wallets they are in, and what leaving members would lose.
-    pub(super) fn load(tx: &mut dyn Session, touched: Touched, today: Day) -> Result<Self> {
+    pub(super) fn load(tx: &mut dyn Session, mut touched: Touched, today: Day) -> Result<Self> {
         let mut loaded = Self::default();
         let coupons = lock(tx, &COUPON, touched.coupons)?;
         loaded.coupons = coupons.iter().map(|row| (row.int(0), Stored::read(row))).collect();
         let owners = loaded.coupons.values().filter_map(|stored| stored.coupon.member_id);
+        // Who brings a code that nobody has may have had as many as one member may.
+        if loaded.coupons.values().any(|stored| stored.coupon.member_id.is_none()) {
+            touched.campaigns.members.extend(&touched.members);
+        }
         let wallets = lock(tx, &WALLET, owners.chain(touched.members).chain(touched.leaving.iter().copied()))?;
         loaded.wallets = wallets.iter().map(|row| (row.int(0), Slot::read(row))).collect();
         for member_id in touched.leaving {
             loaded.load_issued(tx, member_id, today)?;
         }
+        touched.campaigns.campaigns.extend(loaded.coupons.values().filter_map(|stored| stored.coupon.campaign_id));
+        loaded.campaigns = Campaigns::load(tx, touched.campaigns)?;
         Ok(loaded)
     }
 
@@ -115,7 +126,7 @@ impl Loaded {
             None => coupon::apply(&mut slot.wallet, None, event),
         }
         out.emit(member_id, slot.wallet.sequence, event)?;
-        Ok(())
+        self.campaigns.count(event)
     }
 
     /// Changes a coupon beside what its events say: what it was used for, that it was lost.
@@ -127,6 +138,7 @@ impl Loaded {
     }
 
     pub(super) fn store(self, tx: &mut dyn Session) -> Result<()> {
+        self.campaigns.store(tx)?;
         let slots = self.wallets.values().filter(|slot| slot.changed);
         let (new, known): (Vec<&Slot>, Vec<&Slot>) = slots.partition(|slot| slot.is_new);
         tx.insert_many(&WALLET, new.into_iter().map(Slot::to_row).collect())?;

@@ -3,8 +3,10 @@
 //! A member's coupons hang on a wallet, which opens when the member joins and closes when the member leaves. Use cases
 //! are the methods of [`Coupons`]; each is one command through the funnel or one read.
 
+mod campaign;
 mod client;
 mod codes;
+mod held;
 pub mod http;
 mod inspect;
 mod list;
@@ -26,7 +28,9 @@ use platform::error::{Error, ErrorKind, Result};
 use platform::funnel::{Funnel, KeyStamp};
 use platform::log::Log;
 
+pub use campaign::{BULK_JOB, BulkIssueView, BulkJob, CampaignView, EXPIRY_JOB, ExpiryWalk, NewCampaign};
 pub use client::RemoteCoupons;
+pub use held::{Held, HeldWallet, held};
 pub use inspect::inspect;
 pub use list::Chosen;
 pub use store::MIGRATIONS;

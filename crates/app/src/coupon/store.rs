@@ -7,12 +7,20 @@ use domain::point::Reference;
 use platform::db::{Kind, Migration, Row, Table, Value};
 
 /// The schema of coupon.
-pub const MIGRATIONS: &[Migration] = &[Migration {
-    number: 16,
-    name: "coupon_coupons",
-    sql: include_str!("../../../../migrations/0016_coupon_coupons.sql"),
-    lives_with: 16,
-}];
+pub const MIGRATIONS: &[Migration] = &[
+    Migration {
+        number: 16,
+        name: "coupon_coupons",
+        sql: include_str!("../../../../migrations/0016_coupon_coupons.sql"),
+        lives_with: 16,
+    },
+    Migration {
+        number: 17,
+        name: "coupon_campaigns",
+        sql: include_str!("../../../../migrations/0017_coupon_campaigns.sql"),
+        lives_with: 17,
+    },
+];
 
 pub(super) static WALLET: Table = Table {
     name: "coupon_wallet",

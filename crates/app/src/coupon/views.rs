@@ -65,6 +65,14 @@ impl CouponView {
 }
 
 impl Stored {
+    /// As it stood when it was given to this member, whatever happened to it since.
+    pub(super) fn as_issued(mut self, member_id: i64) -> Self {
+        self.coupon.status = CouponStatus::Issued;
+        self.coupon.member_id = Some(member_id);
+        self.redemption = None;
+        self
+    }
+
     /// As it stood when this redemption was answered, whatever happened to it since.
     pub(super) fn redeemed_at(mut self, member_id: i64, at_ms: i64, reference: Option<Reference>) -> Self {
         self.coupon.status = CouponStatus::Redeemed;

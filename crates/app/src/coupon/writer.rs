@@ -10,6 +10,7 @@ use platform::funnel::{Moment, Out, Writer};
 use platform::log;
 use platform::zone::Zone;
 
+use super::campaign::{self, CampaignAnswer, CampaignCommand};
 use super::loaded::{Loaded, Touched};
 use super::store::{Redemption, Stored};
 use super::{code_unknown, codes, coupon_unknown, refusal};
@@ -39,6 +40,8 @@ pub enum Command {
     RollBack { coupon_id: i64 },
     /// The operator takes a coupon back.
     Cancel { coupon_id: i64 },
+    /// What concerns campaigns, their codes, and the end of coupons.
+    Campaign(CampaignCommand),
 }
 
 /// What coupon answers.
@@ -50,6 +53,8 @@ pub enum Answer {
     KnownRedemption { coupon_id: i64, member_id: i64, at_ms: i64 },
     /// The answer to a prepare: coupons that would be cancelled.
     Prepared(Result<i64, Rejection>),
+    /// What concerns campaigns.
+    Campaign(CampaignAnswer),
     /// Nothing to say.
     Taken,
 }
@@ -99,6 +104,10 @@ impl CouponWriter {
         let wallet = stored.coupon.member_id.or(member_id).and_then(|member_id| loaded.wallet(member_id));
         let events = coupon::redeem_coupon(wallet, &stored.coupon, &cmd).map_err(refusal)?;
         let redeemer = wallet.map_or(0, |wallet| wallet.member_id);
+        campaign::must_be_within_limit(loaded, &stored.coupon, redeemer)?;
+        if let (None, Some(campaign_id)) = (stored.coupon.member_id, stored.coupon.campaign_id) {
+            loaded.campaigns.take(redeemer, campaign_id);
+        }
         for event in &events {
             if matches!(event, Event::CouponRedeemed(_)) {
                 loaded.record(redeemer, event, out)?;
@@ -125,8 +134,14 @@ impl CouponWriter {
         let stored = loaded.coupons.get(&coupon_id).ok_or_else(coupon_unknown)?;
         let member_id = stored.coupon.member_id;
         if let Some(event) = coupon::cancel_coupon(&stored.coupon, today(out)).map_err(refusal)? {
-            let member_id = member_id.ok_or_else(|| Error::internal("a code without a member is cancelled"))?;
-            loaded.record(member_id, &event, out)?;
+            match (member_id, &event) {
+                (Some(member_id), _) => loaded.record(member_id, &event, out)?,
+                (None, Event::CodeCancelled { campaign_id, .. }) => {
+                    loaded.record_of_campaign(*campaign_id, &event, out)?;
+                    loaded.change(coupon_id, |stored| stored.coupon.status = CouponStatus::Cancelled);
+                }
+                _ => return Err(Error::internal("a coupon of no member and no campaign is cancelled")),
+            }
         }
         Ok(Answer::Taken)
     }
@@ -164,6 +179,11 @@ impl CouponWriter {
         if let Some(event) = wallet.and_then(|wallet| coupon::close_wallet(wallet, attempt)) {
             loaded.record(member_id, &event, out)?;
             for coupon_id in issued {
+                let coupon = loaded.coupons.get(&coupon_id).map(|stored| &stored.coupon);
+                let lost = coupon.filter(|coupon| coupon.status == CouponStatus::Issued);
+                if let Some(campaign_id) = lost.and_then(|coupon| coupon.campaign_id) {
+                    loaded.campaigns.lose(campaign_id)?;
+                }
                 loaded.change(coupon_id, |stored| coupon::lose(&mut stored.coupon));
             }
         }
@@ -189,7 +209,7 @@ pub(super) fn give(
     loaded.record(member_id, &event, out)
 }
 
-fn today(out: &Out<'_>) -> Day {
+pub(super) fn today(out: &Out<'_>) -> Day {
     day_of(out.moment.day)
 }
 
@@ -204,7 +224,7 @@ impl Writer for CouponWriter {
     type Loaded = Loaded;
 
     fn load(&mut self, tx: &mut dyn Session, commands: &[&Command], moment: &Moment) -> Result<Loaded> {
-        let (mut touched, mut joined) = (Touched::default(), Vec::new());
+        let (mut touched, mut joined, mut of_campaigns) = (Touched::default(), Vec::new(), Vec::new());
         for command in commands {
             match command {
                 Command::OpenWallet { member_id, coupon, .. } => {
@@ -220,6 +240,10 @@ impl Writer for CouponWriter {
                     touched.members.extend(member_id);
                 }
                 Command::RollBack { coupon_id } | Command::Cancel { coupon_id } => touched.coupons.push(*coupon_id),
+                Command::Campaign(command) => {
+                    campaign::touch(command, &mut touched);
+                    of_campaigns.push(command);
+                }
             }
         }
         let mut loaded = Loaded::load(tx, touched, day_of(moment.day))?;
@@ -228,6 +252,7 @@ impl Writer for CouponWriter {
             loaded.numbers = tx.next_ids("coupon_number", joined.len())?.into();
             loaded.join_codes = codes::draw(tx, &Pattern::JOIN, joined.len())?.into();
         }
+        campaign::supply(tx, &mut loaded, &of_campaigns, day_of(moment.day))?;
         Ok(loaded)
     }
 
@@ -248,6 +273,7 @@ impl Writer for CouponWriter {
             }
             Command::RollBack { coupon_id } => Self::roll_back(loaded, *coupon_id, out),
             Command::Cancel { coupon_id } => Self::cancel(loaded, *coupon_id, out),
+            Command::Campaign(command) => campaign::decide(loaded, command, out),
         }
     }
 
@@ -257,6 +283,7 @@ impl Writer for CouponWriter {
 
     fn recall(&self, command: &Command, event: &log::Event) -> Result<Answer> {
         match (command, event.kind.as_str()) {
+            (Command::Campaign(command), _) => campaign::recall(command, event),
             (Command::Redeem { .. }, "CouponRedeemed") => match event.decode()? {
                 Event::CouponRedeemed(facts) => Ok(Answer::KnownRedemption {
                     coupon_id: facts.coupon_id,
@@ -266,16 +293,16 @@ impl Writer for CouponWriter {
                 _ => Err(of_another()),
             },
             (Command::RollBack { .. }, "RedemptionRolledBack")
-            | (Command::Cancel { .. }, "CouponCancelled" | "done") => Ok(Answer::Taken),
+            | (Command::Cancel { .. }, "CouponCancelled" | "CodeCancelled" | "done") => Ok(Answer::Taken),
             _ => Err(of_another()),
         }
     }
 }
 
-fn of_another() -> Error {
+pub(super) fn of_another() -> Error {
     Error::internal("a remembered answer belongs to another command")
 }
 
-fn too_few() -> Error {
+pub(super) fn too_few() -> Error {
     Error::internal("too few numbers or codes were reserved")
 }

@@ -10,6 +10,7 @@ use platform::funnel::read_cursor;
 use platform::parked;
 
 use super::Summed;
+use super::coupons::{Counted, shown};
 use super::deals::Shown;
 use super::store::{DEAL, FIGURE, MERCHANT, Merchant, each_row};
 use super::summary::summed;
@@ -19,10 +20,12 @@ use crate::kit::{Finding, Findings};
 const SUMS: &str = "sums are those of the ledger";
 const DAYS: &str = "the days of a kind add up to what stands for all of them";
 const DEALS: &str = "deals are those of deal";
+const COUPONS: &str = "coupons are counted as coupon tells of them";
 const WRONG: &str = "run 'onepoint rebuild dashboard'";
 /// The consumers whose work is compared.
 const OF_POINT: &str = "dashboard<point";
 const OF_DEAL: &str = "dashboard<deal";
+const OF_COUPON: &str = "dashboard<coupon";
 
 /// What the dashboard says at one moment, for comparing the others with.
 #[derive(Default)]
@@ -30,6 +33,9 @@ pub struct Told {
     /// Up to where the ledger is summed up; nothing while events are parked, for then the sums lack them.
     pub read_to: Option<Cursor>,
     sums: Summed,
+    /// Up to where coupon's log is counted; nothing while events are parked.
+    pub coupons_to: Option<Cursor>,
+    coupons: Counted,
     /// Kinds whose days come to something else than what stands for all days.
     uneven: Vec<String>,
     /// Merchants, and the last of their events that was taken in; none while events are parked.
@@ -45,9 +51,13 @@ pub struct Told {
 pub fn told(session: &mut dyn Session) -> Result<Told> {
     let parked = parked::counts(session)?;
     let waits = |consumer: &str| parked.iter().any(|(parked, _)| parked == consumer);
-    let mut told = Told { sums: summed(session)?, uneven: uneven(session)?, ..Told::default() };
+    let (sums, coupons) = (summed(session)?, shown(session)?);
+    let mut told = Told { sums, coupons, uneven: uneven(session)?, ..Told::default() };
     if !waits(OF_POINT) {
         told.read_to = Some(read_cursor(session, OF_POINT)?);
+    }
+    if !waits(OF_COUPON) {
+        told.coupons_to = Some(read_cursor(session, OF_COUPON)?);
     }
     if !waits(OF_DEAL) {
         each_row(session, &MERCHANT, &mut |row| {
@@ -94,11 +104,15 @@ pub struct Comparing {
 }
 
 impl Comparing {
-    /// Compares the sums with `ledger`, the ledger's up to [`Told::read_to`]. `merchants` is each merchant of deal with
-    /// the sequence of its last event.
+    /// Compares the sums with `ledger`, the ledger's up to [`Told::read_to`], and with `counted`, coupon's up to
+    /// [`Told::coupons_to`]. `merchants` is each merchant of deal with the sequence of its last event.
     #[must_use]
-    pub fn new(told: Told, ledger: &Summed, merchants: HashMap<i64, i64>) -> Self {
-        let mut findings = Findings::new(&[SUMS, DAYS, DEALS]);
+    pub fn new(told: Told, (ledger, counted): (&Summed, &Counted), merchants: HashMap<i64, i64>) -> Self {
+        let mut findings = Findings::new(&[SUMS, DAYS, DEALS, COUPONS]);
+        if told.coupons_to.is_some() && told.coupons != *counted {
+            let what = format!("the dashboard has {:?}, coupon {counted:?}; {WRONG}", told.coupons);
+            findings.add(COUPONS, Finding::of(0, what));
+        }
         for kind in &told.uneven {
             findings.add(DAYS, Finding::of(0, format!("{kind} does not; {WRONG}")));
         }

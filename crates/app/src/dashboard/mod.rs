@@ -1,9 +1,10 @@
-//! Dashboard: a read model of what the operator looks at, built from the logs of member, point, donation, deal and
-//! settlement: every deal, figures as they stand, and the programme day by day.
+//! Dashboard: a read model of what the operator looks at, built from the logs of member, point, donation, deal,
+//! settlement and coupon: every deal, figures as they stand, and the programme day by day.
 //!
-//! There are no rules here, only folding. Rows remember the last event that they took in; sums of entries rely on the
-//! cursor (decision 0010). What the figures mean stands in `docs/dashboard.md`.
+//! There are no rules here, only folding. Rows remember the last event that they took in; sums of entries and of coupons
+//! rely on the cursor (decision 0010). What the figures mean stands in `docs/dashboard.md`.
 
+mod coupons;
 mod days;
 mod deals;
 mod figures;
@@ -29,6 +30,7 @@ use platform::error::{Error, ErrorKind, Result};
 use platform::funnel::Funnel;
 use platform::log::{Event, Log};
 
+pub use coupons::{Counted, CouponsMoved, counted_in};
 pub use inspect::{Comparing, Told, told};
 pub use live::{Live, LiveView, LookLive};
 pub use reactions::Moved;
@@ -105,6 +107,13 @@ impl Dashboards {
     #[must_use]
     pub fn follow_settlement(&self, log: Arc<Log>) -> Consumer<DashboardWriter> {
         self.follow(log, reactions::on_settlement_events)
+    }
+
+    /// The consumer of coupon's log.
+    #[must_use]
+    pub fn follow_coupons(&self, log: Arc<Log>) -> Consumer<DashboardWriter> {
+        let zone = self.kit.zone.clone();
+        self.follow(log, move |events| reactions::on_coupon_events(&zone, events))
     }
 
     fn follow(

@@ -7,6 +7,7 @@ use platform::error::{Error, Result};
 use platform::log;
 use platform::zone::Zone;
 
+use super::coupons;
 use super::days::Days;
 use super::sums::plus;
 use super::writer::Command;
@@ -73,4 +74,10 @@ pub(super) fn on_member_events(events: &[log::Event]) -> Result<Vec<Command>> {
 pub(super) fn on_donation_events(events: &[log::Event]) -> Result<Vec<Command>> {
     let read = |event: &log::Event| Ok(Command::of_donation(&event.decode()?, event.at_ms));
     events.iter().filter_map(|event| read(event).transpose()).collect()
+}
+
+/// Counts what happened to coupons.
+pub(super) fn on_coupon_events(zone: &Zone, events: &[log::Event]) -> Result<Vec<Command>> {
+    let moved = coupons::count(zone, events)?;
+    Ok(if moved.is_empty() { Vec::new() } else { vec![Command::Coupons(moved)] })
 }

@@ -7,6 +7,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::figures::{Figure, LinkView, LinksView, link};
+use super::store::{COUPON, POINT};
 
 /// Stuck flows that are named for each kind, the oldest first.
 const NAMED: usize = 20;
@@ -18,9 +19,10 @@ struct Saga {
     collection: &'static str,
     /// Counts all, and those begun before `$1`.
     counts: &'static str,
-    /// Number, step and beginning of those begun before `$1`.
+    /// Number, step, beginning, and what has happened so far, of those begun before `$1`.
     stuck: &'static str,
-    reason: fn(&str) -> &'static str,
+    /// What it waits for, by step and by what has happened so far.
+    reason: fn(&str, &str) -> &'static str,
 }
 
 const SAGAS: [Saga; 4] = [
@@ -29,11 +31,13 @@ const SAGAS: [Saga; 4] = [
         collection: "withdrawals",
         counts: "SELECT COUNT(*), COALESCE(SUM(CASE WHEN withdrawal_at < $1 THEN 1 ELSE 0 END), 0) \
                  FROM dashboard_member WHERE withdrawal IS NOT NULL",
-        stuck: "SELECT member_id, withdrawal, withdrawal_at FROM dashboard_member \
+        stuck: "SELECT member_id, withdrawal, withdrawal_at, followed FROM dashboard_member \
                 WHERE withdrawal IS NOT NULL AND withdrawal_at < $1 ORDER BY withdrawal_at, member_id LIMIT ",
-        reason: |step| match step {
-            "PREPARING" => "not decided yet; the sweep of member undoes it",
-            _ => "decided; point has not closed the account yet",
+        reason: |step, followed| match (step, followed) {
+            ("PREPARING", _) => "point and coupon have not both answered yet; the sweep of member undoes it",
+            (_, POINT) => "decided; coupon has not cancelled the coupons yet",
+            (_, COUPON) => "decided; point has not closed the account yet",
+            _ => "decided; point has not closed the account and coupon has not cancelled the coupons yet",
         },
     },
     Saga {
@@ -41,27 +45,27 @@ const SAGAS: [Saga; 4] = [
         collection: "donations",
         counts: "SELECT COUNT(*), COALESCE(SUM(CASE WHEN requested_at < $1 THEN 1 ELSE 0 END), 0) \
                  FROM dashboard_donation WHERE ended = 0",
-        stuck: "SELECT donation_id, 'REQUESTED', requested_at FROM dashboard_donation \
+        stuck: "SELECT donation_id, 'REQUESTED', requested_at, NULL FROM dashboard_donation \
                 WHERE ended = 0 AND requested_at < $1 ORDER BY requested_at, donation_id LIMIT ",
-        reason: |_| "point has not decided it yet",
+        reason: |_, _| "point has not decided it yet",
     },
     Saga {
         kind: "deal",
         collection: "deals",
         counts: "SELECT COUNT(*), COALESCE(SUM(CASE WHEN dealt_at < $1 THEN 1 ELSE 0 END), 0) \
                  FROM dashboard_deal WHERE status = 'pending'",
-        stuck: "SELECT deal_id, 'pending', dealt_at FROM dashboard_deal \
+        stuck: "SELECT deal_id, 'pending', dealt_at, NULL FROM dashboard_deal \
                 WHERE status = 'pending' AND dealt_at < $1 ORDER BY dealt_at, deal_id LIMIT ",
-        reason: |_| "what point said is not known yet",
+        reason: |_, _| "what point said is not known yet",
     },
     Saga {
         kind: "cancel",
         collection: "deals",
         counts: "SELECT COUNT(*), COALESCE(SUM(CASE WHEN dealt_at < $1 THEN 1 ELSE 0 END), 0) \
                  FROM dashboard_deal WHERE points_due = 1",
-        stuck: "SELECT deal_id, 'PENDING', dealt_at FROM dashboard_deal \
+        stuck: "SELECT deal_id, 'PENDING', dealt_at, NULL FROM dashboard_deal \
                 WHERE points_due = 1 AND dealt_at < $1 ORDER BY dealt_at, deal_id LIMIT ",
-        reason: |_| "cancelled; point has not moved the points yet",
+        reason: |_, _| "cancelled; point has not moved the points yet",
     },
 ];
 
@@ -121,7 +125,7 @@ impl Saga {
             id: row.int(0),
             step: row.text(1).to_owned(),
             since: zone.format(row.int(2)),
-            reason: (self.reason)(row.text(1)),
+            reason: (self.reason)(row.text(1), row.text(3)),
             links: link("self", format!("{base}/{}/{}", self.collection, row.int(0))),
         };
         Ok(SagaView {

@@ -11,6 +11,7 @@ use platform::zone::Zone;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::coupons;
 use super::days::number_of;
 use super::figures::define;
 use super::sums::{JOINED, WITHDRAWN, deal_kind, entry_kind};
@@ -62,6 +63,9 @@ struct DayView {
     deals: BTreeMap<&'static str, i64>,
     /// Deals that did not happen.
     failed_deals: i64,
+    /// Coupons by what happened to them.
+    #[schema(value_type = BTreeMap<String, i64>, example = json!({"issued": 3, "redeemed": 1}))]
+    coupons: BTreeMap<&'static str, i64>,
 }
 
 /// The first and the last day of a series.
@@ -123,6 +127,7 @@ pub(super) fn look(session: &mut dyn Session, span: Span) -> Result<SeriesView> 
         ("usedPoint", "series.usedPoint"),
         ("deals", "series.deals"),
         ("failedDeals", "series.failedDeals"),
+        ("coupons", "series.coupons"),
     ];
     Ok(SeriesView {
         from: written(span.from),
@@ -148,6 +153,7 @@ impl DayView {
             points,
             deals: deals(DealStatus::Success).filter(|(kind, _)| *kind != DealType::Cancel.name()).collect(),
             failed_deals: deals(DealStatus::Fail).map(|(_, quantity)| quantity).sum(),
+            coupons: coupons::of_day(|kind| figure(kind).0),
         }
     }
 }

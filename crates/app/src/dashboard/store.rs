@@ -8,12 +8,20 @@ use platform::error::Result;
 use sha2::{Digest as _, Sha256};
 
 /// The schema of dashboard.
-pub const MIGRATIONS: &[Migration] = &[Migration {
-    number: 15,
-    name: "dashboard_figures",
-    sql: include_str!("../../../../migrations/0015_dashboard_figures.sql"),
-    lives_with: 15,
-}];
+pub const MIGRATIONS: &[Migration] = &[
+    Migration {
+        number: 15,
+        name: "dashboard_figures",
+        sql: include_str!("../../../../migrations/0015_dashboard_figures.sql"),
+        lives_with: 15,
+    },
+    Migration {
+        number: 21,
+        name: "dashboard_coupons",
+        sql: include_str!("../../../../migrations/0021_dashboard_coupons.sql"),
+        lives_with: 15,
+    },
+];
 
 pub(super) static DEAL: Table = Table {
     name: "dashboard_deal",
@@ -63,6 +71,7 @@ pub(super) static MEMBER: Table = Table {
         ("withdrawal", Kind::Text),
         ("withdrawal_at", Kind::Int),
         ("sequence", Kind::Int),
+        ("followed", Kind::Text),
     ],
 };
 
@@ -138,8 +147,15 @@ pub(super) struct Member {
     pub(super) gone: bool,
     /// The step of a withdrawal that is under way, and when it was asked for.
     pub(super) withdrawal: Option<(String, i64)>,
+    /// Who has followed the withdrawal, while somebody else has not: `point` or `coupon`.
+    pub(super) followed: Option<&'static str>,
     pub(super) sequence: i64,
 }
+
+/// Point has followed a withdrawal.
+pub(super) const POINT: &str = "point";
+/// Coupon has followed a withdrawal.
+pub(super) const COUPON: &str = "coupon";
 
 impl Member {
     pub(super) fn read(mut row: Row) -> (i64, Self) {
@@ -147,6 +163,7 @@ impl Member {
             status: MemberStatus::from_name(row.text(1)).unwrap_or(MemberStatus::Abnormal),
             gone: row.int(2) != 0,
             withdrawal: row.take_text(3).map(|step| (step, row.int(4))),
+            followed: [POINT, COUPON].into_iter().find(|follower| row.text(6) == *follower),
             sequence: row.int(5),
         };
         (row.int(0), member)
@@ -161,6 +178,7 @@ impl Member {
             step.into(),
             at.into(),
             self.sequence.into(),
+            self.followed.map(str::to_owned).into(),
         ])
     }
 }

@@ -10,6 +10,7 @@ use platform::error::Result;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::coupons;
 use super::figures::{Definition, Figure, Figures, LinkView, LinksView, define, link, share_bp};
 use super::live::LiveView;
 use super::sagas::{self, SagaView};
@@ -42,6 +43,10 @@ pub struct SummaryView {
     #[schema(value_type = std::collections::BTreeMap<String, Figure>, example = json!({"earned": {"value": 1000,
         "unit": "points", "definition": "Points earned: entries EARN."}}))]
     points: Figures,
+    /// Coupons: issued, in stock, redeemed, over.
+    #[schema(value_type = std::collections::BTreeMap<String, Figure>, example = json!({"given": {"value": 3,
+        "unit": "coupons", "definition": "Coupons that members got: on joining, of campaigns, by redeeming a code."}}))]
+    coupons: Figures,
     /// Deals by type and status, where there are any.
     deals: Vec<DealsView>,
     /// Deals that are pending.
@@ -117,10 +122,14 @@ struct Ranked {
 }
 
 /// Quantity and amount of each kind over all days.
-struct Totals(HashMap<String, (i64, i64)>);
+pub(super) struct Totals(HashMap<String, (i64, i64)>);
 
 impl Totals {
-    fn read(session: &mut dyn Session) -> Result<Self> {
+    /// Reads all of them.
+    ///
+    /// # Errors
+    /// `Unavailable` when the store cannot be reached.
+    pub(super) fn read(session: &mut dyn Session) -> Result<Self> {
         let rows = session.query(FIGURES, &[])?;
         Ok(Self(rows.iter().map(|row| (row.text(0).to_owned(), (row.int(1), row.int(2)))).collect()))
     }
@@ -129,7 +138,8 @@ impl Totals {
         self.0.get(kind).copied().unwrap_or_default()
     }
 
-    fn quantity(&self, kind: &str) -> i64 {
+    /// How many of a kind.
+    pub(super) fn quantity(&self, kind: &str) -> i64 {
         self.of(kind).0
     }
 
@@ -162,6 +172,7 @@ pub(super) fn look(session: &mut dyn Session, kit: &Kit, policy: Policy, live: L
         at: kit.zone.format(now_ms),
         members: members(&totals, base),
         points: points(&totals, base),
+        coupons: coupons::figures(&totals, base),
         deals: deals(&totals, base),
         deals_under_way: Figure::of("deals.underWay", under_way).listed("deals", format!("{base}/dealDashboards")),
         merchants: merchants(session, &totals, policy, base)?,

@@ -31,6 +31,11 @@ pub(super) fn deal_kind(deal_type: DealType, status: DealStatus) -> String {
     format!("deal.{}.{}", deal_type.name(), status.name())
 }
 
+/// The kind of coupons to which this happened.
+pub(super) fn coupon_kind(what: &str) -> String {
+    format!("coupon.{what}")
+}
+
 /// What kinds begin with that are counted as they stand and not by day.
 pub(super) const STANDING: &str = "member.";
 

@@ -12,17 +12,20 @@ use platform::funnel::{Moment, Out, Writer};
 use platform::log;
 use platform::zone::Zone;
 
+use super::coupons::CouponsMoved;
 use super::days::Days;
 use super::deals::{Deals, needed};
 use super::reactions::Moved;
-use super::store::{DEAL, DONATION, MARK, MEMBER, MERCHANT, Member, Merchant, mark_name};
-use super::sums::{BILLED, JOINED, Sums, WITHDRAWN, entry_kind, member_kind, plus};
+use super::store::{COUPON, DEAL, DONATION, MARK, MEMBER, MERCHANT, Member, Merchant, POINT, mark_name};
+use super::sums::{BILLED, JOINED, Sums, WITHDRAWN, coupon_kind, entry_kind, member_kind, plus};
 
 /// Something that was told. Each but entries has the number of its event, for events are taken in once.
 pub enum Command {
     /// Entries of the ledger, summed up by day and kind. They have no number of their own here: the cursor that moves
     /// in the same transaction says which were counted.
     Entries(Vec<Moved>),
+    /// Coupons, counted by day and kind, as entries are.
+    Coupons(Vec<CouponsMoved>),
     /// An event of deal, about this merchant.
     Deal {
         /// The merchant.
@@ -126,7 +129,7 @@ impl Loaded {
         let (mut merchants, mut members, mut donations, mut marks) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for command in commands {
             match command {
-                Command::Entries(_) => {}
+                Command::Entries(_) | Command::Coupons(_) => {}
                 Command::Deal { merchant_id, .. } => merchants.push(*merchant_id),
                 Command::Settlement { event: settlement::Event::Billed { merchant_id, billing_month, .. }, .. } => {
                     merchants.push(*merchant_id);
@@ -220,7 +223,7 @@ impl Loaded {
         days: &mut Days,
     ) -> Result<()> {
         let known = self.members.contains_key(&member_id);
-        let fresh = Member { status: MemberStatus::Ready, gone: false, withdrawal: None, sequence: 0 };
+        let fresh = Member { status: MemberStatus::Ready, gone: false, withdrawal: None, followed: None, sequence: 0 };
         let member = self.members.entry(member_id).or_insert(fresh);
         if sequence <= member.sequence {
             return Ok(());
@@ -241,6 +244,7 @@ impl Loaded {
             }
             member::Event::WithdrawalRequested { .. } => {
                 member.withdrawal = Some((WithdrawalStep::Preparing.name().to_owned(), at_ms));
+                member.followed = None;
             }
             member::Event::MemberWithdrawn { .. } => {
                 let asked_ms = member.withdrawal.take().map_or(at_ms, |(_, asked_ms)| asked_ms);
@@ -252,11 +256,12 @@ impl Loaded {
                 member.gone = true;
             }
             member::Event::WithdrawalReleased { .. } | member::Event::WithdrawalCompleted { .. } => {
-                member.withdrawal = None;
+                (member.withdrawal, member.followed) = (None, None);
             }
-            member::Event::CouponNoted { .. }
-            | member::Event::OperatorNotified { .. }
-            | member::Event::WithdrawalConfirmed { .. } => {}
+            member::Event::WithdrawalConfirmed { forfeited_point, .. } => {
+                member.followed = Some(if forfeited_point.is_some() { POINT } else { COUPON });
+            }
+            member::Event::CouponNoted { .. } | member::Event::OperatorNotified { .. } => {}
         }
         Ok(())
     }
@@ -277,6 +282,9 @@ impl Writer for DashboardWriter {
             Command::Entries(moved) => moved
                 .iter()
                 .try_for_each(|moved| loaded.sums.add(moved.day, entry_kind(moved.kind), moved.quantity, moved.point)),
+            Command::Coupons(moved) => moved
+                .iter()
+                .try_for_each(|moved| loaded.sums.add(moved.day, coupon_kind(moved.kind), moved.quantity, 0)),
             Command::Deal { merchant_id, sequence, event } => loaded.take_deal(*merchant_id, *sequence, event, days),
             Command::Settlement { sequence, event } => loaded.take_settlement(*sequence, event, days),
             Command::Member { member_id, sequence, at_ms, event } => {

@@ -1,9 +1,9 @@
-//! My page: a read model of everything one member may see, built from the logs of member, point
-//! and donation.
+//! My page: a read model of everything one member may see, built from the logs of member, point, donation and coupon.
 //!
 //! There are no rules here, only folding: each page remembers the last event of each log that it took in, so what is
 //! delivered again or late changes nothing.
 
+mod coupons;
 mod donations;
 pub mod http;
 mod inspect;
@@ -12,6 +12,7 @@ mod store;
 
 use std::sync::Arc;
 
+use domain::kernel::Day;
 use platform::consumer::Consumer;
 use platform::db::{Database, Session, Value};
 use platform::error::{Error, ErrorKind, Result};
@@ -23,7 +24,7 @@ use tokio::runtime::Handle;
 pub use inspect::inspect;
 pub use store::{MIGRATIONS, PageView, PageWriter};
 
-use crate::kit::Kit;
+use crate::kit::{Kit, day_of};
 use crate::member::MemberApi;
 
 /// How my page asks member for contact data.
@@ -85,6 +86,17 @@ impl Pages {
         Consumer::new(Arc::clone(&self.funnel), log, Arc::clone(&self.kit.clock), &self.kit.holder, react)
     }
 
+    /// The consumer of coupon's log.
+    #[must_use]
+    pub fn follow_coupons(&self, log: Arc<Log>) -> Consumer<PageWriter> {
+        let react = Box::new(reactions::on_coupon_events);
+        Consumer::new(Arc::clone(&self.funnel), log, Arc::clone(&self.kit.clock), &self.kit.holder, react)
+    }
+
+    fn today(&self) -> Day {
+        day_of(self.kit.zone.day(self.kit.clock.now_ms()))
+    }
+
     /// A member's page.
     ///
     /// # Errors
@@ -93,7 +105,7 @@ impl Pages {
         self.funnel.must_be_open()?;
         let row = self.database.get(&store::PAGE, member_id).await?;
         let unknown = || Error::new(ErrorKind::NotFound, "mypage.unknown", "there is no page of this member");
-        row.and_then(|row| PageView::read(row, &self.kit.zone)).ok_or_else(unknown)
+        row.and_then(|row| PageView::read(row, &self.kit.zone, self.today())).ok_or_else(unknown)
     }
 
     /// Pages of members with a number above `after`.
@@ -103,7 +115,7 @@ impl Pages {
     pub async fn pages(&self, after: i64, limit: i64) -> Result<Vec<PageView>> {
         self.funnel.must_be_open()?;
         let rows = self.database.query(&store::list_sql(), &[Value::Int(after), Value::Int(limit)]).await?;
-        Ok(rows.into_iter().filter_map(|row| PageView::read(row, &self.kit.zone)).collect())
+        Ok(rows.into_iter().filter_map(|row| PageView::read(row, &self.kit.zone, self.today())).collect())
     }
 
     /// A digest over every page.

@@ -1,4 +1,4 @@
-//! What my page does when something happened to a member, to points or to a donation.
+//! What my page does when something happened to a member, to points, to a donation or to coupons.
 
 use std::collections::HashMap;
 
@@ -7,6 +7,7 @@ use platform::error::Result;
 use platform::log;
 
 use super::ContactQuestions;
+use super::coupons;
 use super::donations::Told;
 use super::store::{Change, Command};
 use crate::member::Contacts;
@@ -86,6 +87,20 @@ pub(super) fn on_donation_events(events: &[log::Event]) -> Result<Vec<Command>> 
             member_id,
             sequence: event.sequence,
             change: Change::Donation(told),
+        }));
+    }
+    Ok(commands)
+}
+
+/// Turns events of coupon into changes of pages; those of campaigns concern none.
+pub(super) fn on_coupon_events(events: &[log::Event]) -> Result<Vec<Command>> {
+    let mut commands = Vec::with_capacity(events.len());
+    for event in events {
+        let told = coupons::Told::of(event.decode()?);
+        commands.extend(told.map(|(member_id, told)| Command {
+            member_id,
+            sequence: event.sequence,
+            change: Change::Coupon(told),
         }));
     }
     Ok(commands)

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use domain::kernel::Day;
 use domain::member::MemberStatus;
 use platform::db::{Kind, Migration, Row, Session, Table, Value};
 use platform::error::Result;
@@ -12,6 +13,7 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use utoipa::ToSchema;
 
+use super::coupons::{self, PageCoupon};
 use super::donations::{RecentDonation, Told};
 use crate::member::Contacts;
 use crate::point::EntryFacts;
@@ -33,6 +35,12 @@ pub const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../../../../migrations/0009_mypage_donations.sql"),
         lives_with: 5,
     },
+    Migration {
+        number: 20,
+        name: "mypage_coupons",
+        sql: include_str!("../../../../migrations/0020_mypage_coupons.sql"),
+        lives_with: 5,
+    },
 ];
 
 pub(super) static PAGE: Table = Table {
@@ -49,6 +57,8 @@ pub(super) static PAGE: Table = Table {
         ("gone", Kind::Int),
         ("donations", Kind::Text),
         ("donation_sequence", Kind::Int),
+        ("coupons", Kind::Text),
+        ("coupon_sequence", Kind::Int),
     ],
 };
 
@@ -102,19 +112,6 @@ pub(super) fn digest(session: &mut dyn Session) -> Result<String> {
     }
 }
 
-/// Member, sequence of the last entry taken in and balance of every page of a member who is not gone.
-pub(super) fn page_balances(session: &mut dyn Session, look: &mut dyn FnMut(i64, i64, i64)) -> Result<()> {
-    let sql = "SELECT member_id, point_sequence, remain_point FROM page WHERE member_id > $1 AND gone = 0 \
-               ORDER BY member_id LIMIT 5000";
-    let mut after = 0;
-    loop {
-        let rows = session.query(sql, &[Value::Int(after)])?;
-        let Some(last) = rows.last() else { return Ok(()) };
-        after = last.int(0);
-        rows.iter().for_each(|row| look(row.int(0), row.int(1), row.int(2)));
-    }
-}
-
 /// A page on the wire.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -136,6 +133,9 @@ pub struct PageView {
     pub donations: Vec<RecentDonation>,
     /// The newest of them.
     pub last_donation: Option<RecentDonation>,
+    /// Ten coupons at most: those that can be redeemed first, then the others, each newest first. `GET
+    /// /coupons?memberId=` lists all.
+    pub coupons: Vec<PageCoupon>,
 }
 
 /// A movement on my page.
@@ -156,7 +156,7 @@ pub struct RecentEntry {
 
 impl PageView {
     /// A page from its row; nothing for a member who is gone, or of whom only point has spoken so far.
-    pub(super) fn read(mut row: Row, zone: &Zone) -> Option<Self> {
+    pub(super) fn read(mut row: Row, zone: &Zone, today: Day) -> Option<Self> {
         if row.int(8) != 0 || row.int(6) == 0 {
             return None;
         }
@@ -170,6 +170,7 @@ impl PageView {
             recent_entries: RecentEntry::read_all(row.text(5), row.int(4), zone),
             last_donation: donations.first().cloned(),
             donations,
+            coupons: PageCoupon::read_all(row.text(11), today),
         })
     }
 }
@@ -221,6 +222,8 @@ pub enum Change {
     Entry { kind: &'static str, facts: EntryFacts, at_ms: i64 },
     /// A donation was asked for or decided.
     Donation(Told),
+    /// Something happened to the member's coupons.
+    Coupon(coupons::Told),
 }
 
 /// A page in a batch.
@@ -236,6 +239,8 @@ struct Page {
     gone: bool,
     donations: String,
     donation_sequence: i64,
+    coupons: String,
+    coupon_sequence: i64,
     changed: bool,
     /// Whether more than points changed.
     is_reshaped: bool,
@@ -255,6 +260,8 @@ impl Page {
             gone: row.int(8) != 0,
             donations: row.take_text(9).unwrap_or_default(),
             donation_sequence: row.int(10),
+            coupons: row.take_text(11).unwrap_or_default(),
+            coupon_sequence: row.int(12),
             changed: false,
             is_reshaped: false,
             is_known: true,
@@ -275,6 +282,8 @@ impl Page {
             i64::from(self.gone).into(),
             self.donations.into(),
             self.donation_sequence.into(),
+            self.coupons.into(),
+            self.coupon_sequence.into(),
         ])
     }
 
@@ -286,6 +295,7 @@ impl Page {
         let seen = match change {
             Change::Entry { .. } => &mut self.point_sequence,
             Change::Donation(_) => &mut self.donation_sequence,
+            Change::Coupon(_) => &mut self.coupon_sequence,
             Change::Contacts { .. } | Change::Status(_) | Change::Gone => &mut self.member_sequence,
         };
         if self.gone || sequence <= *seen {
@@ -323,6 +333,7 @@ impl Page {
                 self.recent = format!("{} {kind} {} {at_ms};{kept}", facts.entry_id, facts.amount);
             }
             Change::Donation(told) => self.donations = told.add_to(&self.donations),
+            Change::Coupon(told) => self.coupons = told.add_to(&self.coupons),
         }
     }
 }

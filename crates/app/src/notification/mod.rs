@@ -1,7 +1,10 @@
-//! Notification: messages to members. A message is a job: stored at once, sent by a worker, ended by an outcome.
+//! Notification: messages to members and notices to the operator. Both are jobs: stored at once, sent by a worker, ended
+//! by an outcome. Where nobody is named to send them to, notices have arrived as soon as they are stored.
 
 pub mod http;
+mod notice;
 mod notifier;
+mod progress;
 mod reactions;
 mod sending;
 mod sms;
@@ -15,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use platform::consumer::Consumer;
-use platform::db::{Database, Value};
+use platform::db::{Database, Session, Value};
 use platform::error::{Error, ErrorKind, Result};
 use platform::funnel::Funnel;
 use platform::guard::Guard;
@@ -23,9 +26,10 @@ use platform::lease::{self, Fence};
 use platform::log::Log;
 use tokio::runtime::Handle;
 
-pub use notifier::{LogNotifier, Message, Notifier, Outcome};
-pub use sending::SendSettings;
-use sending::{Outgoing, Sender, Sending};
+pub use notice::NoticeView;
+pub use notifier::{JobId, LogNotifier, Message, Notifier, Outcome};
+use sending::{Job, Outgoing, Sender, Sending};
+pub use sending::{Operator, SendSettings};
 pub use sms::SmsNotifier;
 pub use smtp::{Protection, SmtpNotifier, SmtpSettings};
 pub use store::{MIGRATIONS, MessageView};
@@ -136,8 +140,29 @@ impl Notifications {
         Ok(rows.iter().map(|row| MessageView::read(row, &self.kit.zone)).collect())
     }
 
-    /// Lets the messages go that are due, as many as may be on their way, and waits a moment for one to arrive; how many
-    /// went or are still on their way. One process at a time does it, on one thread.
+    /// One notice to the operator.
+    ///
+    /// # Errors
+    /// 404 when there is none.
+    pub async fn notice(&self, notification_id: i64) -> Result<NoticeView> {
+        self.funnel.must_be_open()?;
+        let row = self.database.get(&notice::NOTICE, notification_id).await?;
+        let unknown = || Error::new(ErrorKind::NotFound, "notification.unknown", "there is no such notification");
+        row.map(|row| NoticeView::read(row, &self.kit.zone)).ok_or_else(unknown)
+    }
+
+    /// Notices with a number above `after`.
+    ///
+    /// # Errors
+    /// `Unavailable` when the store cannot be reached.
+    pub async fn notices(&self, after: i64, limit: i64) -> Result<Vec<NoticeView>> {
+        self.funnel.must_be_open()?;
+        let rows = self.database.query(&notice::list_sql(), &[Value::Int(after), Value::Int(limit)]).await?;
+        Ok(rows.into_iter().map(|row| NoticeView::read(row, &self.kit.zone)).collect())
+    }
+
+    /// Lets the messages and notices go that are due, as many as may be on their way, and waits a moment for one to
+    /// arrive; how many went or are still on their way. One process at a time does it, on one thread.
     ///
     /// # Errors
     /// `Unavailable` when a store or member cannot be reached; the messages stay due.
@@ -169,9 +194,9 @@ impl Notifications {
         let parallel = i64::try_from(self.sender.settings.parallel).unwrap_or(i64::MAX);
         let taken = self.funnel.with_session(|tx| {
             // What is on its way is still due.
-            let due = store::due_messages(tx, now_ms, parallel)?;
+            let due = due_jobs(tx, now_ms, parallel)?;
             // Looking costs nothing; only who has something to send has to be the one who does.
-            if due.iter().all(|message| outgoing.has(message.message_id)) {
+            if due.iter().all(|job| outgoing.has(job.id())) {
                 return Ok(None);
             }
             Ok(Some((due, lease::hold(tx, WORKER, &self.kit.holder, now_ms)?)))
@@ -181,16 +206,19 @@ impl Notifications {
         let Some(number) = held else { return Ok(()) };
         let fence = Fence { lease: WORKER, number };
         let room = self.sender.settings.parallel.saturating_sub(outgoing.count());
-        let due: Vec<_> = due.into_iter().filter(|message| !outgoing.has(message.message_id)).take(room).collect();
-        if due.is_empty() {
+        let due = due.into_iter().filter(|job| !outgoing.has(job.id())).take(room);
+        let (messages, notices): (Vec<Job>, Vec<Job>) = due.partition(|job| job.recipient().is_some());
+        let mut start = |job: Job| {
+            outgoing.start(Sending { sender: Arc::clone(&self.sender), job, fence }, runtime);
+        };
+        // Nobody has to be asked where the operator is.
+        notices.into_iter().for_each(&mut start);
+        let member_ids: Vec<i64> = messages.iter().filter_map(Job::recipient).collect();
+        if member_ids.is_empty() {
             return Ok(());
         }
-        let member_ids: Vec<i64> = due.iter().map(|message| message.member_id).collect();
         let contacts = runtime.block_on(self.members.guard.ask(|| self.members.api.contacts(member_ids.clone())))?;
-        for message in due {
-            let contacts = contacts.get(&message.member_id).cloned();
-            outgoing.start(Sending { sender: Arc::clone(&self.sender), message, contacts, fence }, runtime);
-        }
+        messages.into_iter().for_each(|job| start(job.with_contacts(&contacts)));
         Ok(())
     }
 
@@ -210,4 +238,16 @@ impl Notifications {
         }
         outgoing.break_off("the program ends");
     }
+}
+
+/// Messages and notices that are due, the longest waiting first, so that neither holds up the other; nobody's contacts
+/// are known yet.
+fn due_jobs(session: &mut dyn Session, now_ms: i64, limit: i64) -> Result<Vec<Job>> {
+    let messages = store::due_messages(session, now_ms, limit)?;
+    let notices = notice::due_notices(session, now_ms, limit)?;
+    let mut due: Vec<Job> = messages.into_iter().map(|message| Job::Message(message, None)).collect();
+    due.extend(notices.into_iter().map(Job::Notice));
+    due.sort_by_key(|job| job.progress().due_at);
+    due.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    Ok(due)
 }

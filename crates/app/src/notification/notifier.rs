@@ -1,6 +1,7 @@
-//! How a message leaves the house.
+//! How a message or a notice leaves the house.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use domain::notification::Attempt;
 use futures_util::FutureExt;
@@ -9,17 +10,36 @@ use futures_util::future::BoxFuture;
 /// Characters of what a provider said that are logged at most.
 const SAID_CHARS: usize = 120;
 
-/// A message on its way, with what is needed of its member just now. Never printed.
+/// Which of the things that are sent. Messages and notices are numbered each by themselves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum JobId {
+    /// A message to a member.
+    Message(i64),
+    /// A notice to the operator.
+    Notice(i64),
+}
+
+impl fmt::Display for JobId {
+    /// No two read the same: a provider that has seen one must not take another for it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Message(message_id) => write!(f, "{message_id}"),
+            Self::Notice(notification_id) => write!(f, "n{notification_id}"),
+        }
+    }
+}
+
+/// A message or a notice on its way, with what is needed of whoever gets it. Never printed.
 pub struct Message {
-    /// Its number.
-    pub message_id: i64,
+    /// Which one.
+    pub id: JobId,
     /// When it was asked for, in milliseconds since 1970 in UTC.
     pub at_ms: i64,
     /// What it is about.
     pub kind: String,
-    /// The member's phone number without blanks and hyphens, if a message can go to it.
+    /// The phone number without blanks and hyphens, if a message can go to it.
     pub phone_no: Option<String>,
-    /// The member's mail address as it was given.
+    /// The mail address as it was given.
     pub email: Option<String>,
     /// What it is about, in one line.
     pub subject: String,
@@ -31,7 +51,7 @@ impl Message {
     /// What a provider knows it by, the same whenever it is sent again. The number alone would not do: after a restore
     /// from a backup it is given to another message.
     pub(super) fn reference(&self) -> String {
-        format!("{}-{}", self.message_id, self.at_ms)
+        format!("{}-{}", self.id, self.at_ms)
     }
 }
 
@@ -69,17 +89,17 @@ pub trait Notifier: Send + Sync {
     fn send(&self, message: Message) -> BoxFuture<'_, Outcome>;
 }
 
-/// Writes messages into the program's log, without words and with the phone number masked: for a programme that sends
+/// Writes messages into the program's log, without words and with whom they go to masked: for a programme that sends
 /// none, and for trying out.
 pub struct LogNotifier;
 
 impl Notifier for LogNotifier {
     fn send(&self, message: Message) -> BoxFuture<'_, Outcome> {
-        let Some(phone_no) = message.phone_no else {
+        let Some(to) = message.phone_no.or(message.email) else {
             return std::future::ready(Outcome::undeliverable("no_phone")).boxed();
         };
-        let ending = phone_no.get(phone_no.len().saturating_sub(2)..).unwrap_or_default();
-        tracing::debug!(message_id = message.message_id, kind = message.kind, to = %format!("…{ending}"), "message");
+        let ending = to.get(to.len().saturating_sub(2)..).unwrap_or_default();
+        tracing::debug!(id = %message.id, kind = message.kind, to = %format!("…{ending}"), "message");
         std::future::ready(Outcome::delivered()).boxed()
     }
 }
@@ -107,7 +127,7 @@ mod tests {
     #[test]
     fn what_a_provider_said_is_logged_without_what_it_repeats_of_the_message() {
         let message = Message {
-            message_id: 1,
+            id: JobId::Message(1),
             at_ms: 0,
             kind: "JOINED".to_owned(),
             phone_no: Some("01085581234".to_owned()),

@@ -2,7 +2,7 @@
 
 use domain::donation::{DonationStatus, Event as DonationEvent};
 use domain::member::Event;
-use domain::notification::Content;
+use domain::notification::{Content, NoticeKind};
 use platform::error::{Error, Result};
 use platform::log;
 
@@ -19,13 +19,15 @@ pub(super) fn on_member_events(events: &[log::Event]) -> Result<Vec<Command>> {
 }
 
 fn on_member_event(event: &Event, member_sequence: i64) -> Option<Command> {
-    let prove = |member_id, phone_revision, content| {
-        Some(Command::ProvePhone { member_id, member_sequence, phone_revision, content })
+    let prove = |member_id, phone_revision, content, notice| {
+        Some(Command::ProvePhone { member_id, member_sequence, phone_revision, content, notice })
     };
     match *event {
-        Event::MemberJoined { member_id, phone_revision, .. } => prove(member_id, phone_revision, Content::Joined {}),
+        Event::MemberJoined { member_id, phone_revision, .. } => {
+            prove(member_id, phone_revision, Content::Joined {}, Some(NoticeKind::MemberJoined))
+        }
         Event::ContactsChanged { member_id, phone_revision, phone_changed: true, .. } => {
-            prove(member_id, phone_revision, Content::PhoneChanged {})
+            prove(member_id, phone_revision, Content::PhoneChanged {}, None)
         }
         Event::MemberWithdrawn { member_id, .. } => Some(Command::ForgetRecipient { member_id, member_sequence }),
         _ => None,

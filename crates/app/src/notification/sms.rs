@@ -127,7 +127,7 @@ impl SmsNotifier {
         };
         let (outcome, said) = said;
         let failure = outcome.failure.as_deref().unwrap_or_default();
-        tracing::warn!(message_id = message.message_id, kind = message.kind, failure, said, "SMS not sent");
+        tracing::warn!(id = %message.id, kind = message.kind, failure, said, "SMS not sent");
         outcome
     }
 
@@ -149,11 +149,12 @@ impl Notifier for SmsNotifier {
 
 #[cfg(test)]
 mod tests {
+    use super::super::notifier::JobId;
     use super::*;
 
     fn message(text: &str) -> Message {
         Message {
-            message_id: 12,
+            id: JobId::Message(12),
             at_ms: 1_700,
             kind: "JOINED".to_owned(),
             phone_no: Some("01085581234".to_owned()),

@@ -116,7 +116,7 @@ impl SmtpNotifier {
             .to(Mailbox::new(None, to))
             .subject(message.subject.clone())
             .date(at)
-            .message_id(Some(format!("<{}.{}.onepoint@{domain}>", message.message_id, message.at_ms)))
+            .message_id(Some(format!("<{}.{}.onepoint@{domain}>", message.id, message.at_ms)))
             .header(ContentType::TEXT_PLAIN)
             .body(format!("{}\r\n", message.text));
         let mut mail = mail.map_err(|error| Error::internal("a mail cannot be written").caused_by(error))?;
@@ -204,7 +204,7 @@ impl SmtpNotifier {
         let is_final = outcome.attempt == Attempt::Undeliverable;
         let said = scrubbed(&error.to_string(), message);
         let failure = outcome.failure.as_deref().unwrap_or_default();
-        tracing::warn!(message_id = message.message_id, kind = message.kind, failure, is_final, said, "mail not sent");
+        tracing::warn!(id = %message.id, kind = message.kind, failure, is_final, said, "mail not sent");
         outcome
     }
 

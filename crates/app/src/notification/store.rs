@@ -8,6 +8,8 @@ use platform::zone::Zone;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::progress::Progress;
+
 /// The schema of notification.
 pub const MIGRATIONS: &[Migration] = &[
     Migration {
@@ -20,6 +22,12 @@ pub const MIGRATIONS: &[Migration] = &[
         number: 11,
         name: "notification_sources",
         sql: include_str!("../../../../migrations/0011_notification_sources.sql"),
+        lives_with: 3,
+    },
+    Migration {
+        number: 19,
+        name: "notification_notices",
+        sql: include_str!("../../../../migrations/0019_notification_notices.sql"),
         lives_with: 3,
     },
 ];
@@ -89,10 +97,10 @@ impl MessageView {
             message_id: message.message_id,
             member_id: message.member_id,
             kind: message.kind,
-            message_status: message.status,
-            attempts: message.attempts,
-            failure: message.failure,
-            at: zone.format(message.at),
+            message_status: message.progress.status,
+            attempts: message.progress.attempts,
+            failure: message.progress.failure,
+            at: zone.format(message.progress.at),
         }
     }
 }
@@ -102,18 +110,13 @@ pub(super) struct Message {
     pub(super) message_id: i64,
     pub(super) member_id: i64,
     pub(super) kind: String,
-    pub(super) status: MessageStatus,
     /// Of the phone number that it is about; 0: about none.
     pub(super) phone_revision: i64,
-    pub(super) attempts: i64,
-    pub(super) due_at: i64,
-    pub(super) at: i64,
-    pub(super) ended_at: Option<i64>,
+    pub(super) progress: Progress,
     /// The event of another context that asked for it.
     pub(super) origin: Option<String>,
     /// The figures of its content; messages of the first schema had none.
     pub(super) detail: Option<String>,
-    pub(super) failure: Option<String>,
 }
 
 impl Message {
@@ -124,15 +127,10 @@ impl Message {
             message_id,
             member_id,
             kind,
-            status: MessageStatus::Ready,
             phone_revision: 0,
-            attempts: 0,
-            due_at: at,
-            at,
-            ended_at: None,
+            progress: Progress::begun(at),
             origin: None,
             detail: Some(detail),
-            failure: None,
         })
     }
 
@@ -145,32 +143,35 @@ impl Message {
             message_id: row.int(0),
             member_id: row.int(1),
             kind: row.text(2).to_owned(),
-            status: MessageStatus::from_name(row.text(3)).unwrap_or(MessageStatus::Fail),
             phone_revision: row.int(4),
-            attempts: row.int(5),
-            due_at: row.int(6),
-            at: row.int(7),
-            ended_at: row.opt_int(8),
+            progress: Progress {
+                status: MessageStatus::from_name(row.text(3)).unwrap_or(MessageStatus::Fail),
+                attempts: row.int(5),
+                due_at: row.int(6),
+                at: row.int(7),
+                ended_at: row.opt_int(8),
+                failure: text(11),
+            },
             origin: text(9),
             detail: text(10),
-            failure: text(11),
         }
     }
 
     pub(super) fn into_row(self) -> Row {
+        let Progress { status, attempts, due_at, at, ended_at, failure } = self.progress;
         Row(vec![
             self.message_id.into(),
             self.member_id.into(),
             self.kind.into(),
-            self.status.name().into(),
+            status.name().into(),
             self.phone_revision.into(),
-            self.attempts.into(),
-            self.due_at.into(),
-            self.at.into(),
-            self.ended_at.into(),
+            attempts.into(),
+            due_at.into(),
+            at.into(),
+            ended_at.into(),
             self.origin.into(),
             self.detail.into(),
-            self.failure.into(),
+            failure.into(),
         ])
     }
 

@@ -2,7 +2,7 @@
 //! nickname from member's contacts of that moment.
 
 use domain::kernel::Month;
-use domain::notification::Content;
+use domain::notification::{Content, NoticeKind};
 
 /// Characters of a nickname that a message shows.
 const NICKNAME_CHARS: usize = 20;
@@ -46,6 +46,22 @@ impl Texts {
             Language::Korean => korean(content, nickname.as_deref()),
             Language::English => english(content, nickname.as_deref()),
         };
+        self.signed(subject, &text)
+    }
+
+    /// A notice in words. It names the member by number: a name would leave the programme.
+    pub(super) fn write_notice(&self, kind: NoticeKind, member_id: Option<i64>) -> Words {
+        let number = member_id.unwrap_or_default();
+        let (subject, text) = match (kind, self.language) {
+            (NoticeKind::MemberJoined, Language::Korean) => {
+                ("새 회원이 가입했습니다", format!("회원 {number}번이 가입했습니다."))
+            }
+            (NoticeKind::MemberJoined, Language::English) => ("A new member", format!("Member {number} has joined.")),
+        };
+        self.signed(subject, &text)
+    }
+
+    fn signed(&self, subject: &str, text: &str) -> Words {
         Words { subject: format!("[{}] {subject}", self.programme), text: format!("[{}] {text}", self.programme) }
     }
 }
@@ -263,6 +279,20 @@ mod tests {
              [OnePoint] Your donation was not made\n  \
              [OnePoint] Hello 길동, your donation of 800 points was not made: the conditions are not met. No points were taken.\n"
         );
+    }
+
+    #[test]
+    fn what_the_operator_reads() {
+        let words = |language| Texts::new(language, "OnePoint").write_notice(NoticeKind::MemberJoined, Some(1_234));
+        let korean = words(Language::Korean);
+        assert_eq!(korean.subject, "[OnePoint] 새 회원이 가입했습니다");
+        assert_eq!(korean.text, "[OnePoint] 회원 1234번이 가입했습니다.");
+        let english = words(Language::English);
+        assert_eq!(
+            (&*english.subject, &*english.text),
+            ("[OnePoint] A new member", "[OnePoint] Member 1234 has joined.")
+        );
+        assert!(network_bytes(&korean.text) <= 90, "it fits one short message");
     }
 
     #[test]

@@ -3,19 +3,24 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 
-use domain::notification::{Attempt, Content, Event, MessageStatus, Verdict, judge_attempt};
+use domain::notification::{Attempt, Content, Event, NoticeKind};
 use platform::db::{Row, Session, Value};
 use platform::error::{Error, Result};
 use platform::funnel::{Moment, Out, Writer};
 use platform::log;
 
+use super::notice::Notices;
+use super::notifier::JobId;
+use super::progress::Taken;
 use super::store::{MESSAGE, Message, RECIPIENT};
 
-/// The programme's settings that concern messages.
+/// The programme's settings that concern messages and notices.
 #[derive(Debug, Clone, Copy)]
 pub struct Policy {
     /// Temporary failures are given up after so many milliseconds.
     pub give_up_ms: i64,
+    /// Whether notices are sent to the operator; otherwise they have arrived as soon as they stand at `/notifications`.
+    pub sends_notices: bool,
 }
 
 /// The event that asks for a message: of which context, of which aggregate, which one of it.
@@ -46,12 +51,18 @@ impl fmt::Display for Origin {
 #[derive(Debug)]
 pub enum Command {
     /// A phone number has to prove itself: how the message ends decides the member's status. Events of member come
-    /// in their order, so the last one taken in is all that has to be kept.
-    ProvePhone { member_id: i64, member_sequence: i64, phone_revision: i64, content: Content },
+    /// in their order, so the last one taken in is all that has to be kept. The same event may be worth a notice.
+    ProvePhone {
+        member_id: i64,
+        member_sequence: i64,
+        phone_revision: i64,
+        content: Content,
+        notice: Option<NoticeKind>,
+    },
     /// A member is to be told something else. Events of different aggregates come in any order, so each is kept.
     RequestMessage { member_id: i64, origin: Origin, content: Content },
     /// An attempt to send came to this; `failure` says why, as a code.
-    RecordAttempt { message_id: i64, attempt: Attempt, failure: Option<String> },
+    RecordAttempt { job: JobId, attempt: Attempt, failure: Option<String> },
     /// A member is gone.
     ForgetRecipient { member_id: i64, member_sequence: i64 },
 }
@@ -67,6 +78,7 @@ pub struct Loaded {
     fresh: Vec<Row>,
     changed_recipients: HashMap<i64, (i64, bool)>,
     changed_messages: Vec<i64>,
+    notices: Notices,
 }
 
 impl Loaded {
@@ -113,35 +125,23 @@ impl NotificationWriter {
     fn record_attempt(
         &self,
         loaded: &mut Loaded,
-        message_id: i64,
-        attempt: Attempt,
-        failure: Option<&String>,
+        job: JobId,
+        (attempt, failure): (Attempt, Option<&String>),
         out: &mut Out<'_>,
     ) -> Result<()> {
-        // A message that has ended stays as it is, whatever a slow second worker says.
-        let Some(message) =
-            loaded.messages.get_mut(&message_id).filter(|message| message.status == MessageStatus::Ready)
-        else {
-            return Ok(());
+        let give_up_ms = self.policy.give_up_ms;
+        let message_id = match job {
+            JobId::Message(message_id) => message_id,
+            JobId::Notice(id) => return loaded.notices.record(id, (attempt, failure), give_up_ms, out),
         };
-        let now_ms = out.moment.now_ms;
-        let verdict = judge_attempt(attempt, message.attempts, now_ms - message.at, self.policy.give_up_ms);
-        message.attempts += 1;
-        message.failure = failure.cloned();
-        loaded.changed_messages.push(message_id);
-        match verdict {
-            Verdict::RetryAfter(pause_ms) => {
-                message.due_at = now_ms + pause_ms;
-                Ok(())
-            }
-            Verdict::Ended(status) => {
-                message.status = status;
-                message.ended_at = Some(now_ms);
-                let Message { member_id, phone_revision, .. } = *message;
-                out.emit(message_id, 2, &Event::MessageEnded { message_id, member_id, phone_revision, status })
-                    .map(|_| ())
-            }
+        let Some(message) = loaded.messages.get_mut(&message_id) else { return Ok(()) };
+        let taken = message.progress.take(attempt, failure, out.moment.now_ms, give_up_ms);
+        if let Some(Taken::Ended(status)) = taken {
+            let Message { member_id, phone_revision, .. } = *message;
+            out.emit(message_id, 2, &Event::MessageEnded { message_id, member_id, phone_revision, status })?;
         }
+        loaded.changed_messages.extend(taken.map(|_| message_id));
+        Ok(())
     }
 }
 
@@ -150,19 +150,24 @@ impl NotificationWriter {
 struct Touched {
     members: Vec<Value>,
     messages: Vec<Value>,
+    notices: Vec<Value>,
     origins: Vec<Value>,
     /// Messages that may be asked for.
     requests: usize,
+    /// Notices that may be asked for.
+    wanted_notices: usize,
 }
 
 impl Touched {
     fn by(commands: &[&Command]) -> Self {
-        let (mut members, mut messages, mut touched) = (Vec::new(), Vec::new(), Self::default());
+        let (mut members, mut messages, mut notices) = (Vec::new(), Vec::new(), Vec::new());
+        let mut touched = Self::default();
         for command in commands {
             match command {
-                Command::ProvePhone { member_id, .. } => {
+                Command::ProvePhone { member_id, notice, .. } => {
                     members.push(*member_id);
                     touched.requests += 1;
+                    touched.wanted_notices += usize::from(notice.is_some());
                 }
                 Command::RequestMessage { member_id, origin, .. } => {
                     members.push(*member_id);
@@ -170,7 +175,8 @@ impl Touched {
                     touched.requests += 1;
                 }
                 Command::ForgetRecipient { member_id, .. } => members.push(*member_id),
-                Command::RecordAttempt { message_id, .. } => messages.push(*message_id),
+                Command::RecordAttempt { job: JobId::Message(id), .. } => messages.push(*id),
+                Command::RecordAttempt { job: JobId::Notice(id), .. } => notices.push(*id),
             }
         }
         let keys = |mut ids: Vec<i64>| {
@@ -178,7 +184,7 @@ impl Touched {
             ids.dedup();
             ids.into_iter().map(Value::Int).collect::<Vec<_>>()
         };
-        Self { members: keys(members), messages: keys(messages), ..touched }
+        Self { members: keys(members), messages: keys(messages), notices: keys(notices), ..touched }
     }
 }
 
@@ -197,6 +203,7 @@ impl Writer for NotificationWriter {
             fresh: Vec::new(),
             changed_recipients: HashMap::new(),
             changed_messages: Vec::new(),
+            notices: Notices::load(tx, &touched.notices, touched.wanted_notices)?,
         };
         if !touched.members.is_empty() {
             let rows = tx.lock_many(&RECIPIENT, &touched.members)?;
@@ -218,10 +225,13 @@ impl Writer for NotificationWriter {
 
     fn decide(&mut self, loaded: &mut Loaded, command: &Command, out: &mut Out<'_>) -> Result<()> {
         match command {
-            Command::ProvePhone { member_id, member_sequence, phone_revision, content } => {
+            Command::ProvePhone { member_id, member_sequence, phone_revision, content, notice } => {
                 if loaded.follow(*member_id, *member_sequence, false) {
                     let message = loaded.new_message(*member_id, content, out)?;
                     loaded.add(Message { phone_revision: *phone_revision, ..message }, out)?;
+                    if let Some(kind) = notice {
+                        loaded.notices.add((*kind, *member_id), self.policy.sends_notices, out)?;
+                    }
                 }
             }
             Command::RequestMessage { member_id, origin, content } => {
@@ -234,8 +244,8 @@ impl Writer for NotificationWriter {
             Command::ForgetRecipient { member_id, member_sequence } => {
                 loaded.follow(*member_id, *member_sequence, true);
             }
-            Command::RecordAttempt { message_id, attempt, failure } => {
-                self.record_attempt(loaded, *message_id, *attempt, failure.as_ref(), out)?;
+            Command::RecordAttempt { job, attempt, failure } => {
+                self.record_attempt(loaded, *job, (*attempt, failure.as_ref()), out)?;
             }
         }
         Ok(())
@@ -250,7 +260,8 @@ impl Writer for NotificationWriter {
             .changed_recipients
             .into_iter()
             .map(|(id, (sequence, gone))| Row(vec![id.into(), sequence.into(), i64::from(gone).into()]));
-        tx.upsert_many(&RECIPIENT, recipients.collect())
+        tx.upsert_many(&RECIPIENT, recipients.collect())?;
+        loaded.notices.store(tx)
     }
 
     fn recall(&self, _command: &Command, _event: &log::Event) -> Result<()> {

@@ -4,7 +4,10 @@
 //! A verb looks at a [`Wallet`] and a [`Coupon`] and answers with an [`Event`] or a [`Rejection`]; only [`apply`] changes
 //! them.
 
+pub mod bulk;
+pub mod campaign;
 mod cancel;
+pub mod claim;
 pub mod code;
 mod expire;
 mod issue;

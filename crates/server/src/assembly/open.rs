@@ -146,8 +146,10 @@ pub(super) fn open_notifications(
     database: Arc<Database>,
     questions: MemberQuestions,
 ) -> Result<Arc<Notifications>> {
-    let policy = notification::Policy { give_up_ms: settings.int_in("notification.give_up_h", 0..=8_760)? * HOUR_MS };
-    Notifications::open(kit.clone(), database, policy, questions, send_settings(settings, &kit.clock)?)
+    let sending = send_settings(settings, &kit.clock)?;
+    let give_up_ms = settings.int_in("notification.give_up_h", 0..=8_760)? * HOUR_MS;
+    let policy = notification::Policy { give_up_ms, sends_notices: sending.operator.is_some() };
+    Notifications::open(kit.clone(), database, policy, questions, sending)
 }
 
 pub(super) fn open_donations(

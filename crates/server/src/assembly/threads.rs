@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use app::{point, settlement};
+use app::{coupon, point, settlement};
 use platform::consumer::Consumer;
 use platform::error::Result;
 use platform::funnel::{Funnel, Writer};
@@ -47,6 +47,7 @@ impl App {
         self.follow(self.members.follow_point(Arc::clone(&point)))?;
         self.follow(self.pages.follow_members(member))?;
         self.follow(self.pages.follow_point(point))?;
+        self.follow(self.pages.follow_coupons(Arc::clone(&self.coupons.log)))?;
         let (notifications, runtime) = (Arc::clone(&self.notifications), self.runtime.clone());
         self.workers.spawn(
             "message-sender".to_owned(),
@@ -55,6 +56,7 @@ impl App {
         )?;
         let mut expiry = self.points.expiry_walk();
         self.workers.spawn(point::EXPIRY_JOB.to_owned(), Wake::Pause(IDLE), move || expiry.step())?;
+        self.issue_coupons()?;
         let members = Arc::clone(&self.members);
         self.workers.spawn("member-sweep".to_owned(), Wake::Pause(IDLE), move || members.sweep().map(|_| 0))
     }
@@ -85,6 +87,15 @@ impl App {
         self.workers.spawn(settlement::CLOSING_JOB.to_owned(), wake, move || job.step())
     }
 
+    /// Who makes the codes of bulk issues, and who has coupons expire that are over.
+    fn issue_coupons(&self) -> Result<()> {
+        let mut job = self.coupons.bulk_job();
+        let wake = Wake::Bell(Arc::clone(&self.coupons.log), Scope::Everything, IDLE);
+        self.workers.spawn(coupon::BULK_JOB.to_owned(), wake, move || job.step())?;
+        let mut expiry = self.coupons.expiry_walk();
+        self.workers.spawn(coupon::EXPIRY_JOB.to_owned(), Wake::Pause(IDLE), move || expiry.step())
+    }
+
     /// Whose logs the dashboard follows.
     fn follow_for_dashboard(&self) -> Result<()> {
         let dashboards = &self.dashboards;
@@ -92,7 +103,8 @@ impl App {
         self.glance_at(dashboards.follow_point(Arc::clone(&self.points.log)))?;
         self.glance_at(dashboards.follow_donations(Arc::clone(&self.donations.log)))?;
         self.glance_at(dashboards.follow_deals(Arc::clone(&self.deals.log)))?;
-        self.glance_at(dashboards.follow_settlement(Arc::clone(&self.settlements.log)))
+        self.glance_at(dashboards.follow_settlement(Arc::clone(&self.settlements.log)))?;
+        self.glance_at(dashboards.follow_coupons(Arc::clone(&self.coupons.log)))
     }
 
     fn follow<W: Writer>(&self, consumer: Consumer<W>) -> Result<()> {

@@ -67,6 +67,7 @@ fn mypage(app: &App) -> Result<Rebuilt> {
             (pages.follow_members(app.members.log.clone()), "members"),
             (pages.follow_point(app.points.log.clone()), "points"),
             (pages.follow_donations(app.donations.log.clone()), "donations"),
+            (pages.follow_coupons(app.coupons.log.clone()), "coupons"),
         ]
     };
     rebuild(&pages.funnel, looks(app), consumers, || pages.digest(), |check| pages.start_over(check))
@@ -81,6 +82,7 @@ fn dashboard(app: &App) -> Result<Rebuilt> {
             (dashboards.follow_settlement(app.settlements.log.clone()), "billings"),
             (dashboards.follow_point(app.points.log.clone()), "points"),
             (dashboards.follow_donations(app.donations.log.clone()), "donations"),
+            (dashboards.follow_coupons(app.coupons.log.clone()), "coupons"),
         ]
     };
     rebuild(&dashboards.funnel, looks(app), consumers, || dashboards.digest(), |check| dashboards.start_over(check))

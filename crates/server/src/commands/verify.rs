@@ -46,6 +46,7 @@ pub fn run(settings: &Settings, json: bool) -> Result<ExitCode> {
         let mut findings = inspect(context.name, &mut *session, now_ms, &mut balances, &bar)?;
         match context.name {
             "dashboard" => findings = dashboard(settings, &mut *session)?,
+            "mypage" => findings = mypage(settings, &mut *session, &balances)?,
             "point" => {
                 donations.entries = read_only(&mut *session, app::point::donated)?;
                 deals.ledger = read_only(&mut *session, ledger)?;
@@ -100,15 +101,27 @@ fn given(settings: &Settings) -> Result<Given> {
     Ok(Given { before, entries: app::point::Donated::new() })
 }
 
-/// Compares the dashboard with the ledger and with deal, which are read after it and only so far as it has come.
+/// Compares my page with the ledger's balances, and with the coupons that members hold, which are read before it: a page
+/// that has gone on since is not compared.
+fn mypage(settings: &Settings, session: &mut dyn Session, balances: &Balances) -> Result<Findings> {
+    let held = before(settings, "coupon", app::coupon::held)?;
+    read_only(session, |session| app::mypage::inspect(session, balances, &held))
+}
+
+/// Compares the dashboard with the ledger, with coupon and with deal, which are read after it and only so far as it has come.
 fn dashboard(settings: &Settings, session: &mut dyn Session) -> Result<Findings> {
     let told = read_only(session, app::dashboard::told)?;
     let ledger = match told.read_to {
         Some(until) => before(settings, "point", |session| app::point::summed(session, until))?,
         None => app::dashboard::Summed::new(),
     };
+    let counted = match (told.coupons_to, log_of(settings, "coupon")?) {
+        (Some(until), Some(mut log)) => app::dashboard::counted_in(&mut log, until)?,
+        _ => app::dashboard::Counted::new(),
+    };
     before(settings, "deal", |session| {
-        let mut comparing = app::dashboard::Comparing::new(told, &ledger, app::deal::sequences(session)?);
+        let merchants = app::deal::sequences(session)?;
+        let mut comparing = app::dashboard::Comparing::new(told, (&ledger, &counted), merchants);
         app::deal::each_deal(session, &mut |deal, sequence| comparing.look(deal, sequence))?;
         Ok(comparing.findings())
     })
@@ -170,7 +183,6 @@ fn inspect(
             *balances = found;
             findings
         }),
-        "mypage" => app::mypage::inspect(session, balances),
         "coupon" => app::coupon::inspect(session),
         "member" => app::member::inspect(session, now_ms),
         _ => Ok(Findings::default()),

@@ -78,6 +78,11 @@ pub const SETTINGS: &[Setting] = &[
     row("dashboard.stuck_after_s", "60", "seconds after which a flow that is still under way counts as stuck"),
     row("notification.give_up_h", "24", "hours after which a message that cannot be sent is given up"),
     row("notification.sender", "log", "what sends the messages: log (nothing leaves), smtp (mail) or sms (a gateway)"),
+    row(
+        "notification.operator",
+        "",
+        "mail address or mobile number for notices to the operator; empty: /notifications alone",
+    ),
     row("notification.language", "ko", "language of the messages: ko (Korean) or en (English)"),
     row("notification.parallel", "8", "messages that may be on their way at once, 1 to 64"),
     row("notification.time_limit_ms", "10000", "milliseconds that sending one message may take"),

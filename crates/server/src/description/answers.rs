@@ -109,6 +109,7 @@ const UNKNOWN: &[(&str, &str, &str)] = &[
     ("/merchants", "deal.merchant_unknown", "there is no such merchant; GET /merchants lists them"),
     ("/messages", "notification.message_unknown", "there is no such message"),
     ("/mypages", "mypage.unknown", "there is no page of this member"),
+    ("/notifications", "notification.unknown", "there is no such notification"),
     ("/parked", "parked.unknown", "there is no such parked event; it was delivered or dropped"),
     ("/points", "point.account_unknown", "there is no point account of this member"),
     ("/points/{id}/entries/{entryId}", "point.entry_unknown", "there is no such entry of this member"),

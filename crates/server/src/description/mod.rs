@@ -25,6 +25,7 @@ const ABOUT: &str = "A loyalty programme that you host yourself: members, their 
 const TAGS: &[(&str, &str)] = &[
     ("members", "Who belongs to the programme: joining, contact data, leaving"),
     ("messages", "What members were told, and how it ended"),
+    ("notifications", "What the operator was told, and how it ended"),
     ("points", "The ledger: accounts, movements, entries"),
     ("donations", "Points given to causes"),
     ("causes", "To whom points can be given"),

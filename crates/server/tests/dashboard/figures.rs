@@ -40,12 +40,13 @@ fn figures_are_those_of_a_programme_played_through(engine: Engine) {
     let words = ["save success 3 2500", "use success 4 3477", "use fail 1 100000", "saveCancel success 2 1400"];
     assert_eq!(deals, [&words[..], &["useCancel success 2 133"]].concat(), "{seen:#}");
     every_number_says_what_it_means(&seen);
+    links_lead_to_what_was_counted(&app, &seen);
     the_days_hold_the_same(&app, &seen);
     pages_show_the_last_of_it(&app);
     app.verify();
 }
 
-fn expected() -> [(&'static str, Value); 24] {
+fn expected() -> [(&'static str, Value); 32] {
     // Five members were welcomed with 1,000 each; one of them left, the phone of the sixth is no phone, and the message
     // to the seventh is on its way.
     let numbers = [
@@ -72,6 +73,16 @@ fn expected() -> [(&'static str, Value); 24] {
         ("points/redemptionRate", 4_458),
         ("points/breakage", 2_700),
         ("points/breakageRate", 3_600),
+        // Seven joined. That of member 5 was redeemed twice, rolled back once in between; that of member 2 was taken back,
+        // that of member 3 lost with the membership.
+        ("coupons/issued", 7),
+        ("coupons/given", 7),
+        ("coupons/stock", 0),
+        ("coupons/outstanding", 4),
+        ("coupons/redeemed", 2),
+        ("coupons/rolledBack", 1),
+        ("coupons/cancelled", 2),
+        ("coupons/expired", 0),
         ("dealsUnderWay", 0),
         // 500 of merchant 20 are billed, and 33 of them were cancelled later; of the others nothing is.
         ("merchants/payableTotal", 2_777),
@@ -102,6 +113,7 @@ fn play(app: &TestApp) {
     app.post("/merchants", &json!({"merchantId": 40, "feeRateBp": 333})).must_be(201);
     deal(app, "use", (2, 40), &json!({"point": 777}));
     take_back_what_was_spent(app);
+    use_coupons(app);
     app.settle();
     let order = json!({"merchantId": 20, "billingMonth": MONTH});
     assert_eq!(app.post("/billings", &order).must_be(201).json["billingAmount"], 490);
@@ -110,6 +122,31 @@ fn play(app: &TestApp) {
     app.stop("notification");
     app.join(6, "01000000006");
     app.settle();
+}
+
+/// The coupon of member 5 is redeemed, given back and redeemed; that of member 2 is taken back.
+fn use_coupons(app: &TestApp) {
+    app.settle();
+    let coupon = |member_id: i64| {
+        let listed = app.get(&format!("/coupons?memberId={member_id}")).must_be(200).json;
+        listed["_embedded"]["coupons"][0].clone()
+    };
+    let number = |member_id: i64| coupon(member_id)["couponId"].as_i64().expect("a number");
+    let redeem = || app.post("/coupons/redemptions", &json!({"code": coupon(5)["code"]})).must_be(201);
+    redeem();
+    app.delete(&format!("/coupons/{}/redemption", number(5))).must_be(204);
+    redeem();
+    app.delete(&format!("/coupons/{}", number(2))).must_be(204);
+}
+
+/// A figure of coupons leads to a list of as many.
+fn links_lead_to_what_was_counted(app: &TestApp, seen: &Value) {
+    let listed = |name: &str| {
+        let href = seen["coupons"][name]["_links"]["coupons"]["href"].as_str().expect("a link");
+        let page = app.get(href.strip_prefix(&app.base()).expect("it leads to this server")).must_be(200).json;
+        page["_embedded"]["coupons"].as_array().map(Vec::len)
+    };
+    assert_eq!(["issued", "outstanding", "cancelled", "expired"].map(listed), [7, 4, 2, 0].map(Some));
 }
 
 /// Member 7 earns 1,000 points and spends all but 100 before they are taken back; what is earned next repays 500 of it.
@@ -166,12 +203,13 @@ fn the_days_hold_the_same(app: &TestApp, seen: &Value) {
     let points = json!({"WELCOME": 4_000, "EARN": 2_500, "USE": -3_477, "ADJUST": 700, "DONATE": -200,
         "FORFEIT": -1_700, "EXPIRE": -1_000, "EARN_CANCEL": -500, "USE_CANCEL": 133, "OWED_REPAY": -500});
     let expected = json!({"day": "2020-07-15", "joined": 6, "withdrawn": 1, "points": points, "usedPoint": 3_477,
-        "deals": {"save": 3, "use": 4, "saveCancel": 2, "useCancel": 2}, "failedDeals": 1});
+        "deals": {"save": 3, "use": 4, "saveCancel": 2, "useCancel": 2}, "failedDeals": 1,
+        "coupons": {"issued": 6, "given": 6, "redeemed": 2, "rolledBack": 1, "cancelled": 2, "expired": 0}});
     assert_eq!(*today, expected);
     assert_eq!(days[28]["points"]["EARN"], 0);
     let in_may = app.get("/dashboards/series?from=2020-05-15&to=2020-05-15").must_be(200).json;
     assert_eq!((&in_may["days"][0]["joined"], &in_may["days"][0]["points"]["WELCOME"]), (&json!(1), &json!(1_000)));
-    for field in ["joined", "withdrawn", "points", "usedPoint", "deals", "failedDeals"] {
+    for field in ["joined", "withdrawn", "points", "usedPoint", "deals", "failedDeals", "coupons"] {
         assert!(series["definitions"][field].as_str().is_some_and(|text| text.len() > 10), "{field}");
     }
 }

@@ -34,6 +34,7 @@ fn a_rebuilt_dashboard_has_the_same_digest(engine: Engine) {
             scope.spawn(move || send(app, sender));
         }
     });
+    redeem_some(&app);
     leave(&app, 1);
     app.post("/billings", &json!({"merchantId": 1, "billingMonth": MONTH})).must_be(201);
     app.settle();
@@ -41,6 +42,9 @@ fn a_rebuilt_dashboard_has_the_same_digest(engine: Engine) {
     let figures = without_live(&app);
     let lived = digest(&app);
     assert!(summary(&app)["merchants"]["billed"]["value"].as_i64() > Some(0));
+    let coupons = &summary(&app)["coupons"];
+    let counted = ["given", "redeemed", "rolledBack"].map(|name| coupons[name]["value"].as_i64());
+    assert_eq!(counted, [Some(MEMBERS), Some(7), Some(1)]);
     assert!(rebuild(&mut app).contains("The dashboard was right."));
     assert_eq!(digest(&app), lived);
     assert_eq!(without_live(&app), figures);
@@ -54,6 +58,7 @@ fn a_rebuilt_dashboard_has_the_same_digest(engine: Engine) {
         "UPDATE dashboard_deal SET member_id = member_id + 1 WHERE deal_id = 1",
         "UPDATE dashboard_member SET gone = 0 WHERE member_id = 1",
         "DELETE FROM dashboard_mark",
+        "UPDATE dashboard_figure SET quantity = quantity + 1 WHERE name = 'all.coupon.given'",
     ] {
         app.app().dashboards.funnel.with_session(|tx| tx.execute(wrong, &[])).expect("it is changed by hand");
         assert_ne!(digest(&app), lived, "control: {wrong}");
@@ -63,7 +68,8 @@ fn a_rebuilt_dashboard_has_the_same_digest(engine: Engine) {
         [
             "sums are those of the ledger",
             "the days of a kind add up to what stands for all of them",
-            "deals are those of deal"
+            "deals are those of deal",
+            "coupons are counted as coupon tells of them"
         ]
     );
     assert!(rebuild(&mut app).contains("The dashboard was wrong or behind, and is right now."));
@@ -99,14 +105,30 @@ fn send(app: &TestApp, sender: i64) {
     }
 }
 
+/// Redeems the coupons of some members, undoes one redemption and takes one coupon back.
+fn redeem_some(app: &TestApp) {
+    let coupons = app.all_of("coupons");
+    let coupons = coupons.as_array().expect("coupons");
+    assert_eq!(coupons.len(), MEMBERS as usize);
+    for coupon in coupons.iter().take(7) {
+        app.post("/coupons/redemptions", &json!({"code": coupon["code"]})).must_be(201);
+    }
+    let number = |place: usize| coupons[place]["couponId"].as_i64().expect("a number");
+    app.delete(&format!("/coupons/{}/redemption", number(2))).must_be(204);
+    app.delete(&format!("/coupons/{}", number(9))).must_be(204);
+}
+
 /// What `onepoint verify` would find wrong with the dashboard.
 fn what_verify_finds(app: &TestApp) -> Vec<&'static str> {
     let app = app.app();
     let told = app.dashboards.funnel.with_session(app::dashboard::told).expect("the dashboard can be read");
     let until = told.read_to.expect("nothing is parked");
     let ledger = app.points.funnel.with_session(|tx| app::point::summed(tx, until)).expect("the ledger can be read");
+    let mut log = app.coupons.log.reader(platform::log::Scope::EventTable).expect("coupon's log can be read");
+    let coupons_to = told.coupons_to.expect("nothing is parked");
+    let counted = app::dashboard::counted_in(&mut log, coupons_to).expect("coupon's log can be read");
     let found = app.deals.funnel.with_session(|tx| {
-        let mut comparing = app::dashboard::Comparing::new(told, &ledger, app::deal::sequences(tx)?);
+        let mut comparing = app::dashboard::Comparing::new(told, (&ledger, &counted), app::deal::sequences(tx)?);
         app::deal::each_deal(tx, &mut |deal, sequence| comparing.look(deal, sequence))?;
         Ok(comparing.findings())
     });

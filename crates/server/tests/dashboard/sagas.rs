@@ -52,6 +52,42 @@ fn flows_that_wait_for_point(engine: Engine) {
     app.verify();
 }
 
+#[test]
+fn a_withdrawal_says_for_whom_it_waits_on_sqlite() {
+    a_withdrawal_says_for_whom_it_waits(Engine::Sqlite);
+}
+
+#[test]
+fn a_withdrawal_says_for_whom_it_waits_on_postgres() {
+    a_withdrawal_says_for_whom_it_waits(Engine::Postgres);
+}
+
+fn a_withdrawal_says_for_whom_it_waits(engine: Engine) {
+    let app = TestApp::start_up(Setup::on(engine).with(&["withdrawal.mode=deferred"]).starting_at(NOON));
+    let cases: [(&[&str], &str); 3] = [
+        (&["point"], "decided; point has not closed the account yet"),
+        (&["coupon"], "decided; coupon has not cancelled the coupons yet"),
+        (
+            &["point", "coupon"],
+            "decided; point has not closed the account and coupon has not cancelled the coupons yet",
+        ),
+    ];
+    for (member_id, (stopped, expected)) in (1..).zip(cases) {
+        app.join_normal(member_id);
+        app.settle();
+        stopped.iter().for_each(|context| app.stop(context));
+        leave(&app, member_id);
+        app.clock.advance_ms(61_000);
+        let oldest = || summary(&app)["sagas"][0]["oldest"].clone();
+        eventually("the withdrawal is named", || oldest()[0]["reason"] == expected);
+        assert_eq!((&oldest()[0]["id"], &oldest()[0]["step"]), (&json!(member_id), &json!("WITHDRAWING")));
+        stopped.iter().for_each(|context| app.start(context));
+        eventually("nothing is under way", || standing(&app)[0] == ("withdrawal".to_owned(), 0, 0));
+    }
+    app.settle();
+    app.verify();
+}
+
 /// Kind, how many are under way and how many of them are stuck.
 fn standing(app: &TestApp) -> [(String, i64, i64); 4] {
     let seen = summary(app);

@@ -75,6 +75,7 @@ impl System {
             app.members.funnel.spawn(),
             app.notifications.funnel.spawn(),
             app.points.funnel.spawn(),
+            app.coupons.funnel.spawn(),
             app.donations.funnel.spawn(),
             app.deals.funnel.spawn(),
             app.settlements.funnel.spawn(),
@@ -112,20 +113,21 @@ impl System {
         }
     }
 
-    /// Builds my page anew from these events of member, of point and of donation; its digest.
-    pub fn fold_pages(&self, member: &[Event], point: &[Event], donation: &[Event]) -> String {
+    /// Builds my page anew from these events of member, of point, of donation and of coupon; its digest.
+    pub fn fold_pages(&self, logs: &[Vec<Event>; 4]) -> String {
         let app = &self.app;
         app.pages.start_over(|_| Ok(())).expect("my page can be emptied");
         let mut folding = [
             carrier(app.pages.follow_members(Arc::clone(&app.members.log))),
             carrier(app.pages.follow_point(Arc::clone(&app.points.log))),
             carrier(app.pages.follow_donations(Arc::clone(&app.donations.log))),
+            carrier(app.pages.follow_coupons(Arc::clone(&app.coupons.log))),
         ];
         // By turns, so that no log is ahead of the others for long.
-        let mut chunks = [member, point, donation].map(|events| events.chunks(CRUMB));
+        let mut chunks = logs.each_ref().map(|events| events.chunks(CRUMB));
         loop {
             let next = chunks.each_mut().map(Iterator::next);
-            if next == [None, None, None] {
+            if next == [None; 4] {
                 return app.pages.digest().expect("a digest");
             }
             for (carry, crumb) in folding.iter_mut().zip(next) {
@@ -134,10 +136,10 @@ impl System {
         }
     }
 
-    /// Everything that member, point and donation have said to my page.
-    pub fn logs(&self) -> (Vec<Event>, Vec<Event>, Vec<Event>) {
-        let [.., member, point, donation] = &self.lanes[..] else { panic!("my page has three lanes") };
-        (member.past.clone(), point.past.clone(), donation.past.clone())
+    /// Everything that member, point, donation and coupon have said to my page.
+    pub fn logs(&self) -> [Vec<Event>; 4] {
+        let [.., member, point, donation, coupon] = &self.lanes[..] else { panic!("my page has four lanes") };
+        [member, point, donation, coupon].map(|lane| lane.past.clone())
     }
 }
 
@@ -146,6 +148,7 @@ impl Drop for System {
         self.app.members.funnel.shut_down();
         self.app.notifications.funnel.shut_down();
         self.app.points.funnel.shut_down();
+        self.app.coupons.funnel.shut_down();
         self.app.donations.funnel.shut_down();
         self.app.deals.funnel.shut_down();
         self.app.settlements.funnel.shut_down();
@@ -165,6 +168,7 @@ fn lanes(app: &App) -> Vec<Lane> {
     let (members, notifications, points) = (&app.members.funnel, &app.notifications.funnel, &app.points.funnel);
     let (donation, donations) = (&app.donations.log, &app.donations.funnel);
     let (deal, deals) = (&app.deals.log, &app.deals.funnel);
+    let (coupon, coupons) = (&app.coupons.log, &app.coupons.funnel);
     let all = Scope::Everything;
     let entries = &["event", "point_entry"];
     let mut lanes = for_dashboard(app);
@@ -199,15 +203,18 @@ fn lanes(app: &App) -> Vec<Lane> {
         ),
         lane(deal, all, more(deals, &["event"]), carrier(app.points.follow_deals(Arc::clone(deal)))),
         lane(point, Scope::EventTable, more(points, &["event"]), carrier(app.deals.follow_point(Arc::clone(point)))),
+        lane(member, all, more(members, &["event"]), carrier(app.coupons.follow_members(Arc::clone(member)))),
+        lane(coupon, all, more(coupons, &["event"]), carrier(app.members.follow_coupon(Arc::clone(coupon)))),
         lane(member, all, more(members, &["event"]), carrier(app.pages.follow_members(Arc::clone(member)))),
         lane(point, all, more(points, entries), carrier(app.pages.follow_point(Arc::clone(point)))),
         lane(donation, all, more(donations, &["event"]), carrier(app.pages.follow_donations(Arc::clone(donation)))),
+        lane(coupon, all, more(coupons, &["event"]), carrier(app.pages.follow_coupons(Arc::clone(coupon)))),
     ]);
     lanes
 }
 
-/// Settlement, and whom the dashboard follows. Entries are not carried to it: they have no number there, and what keeps
-/// their sums is the cursor, which does not move here.
+/// Settlement, and whom the dashboard follows. Entries and what happens to coupons are not carried to it: they have no
+/// number there, and what keeps their sums is the cursor, which does not move here.
 fn for_dashboard(app: &App) -> Vec<Lane> {
     let events = &["event"];
     let (dashboards, deal, settlement) = (&app.dashboards, &app.deals.log, &app.settlements.log);

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use app::coupon::{Brought, Chosen};
 use app::member::Contacts;
 use app::point::Transaction;
 use platform::funnel::{Funnel, Writer};
@@ -32,7 +33,8 @@ fn disorder_changes_nothing(engine: Engine) {
     let mut orderly = System::on(engine, Delivery::Once);
     play(&mut orderly);
     let expected = outcome(&orderly);
-    assert!(["WELCOME", "FORFEIT", "DONATE", "REJECTED"].iter().all(|word| expected.contains(word)), "{expected}");
+    let words = ["WELCOME", "FORFEIT", "DONATE", "REJECTED", "REDEEMED", "CANCELLED", "MEMBER_JOINED"];
+    assert!(words.iter().all(|word| expected.contains(word)), "{expected}");
     for seed in SEEDS {
         let mut disorderly = System::on(engine, Delivery::Disorderly(Random::seeded(seed)));
         play(&mut disorderly);
@@ -64,13 +66,12 @@ fn my_page_folded_from_disorder_has_the_digest_of_the_one_that_was_followed() {
         let mut system = System::on(engine, Delivery::Once);
         play(&mut system);
         let followed = system.app.pages.digest().expect("a digest");
-        let (member, point, donation) = system.logs();
-        assert_eq!(system.fold_pages(&member, &point, &donation), followed);
+        let logs = system.logs();
+        assert_eq!(system.fold_pages(&logs), followed);
         for seed in SEEDS {
             let mut random = Random::seeded(seed);
-            let [member, point, donation] =
-                [&member, &point, &donation].map(|events| disarranged(events, &[], &mut random));
-            assert_eq!(system.fold_pages(&member, &point, &donation), followed, "seed {seed}");
+            let disorder = logs.each_ref().map(|events| disarranged(events, &[], &mut random));
+            assert_eq!(system.fold_pages(&disorder), followed, "seed {seed}");
         }
     }
 }
@@ -80,18 +81,21 @@ fn control_with_the_order_of_an_aggregate_broken_the_digest_differs() {
     let mut system = System::on(Engine::Sqlite, Delivery::Once);
     play(&mut system);
     let followed = system.app.pages.digest().expect("a digest");
-    let (member, point, donation) = system.logs();
-    let backwards = |events: &[Event]| events.iter().rev().cloned().collect::<Vec<_>>();
-    assert_ne!(system.fold_pages(&member, &backwards(&point), &donation), followed);
-    assert_ne!(system.fold_pages(&member, &point, &backwards(&donation)), followed);
-    assert_eq!(system.fold_pages(&member, &point, &donation), followed);
+    let logs = system.logs();
+    // Points, donations and coupons, one at a time.
+    for backwards in 1..4 {
+        let mut broken = logs.clone();
+        broken[backwards].reverse();
+        assert_ne!(system.fold_pages(&broken), followed, "log {backwards}");
+    }
+    assert_eq!(system.fold_pages(&logs), followed);
 }
 
 #[test]
 fn control_a_fold_that_does_not_look_at_sequences_counts_twice() {
     let mut system = System::on(Engine::Sqlite, Delivery::Once);
     play(&mut system);
-    let (_, point, _) = system.logs();
+    let [_, point, ..] = system.logs();
     let disorder = disarranged(&point, &[], &mut Random::seeded(1));
     assert_eq!(fold(&disorder, true), fold(&point, true));
     assert_eq!(fold(&point, false), fold(&point, true));
@@ -148,6 +152,7 @@ fn play(system: &mut System) {
     }
     system.settle();
     donate(system);
+    use_coupons(system);
     let leaving: Vec<_> = LEAVING
         .iter()
         .map(|member| {
@@ -183,14 +188,45 @@ fn donate(system: &mut System) {
     system.settle();
 }
 
+/// Coupons that are redeemed, given back and taken back. Those of members who leave are lost, but for one that was used.
+fn use_coupons(system: &mut System) {
+    let coupons = Arc::clone(&system.app.coupons);
+    let coupon = |system: &System, member_id: i64| {
+        let chosen = Chosen { member_id: Some(member_id), ..Chosen::default() };
+        let page = system.runtime.block_on(coupons.coupons(chosen, 0, 10)).expect("a page");
+        page.coupons.into_iter().next().expect("the member has a coupon")
+    };
+    let redeem = |system: &System, member_id: i64| {
+        let brought = Brought { code: coupon(system, member_id).code, member_id: None, reference: None };
+        system.runtime.block_on(coupons.redeem(brought, None)).expect("redeemed");
+    };
+    for member in [1, 3, 9] {
+        redeem(system, member);
+    }
+    system.pump();
+    let undone = coupon(system, 3).coupon_id;
+    system.runtime.block_on(coupons.roll_back(undone, None)).expect("rolled back");
+    system.pump();
+    redeem(system, 3);
+    let taken_back = coupon(system, 4).coupon_id;
+    system.runtime.block_on(coupons.cancel(taken_back, None)).expect("cancelled");
+    system.settle();
+}
+
 /// What is stored, without the numbers that depend on who came first.
 fn outcome(system: &System) -> String {
-    let App { members, notifications, points, pages, donations, .. } = &*system.app;
+    let App { members, notifications, points, pages, donations, coupons, .. } = &*system.app;
+    pages_agree(system);
     let events = "SELECT type, subject, sequence FROM event ORDER BY subject, sequence";
     let member = "SELECT member_id, phone_no, status, phone_revision, sequence, gone_at FROM member ORDER BY member_id";
     let withdrawal = "SELECT member_id, attempt, step, forfeited_point FROM withdrawal ORDER BY member_id";
     let message = "SELECT member_id, kind, status, phone_revision, attempts FROM message \
                    ORDER BY member_id, phone_revision, origin";
+    let told = "SELECT member_id, coupon_status, notified, coupon_cancelled FROM member ORDER BY member_id";
+    let notice = "SELECT kind, member_id, status, attempts FROM notice ORDER BY member_id";
+    let wallet =
+        "SELECT member_id, sequence, issued, closing, ended_attempt, closed FROM coupon_wallet ORDER BY member_id";
+    let coupon = "SELECT member_id, campaign_id, status, start_date, end_date FROM coupon ORDER BY member_id";
     let recipient = "SELECT member_id, member_sequence, gone FROM recipient ORDER BY member_id";
     let account = "SELECT member_id, member_status, remain_point, lots, sequence, member_sequence, welcomed, closed \
                    FROM point_account ORDER BY member_id";
@@ -202,14 +238,23 @@ fn outcome(system: &System) -> String {
                     ORDER BY donation_id";
     let cause = "SELECT cause_id, received_point, donation_count FROM cause ORDER BY cause_id";
     let question = "SELECT question, member_id FROM point_question ORDER BY question";
-    let shown = "SELECT member_id, donations, donation_sequence FROM page ORDER BY member_id";
-    let mut all: Vec<String> = [member, withdrawal, events].map(|sql| rows(&members.funnel, sql)).into();
-    all.extend([message, recipient].map(|sql| rows(&notifications.funnel, sql)));
+    let shown = "SELECT member_id, donations, donation_sequence, coupon_sequence FROM page ORDER BY member_id";
+    let mut all: Vec<String> = [member, told, withdrawal, events].map(|sql| rows(&members.funnel, sql)).into();
+    all.extend([message, notice, recipient].map(|sql| rows(&notifications.funnel, sql)));
     all.extend([account, entry, events].map(|sql| rows(&points.funnel, sql)));
     all.push(rows(&points.funnel, question));
     all.extend([donation, cause, events].map(|sql| rows(&donations.funnel, sql)));
+    all.extend([wallet, coupon, events].map(|sql| rows(&coupons.funnel, sql)));
     all.extend([page, shown].map(|sql| rows(&pages.funnel, sql)));
     all.join("\n")
+}
+
+/// Codes are drawn by chance and differ from run to run, so pages are compared with coupon's own rows.
+fn pages_agree(system: &System) {
+    let held = system.app.coupons.funnel.with_session(app::coupon::held).expect("coupons can be read");
+    let look = |tx: &mut dyn platform::db::Session| app::mypage::inspect(tx, &HashMap::new(), &held);
+    let findings = system.app.pages.funnel.with_session(look).expect("my page can be inspected");
+    assert!(findings.is_clean(), "{findings:?}");
 }
 
 fn rows<W: Writer>(funnel: &Funnel<W>, sql: &str) -> String {
@@ -228,6 +273,7 @@ fn log_rows(system: &System) -> Vec<i64> {
         app.points.funnel.with_session(|tx| tx.query(sql, &[])),
         app.points.funnel.with_session(|tx| tx.query("SELECT count(*) FROM point_entry", &[])),
         app.donations.funnel.with_session(|tx| tx.query(sql, &[])),
+        app.coupons.funnel.with_session(|tx| tx.query(sql, &[])),
     ];
     counts.into_iter().map(|rows| rows.expect("the log can be read")[0].int(0)).collect()
 }

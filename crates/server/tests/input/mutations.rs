@@ -104,6 +104,7 @@ fn broken_addresses_never_give_500() {
             "members",
             "withdrawals",
             "messages",
+            "notifications",
             "points",
             "mypages",
             "donations",

@@ -4,10 +4,11 @@ use crate::support::{Engine, TestApp};
 use crate::{changes_nothing, with_member};
 
 const METHODS: [&str; 8] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PURGE"];
-const COLLECTIONS: [&str; 13] = [
+const COLLECTIONS: [&str; 14] = [
     "members",
     "withdrawals",
     "messages",
+    "notifications",
     "points",
     "mypages",
     "donations",

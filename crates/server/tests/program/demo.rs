@@ -35,6 +35,7 @@ fn a_fresh_store_is_filled(engine: Engine) {
     let moved = deals + figure(&report, "adjusted");
     assert!(moved >= 40 && entries >= moved + figure(&report, "normal"), "{entries} entries: {report}");
     deals_and_their_month_are_there(&app, &report);
+    coupons_are_there(&app, &report);
     for href in report["look"].as_array().expect("addresses").iter().filter_map(Value::as_str) {
         let path = href.strip_prefix(&app.base()).expect("an address of this server");
         assert_eq!(app.get(path).status, 200, "{href}");
@@ -69,6 +70,19 @@ fn deals_and_their_month_are_there(app: &TestApp, report: &Value) {
     let paid: i64 = billings.iter().filter_map(|billing| billing["billingAmount"].as_i64()).sum();
     assert_eq!(report["billingAmount"], paid);
     assert!(billings.iter().all(|billing| billing["billingMonth"] == report["month"]), "{billings:?}");
+}
+
+/// Codes were made in advance, members got some of them, and some of these were used.
+fn coupons_are_there(app: &TestApp, report: &Value) {
+    let all = app.all_of("coupons");
+    let coupons = || all.as_array().expect("coupons").iter();
+    let of_campaign = || coupons().filter(|coupon| coupon["campaignId"] == report["campaign"]);
+    let held = of_campaign().filter(|coupon| coupon["memberId"].is_i64()).count();
+    assert_eq!((held, of_campaign().count()), (figure(report, "coupons"), 100));
+    assert_eq!(coupons().filter(|coupon| coupon["status"] == "REDEEMED").count(), figure(report, "redeemed"));
+    assert!(figure(report, "redeemed") > 0, "{report}");
+    let summary = app.get("/dashboards/summary").must_be(200).json;
+    assert_eq!(summary["coupons"]["stock"]["value"], 100 - held);
 }
 
 #[test]

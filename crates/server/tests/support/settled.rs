@@ -15,12 +15,13 @@ use super::{TestApp, within};
 /// Everything has followed within this, or the test fails.
 const SETTLED: Duration = Duration::from_secs(10);
 /// The collections of the public API.
-const COLLECTIONS: [&str; 12] = [
+const COLLECTIONS: [&str; 13] = [
     "members",
     "withdrawals",
     "points",
     "coupons",
     "messages",
+    "notifications",
     "mypages",
     "donations",
     "causes",
@@ -55,6 +56,7 @@ impl TestApp {
             && has_read_events(&member.funnel, &point.funnel, &point.log)?
             && has_read(&app.pages.funnel, &member.funnel, &member.log)?
             && has_read(&app.pages.funnel, &point.funnel, &point.log)?
+            && has_read(&app.pages.funnel, &app.coupons.funnel, &app.coupons.log)?
             // What the last consumer did may have given the first one work again.
             && has_read(&notification.funnel, &member.funnel, &member.log)?
             && has_read(&point.funnel, &member.funnel, &member.log)?
@@ -69,6 +71,7 @@ impl TestApp {
             && has_read(dashboard, &app.points.funnel, &app.points.log)?
             && has_read(dashboard, &app.donations.funnel, &app.donations.log)?
             && has_read(dashboard, &app.settlements.funnel, &app.settlements.log)?
+            && has_read(dashboard, &app.coupons.funnel, &app.coupons.log)?
             && has_read(dashboard, &app.deals.funnel, &app.deals.log)?)
     }
 
@@ -97,7 +100,8 @@ impl TestApp {
     }
 
     fn has_due_message(&self) -> Result<bool> {
-        let sql = "SELECT message_id FROM message WHERE status = 'READY' LIMIT 1";
+        let sql = "SELECT message_id FROM message WHERE status = 'READY' \
+                   UNION ALL SELECT notification_id FROM notice WHERE status = 'READY' LIMIT 1";
         self.app().notifications.funnel.with_session(|tx| Ok(!tx.query(sql, &[])?.is_empty()))
     }
 
@@ -105,12 +109,12 @@ impl TestApp {
     pub fn verify(&self) {
         let before = self.app().donations.funnel.with_session(app::donation::donated).expect("donations can be read");
         let happened = self.app().deals.funnel.with_session(app::deal::happened).expect("deals can be read");
-        let point = self
-            .app()
-            .points
-            .funnel
-            .with_session(|tx| app::point::inspect(tx, &mut |_| {}).map(|(findings, _)| findings));
-        must_be_clean(&point.expect("point can be inspected"));
+        let held = self.app().coupons.funnel.with_session(app::coupon::held).expect("coupons can be read");
+        let point = self.app().points.funnel.with_session(|tx| app::point::inspect(tx, &mut |_| {}));
+        let (point, balances) = point.expect("point can be inspected");
+        must_be_clean(&point);
+        let pages = self.app().pages.funnel.with_session(|tx| app::mypage::inspect(tx, &balances, &held));
+        must_be_clean(&pages.expect("my page can be inspected"));
         let now_ms = platform::clock::Clock::now_ms(&*self.clock);
         let member = self.app().members.funnel.with_session(|tx| app::member::inspect(tx, now_ms));
         must_be_clean(&member.expect("member can be inspected"));
@@ -133,8 +137,11 @@ impl TestApp {
         let until = told.read_to.expect("nothing is parked");
         let ledger =
             app.points.funnel.with_session(|tx| app::point::summed(tx, until)).expect("the ledger can be read");
+        let until = told.coupons_to.expect("nothing is parked");
+        let mut log = app.coupons.log.reader(platform::log::Scope::EventTable).expect("coupon's log can be read");
+        let counted = app::dashboard::counted_in(&mut log, until).expect("coupon's log can be read");
         let found = app.deals.funnel.with_session(|tx| {
-            let mut comparing = app::dashboard::Comparing::new(told, &ledger, app::deal::sequences(tx)?);
+            let mut comparing = app::dashboard::Comparing::new(told, (&ledger, &counted), app::deal::sequences(tx)?);
             app::deal::each_deal(tx, &mut |deal, sequence| comparing.look(deal, sequence))?;
             Ok(comparing.findings())
         });

@@ -29,12 +29,13 @@ use crate::kit::{must_be_operator, must_be_service};
 
 pub(super) const COUPONS: Place = Place { collection: "coupons", name: "coupon" };
 
-/// The routes below `/coupons`.
+/// The routes below `/coupons` and `/couponCampaigns`.
 pub fn routes(coupons: Arc<Coupons>) -> OpenApiRouter {
     OpenApiRouter::new()
         .routes(routes!(list_coupons))
         .routes(routes!(show_coupon, cancel_coupon))
         .merge(redemptions::routes())
+        .merge(super::campaign::http::routes())
         .with_state(coupons)
 }
 

@@ -1,5 +1,6 @@
 //! `onepoint demo`: fills a fresh store with a believable programme, by the public API alone.
 
+mod coupons;
 mod people;
 mod story;
 
@@ -66,10 +67,11 @@ async fn tell(args: &DemoArgs) -> Result<ExitCode> {
     }
     // Two runs with the same seed on one store are two stories, so their keys differ.
     let run = format!("demo-{}-{:08x}", args.seed, getrandom::u32().unwrap_or_default());
-    let mut story =
-        Story { client, run, seed: args.seed, chooses_numbers: is_fresh, causes: Vec::new(), merchants: Vec::new() };
+    let (causes, merchants, campaign) = (Vec::new(), Vec::new(), 0);
+    let mut story = Story { client, run, seed: args.seed, chooses_numbers: is_fresh, causes, merchants, campaign };
     story.causes = story.open_causes().await?;
     story.merchants = story.open_merchants().await?;
+    story.campaign = story.open_campaign().await?;
     let tally = everyone(Arc::new(story.clone()), args.members).await?;
     let settled = match &tally.month {
         Some(month) => story.settle(month).await?,
@@ -128,6 +130,11 @@ fn sights(story: &Story, tally: &Tally) -> Vec<(String, &'static str)> {
         (format!("{base}/points"), "their balances"),
         (format!("{base}/merchants"), "where they buy, and what was agreed with each"),
         (format!("{base}/dashboards/summary"), "what the operator looks at"),
+        (format!("{base}/notifications"), "what the operator was told"),
+        (
+            format!("{base}/coupons?campaignId={}", story.campaign),
+            "coupons of a campaign, who has them, which are free",
+        ),
     ];
     if let Some(member_id) = tally.busiest {
         sights.push((format!("{base}/mypages/{member_id}"), "the page of a busy member"));
@@ -156,7 +163,8 @@ fn print(args: &DemoArgs, story: &Story, tally: &Tally, settled: &Settled, secon
             "earned": tally.earned, "used": tally.used, "cancelled": tally.cancelled, "adjusted": tally.adjusted,
             "refused": tally.refused, "merchants": story.merchants.len(), "month": tally.month,
             "billed": settled.merchants, "billedPoint": settled.used_point, "billingAmount": settled.paid,
-            "causes": story.causes.len(), "donations": tally.donations, "note": note, "look": look,
+            "causes": story.causes.len(), "donations": tally.donations,
+            "campaign": story.campaign, "coupons": tally.coupons, "redeemed": tally.redeemed, "note": note, "look": look,
         });
         let text = serde_json::to_string_pretty(&report);
         println!("{}", text.map_err(|error| Error::internal("the report cannot be written").caused_by(error))?);
@@ -173,6 +181,7 @@ fn print(args: &DemoArgs, story: &Story, tally: &Tally, settled: &Settled, secon
         tally.used,
         tally.cancelled
     );
+    println!("{} coupons of a campaign went to members, and {} were redeemed.", tally.coupons, tally.redeemed);
     println!("Balances were adjusted {} times; {} requests were refused by a rule.", tally.adjusted, tally.refused);
     if let Some(month) = &tally.month {
         println!(

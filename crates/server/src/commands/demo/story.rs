@@ -1,4 +1,5 @@
-//! What one member of the demonstration does: joins, buys, uses points, gives some away, and perhaps leaves.
+//! What one member of the demonstration does: joins, buys, uses points, gives some away, takes coupons, and perhaps
+//! leaves.
 
 use std::time::{Duration, Instant};
 
@@ -10,8 +11,8 @@ use super::people::{CAUSES, Dice, SHOPS, person};
 use crate::client::{Answer, Client};
 
 /// The message to a new member has ended within this, or something is wrong with the server.
-const SETTLES_WITHIN: Duration = Duration::from_secs(60);
-const LOOK_EVERY: Duration = Duration::from_millis(20);
+pub(super) const SETTLES_WITHIN: Duration = Duration::from_secs(60);
+pub(super) const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// The story and where it is told.
 #[derive(Clone)]
@@ -26,6 +27,8 @@ pub(super) struct Story {
     pub(super) causes: Vec<i64>,
     /// Numbers of the merchants, in the order of [`SHOPS`].
     pub(super) merchants: Vec<i64>,
+    /// The campaign that members get coupons of.
+    pub(super) campaign: i64,
 }
 
 /// What has happened.
@@ -45,6 +48,10 @@ pub(super) struct Tally {
     /// Answers that a rule gave: too few points, not NORMAL, a donation that was not taken.
     pub(super) refused: u64,
     pub(super) donations: u64,
+    /// Coupons of the campaign that members got.
+    pub(super) coupons: u64,
+    /// Coupons that were redeemed.
+    pub(super) redeemed: u64,
     /// The month of the deals, as `yyyyMM`.
     pub(super) month: Option<String>,
     /// The member with the longest history who is still there.
@@ -65,6 +72,8 @@ impl Tally {
         self.adjusted += other.adjusted;
         self.refused += other.refused;
         self.donations += other.donations;
+        self.coupons += other.coupons;
+        self.redeemed += other.redeemed;
         // A story that began before midnight and ended after it is told by the later month.
         self.month = self.month.take().max(other.month.clone());
         if other.longest > self.longest {
@@ -91,12 +100,12 @@ pub(super) struct Settled {
 }
 
 /// A member of the story while it is told.
-struct Life<'a> {
-    story: &'a Story,
-    member: u64,
-    member_id: i64,
+pub(super) struct Life<'a> {
+    pub(super) story: &'a Story,
+    pub(super) member: u64,
+    pub(super) member_id: i64,
     step: u64,
-    dice: Dice,
+    pub(super) dice: Dice,
 }
 
 impl Story {
@@ -160,6 +169,9 @@ impl Story {
         if is_normal {
             tally.normal += 1;
             life.visit(tally).await?;
+            if life.dice.once_in(3) {
+                life.claim(tally).await?;
+            }
         } else {
             tally.abnormal += 1;
             // The operator tries to be kind; the rules refuse, because nobody could be told.
@@ -302,7 +314,7 @@ impl Life<'_> {
         Ok(())
     }
 
-    async fn write(&mut self, method: Method, path: &str, body: Option<&Value>) -> Result<Answer> {
+    pub(super) async fn write(&mut self, method: Method, path: &str, body: Option<&Value>) -> Result<Answer> {
         self.step += 1;
         let key = format!("{}-{}-{}", self.story.run, self.member, self.step);
         self.story.client.write(method, path, body, &key).await
