@@ -213,10 +213,12 @@ fn campaigns(app: &TestApp) {
         let body = json!({"campaignId": 1, "memberId": number});
         must_blame(app, "POST", "/coupons", &body, "/memberId");
     }
-    for day in [json!(""), json!("2026-02-30"), json!("20260101"), json!(20_260_101), json!("1999-12-31"), json!(null)] {
+    for day in [json!(""), json!("2026-02-30"), json!("20260101"), json!(20_260_101), json!("1999-12-31"), json!(null)]
+    {
         must_blame(app, "POST", "/couponCampaigns", &with("endDate", &day), "/endDate");
     }
-    for pattern in [json!(""), json!("SUMMER"), json!("####-####"), json!("여름-####-####-####"), json!(1), json!(null)] {
+    for pattern in [json!(""), json!("SUMMER"), json!("####-####"), json!("여름-####-####-####"), json!(1), json!(null)]
+    {
         must_blame(app, "POST", "/couponCampaigns", &with("codePattern", &pattern), "/codePattern");
     }
     must_blame(app, "POST", "/coupons", &json!({"campaignId": 1}), "/memberId");
