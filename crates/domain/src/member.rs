@@ -2,7 +2,14 @@
 //!
 //! Contact data is no concern of the rules and never part of an event: it stays in member's own rows.
 
+mod withdrawal;
+
 use serde::{Deserialize, Serialize};
+
+pub use withdrawal::{
+    Confirmation, Follower, Withdrawal, WithdrawalStep, confirm_withdrawal, decide_withdrawal, release_withdrawal,
+    request_withdrawal,
+};
 
 /// Where a member stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +41,35 @@ impl MemberStatus {
     }
 }
 
+/// How the coupon stands that a member has for joining. It only goes forward.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum JoinCoupon {
+    /// None was issued, or coupon has not said so yet.
+    None,
+    /// It was issued.
+    Issued,
+    /// It was taken back.
+    Cancelled,
+}
+
+impl JoinCoupon {
+    /// Its name in rows and on the wire.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::None => "NONE",
+            Self::Issued => "ISSUED",
+            Self::Cancelled => "CANCELLED",
+        }
+    }
+
+    /// The state with this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::None, Self::Issued, Self::Cancelled].into_iter().find(|state| state.name() == name)
+    }
+}
+
 /// A member, without contact data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Member {
@@ -43,54 +79,12 @@ pub struct Member {
     pub status: MemberStatus,
     /// Rises when the phone number changes, so that the outcome of an older message counts for nothing.
     pub phone_revision: i64,
+    /// How the coupon for joining stands.
+    pub join_coupon: JoinCoupon,
+    /// Whether the operator was told that the member joined.
+    pub operator_told: bool,
     /// Rises with every event of this member; the row keeps it when the member is gone.
     pub sequence: i64,
-}
-
-/// The way out of the programme.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Withdrawal {
-    /// Whose.
-    pub member_id: i64,
-    /// Numbered from 1 for each member.
-    pub attempt: i64,
-    /// How far it is.
-    pub step: WithdrawalStep,
-    /// Points lost, once point has said so.
-    pub forfeited_point: Option<i64>,
-}
-
-/// How far a withdrawal is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum WithdrawalStep {
-    /// The others are asked whether they can let the member go; can still be undone.
-    Preparing,
-    /// Undone: one of them could not be asked or said no.
-    Released,
-    /// Decided, the point of no return: the others follow.
-    Withdrawing,
-    /// Everything has followed.
-    Done,
-}
-
-impl WithdrawalStep {
-    /// Its name in rows and on the wire.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Preparing => "PREPARING",
-            Self::Released => "RELEASED",
-            Self::Withdrawing => "WITHDRAWING",
-            Self::Done => "DONE",
-        }
-    }
-
-    /// The step with this name.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Preparing, Self::Released, Self::Withdrawing, Self::Done].into_iter().find(|step| step.name() == name)
-    }
 }
 
 /// How the message to a member's phone ended.
@@ -203,15 +197,16 @@ pub enum Rejection {
     AttemptOver,
 }
 
-/// A new member under a number that was never used.
+/// A new member under a number that was never used. `coupon_due`: nobody had a join coupon with this phone number within
+/// `welcome.again_after_days`.
 ///
 /// # Errors
 /// [`Rejection::NumberTaken`].
-pub fn join(ever_used: bool, member_id: i64) -> Result<Event, Rejection> {
+pub fn join(ever_used: bool, member_id: i64, coupon_due: bool) -> Result<Event, Rejection> {
     if ever_used {
         Err(Rejection::NumberTaken)
     } else {
-        Ok(Event::MemberJoined { member_id, phone_revision: 1, coupon: false })
+        Ok(Event::MemberJoined { member_id, phone_revision: 1, coupon: coupon_due })
     }
 }
 
@@ -233,51 +228,17 @@ pub fn record_delivery(member: &Member, cmd: &RecordDelivery) -> Option<Event> {
     Some(Event::StatusChanged { member_id: member.member_id, status, welcome: cmd.delivered && cmd.welcome_due })
 }
 
-/// Begins a withdrawal. `None`: one is being prepared; it is joined.
-///
-/// # Errors
-/// [`Rejection::MemberUnknown`].
-pub fn request_withdrawal(member: Option<&Member>, last: Option<&Withdrawal>) -> Result<Option<Event>, Rejection> {
-    let member = member.ok_or(Rejection::MemberUnknown)?;
-    match last {
-        Some(last) if last.step == WithdrawalStep::Preparing => Ok(None),
-        Some(last) if matches!(last.step, WithdrawalStep::Withdrawing | WithdrawalStep::Done) => {
-            Err(Rejection::MemberUnknown)
-        }
-        _ => Ok(Some(Event::WithdrawalRequested {
-            member_id: member.member_id,
-            attempt: last.map_or(0, |last| last.attempt) + 1,
-        })),
-    }
-}
-
-/// Undoes a withdrawal that is being prepared. `None`: it is no longer.
+/// Coupon issued the join coupon, or took it back. `None`: that is known, or more is.
 #[must_use]
-pub fn release_withdrawal(withdrawal: &Withdrawal, attempt: i64) -> Option<Event> {
-    is_prepared(withdrawal, attempt).then_some(Event::WithdrawalReleased { member_id: withdrawal.member_id, attempt })
+pub fn note_coupon(member: &Member, cancelled: bool) -> Option<Event> {
+    let told = if cancelled { JoinCoupon::Cancelled } else { JoinCoupon::Issued };
+    (member.join_coupon < told).then_some(Event::CouponNoted { member_id: member.member_id, cancelled })
 }
 
-/// The point of no return.
-///
-/// # Errors
-/// [`Rejection::AttemptOver`] if it was released, or decided before.
-pub fn decide_withdrawal(withdrawal: &Withdrawal, attempt: i64) -> Result<Event, Rejection> {
-    if is_prepared(withdrawal, attempt) {
-        Ok(Event::MemberWithdrawn { member_id: withdrawal.member_id, attempt })
-    } else {
-        Err(Rejection::AttemptOver)
-    }
-}
-
-fn is_prepared(withdrawal: &Withdrawal, attempt: i64) -> bool {
-    withdrawal.attempt == attempt && withdrawal.step == WithdrawalStep::Preparing
-}
-
-/// Point has closed the account: nothing is left to do. `None`: it is done, or not decided.
+/// The operator was told of the member. `None`: that is known.
 #[must_use]
-pub fn complete_withdrawal(withdrawal: &Withdrawal, forfeited_point: i64) -> Option<Event> {
-    let Withdrawal { member_id, attempt, step, .. } = *withdrawal;
-    (step == WithdrawalStep::Withdrawing).then_some(Event::WithdrawalCompleted { member_id, attempt, forfeited_point })
+pub fn note_operator_told(member: &Member) -> Option<Event> {
+    (!member.operator_told).then_some(Event::OperatorNotified { member_id: member.member_id })
 }
 
 /// Takes what happened into the member and the withdrawal.
@@ -290,25 +251,15 @@ pub fn apply(member: &mut Member, withdrawal: &mut Option<Withdrawal>, event: &E
             member.status = status;
         }
         Event::StatusChanged { status, .. } => member.status = status,
-        Event::WithdrawalRequested { member_id, attempt } => {
-            *withdrawal =
-                Some(Withdrawal { member_id, attempt, step: WithdrawalStep::Preparing, forfeited_point: None });
+        Event::CouponNoted { cancelled, .. } => {
+            member.join_coupon = if cancelled { JoinCoupon::Cancelled } else { JoinCoupon::Issued };
         }
-        Event::CouponNoted { .. } | Event::OperatorNotified { .. } | Event::WithdrawalConfirmed { .. } => {}
-        Event::WithdrawalReleased { .. } => step_to(withdrawal, WithdrawalStep::Released),
-        Event::MemberWithdrawn { .. } => step_to(withdrawal, WithdrawalStep::Withdrawing),
-        Event::WithdrawalCompleted { forfeited_point, .. } => {
-            step_to(withdrawal, WithdrawalStep::Done);
-            if let Some(withdrawal) = withdrawal {
-                withdrawal.forfeited_point = Some(forfeited_point);
-            }
-        }
-    }
-}
-
-fn step_to(withdrawal: &mut Option<Withdrawal>, step: WithdrawalStep) {
-    if let Some(withdrawal) = withdrawal {
-        withdrawal.step = step;
+        Event::OperatorNotified { .. } => member.operator_told = true,
+        Event::WithdrawalRequested { .. }
+        | Event::WithdrawalReleased { .. }
+        | Event::MemberWithdrawn { .. }
+        | Event::WithdrawalConfirmed { .. }
+        | Event::WithdrawalCompleted { .. } => withdrawal::apply(withdrawal, event),
     }
 }
 

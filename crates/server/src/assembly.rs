@@ -12,7 +12,7 @@ use app::dashboard::Dashboards;
 use app::deal::Deals;
 use app::donation::Donations;
 use app::kit::Kit;
-use app::member::{Members, PointQuestions};
+use app::member::Members;
 use app::mypage::{ContactQuestions, Pages};
 use app::notification::{MemberQuestions, Notifications};
 use app::point::{PointApi, Points};
@@ -31,8 +31,8 @@ use utoipa_axum::router::OpenApiRouter;
 
 use self::live::{Asking, open_dashboards};
 use self::open::{
-    coupon_api, guard, member_api, open_coupons, open_deals, open_donations, open_members, open_notifications,
-    open_points, open_settlements, point_api,
+    between, coupon_api, guard, member_api, member_questions, open_coupons, open_deals, open_donations, open_members,
+    open_notifications, open_points, open_settlements, point_api,
 };
 use crate::config::Settings;
 use crate::parked::{self, Parking};
@@ -50,8 +50,6 @@ pub struct App {
     pub points: Arc<Points>,
     /// Context coupon.
     pub coupons: Arc<Coupons>,
-    /// Coupon as others ask it.
-    pub coupon_api: Arc<dyn CouponApi>,
     /// Context mypage.
     pub pages: Arc<Pages>,
     /// Context donation.
@@ -85,12 +83,23 @@ pub struct Options {
     pub checks_fences: bool,
     /// Where the program listens, if it does.
     pub address: Option<SocketAddr>,
-    /// Stands between deal and point; only for tests that lose questions or answers on the way.
-    pub between_deal_and_point: Option<Between>,
+    /// Stands between contexts.
+    pub betweens: Betweens,
 }
 
-/// Wraps what is asked of point.
-pub type Between = Arc<dyn Fn(Arc<dyn PointApi>) -> Arc<dyn PointApi> + Send + Sync>;
+/// What stands between those who ask and those who are asked; only for tests that lose questions or answers on the way.
+#[derive(Clone, Default)]
+pub struct Betweens {
+    /// Between deal and point.
+    pub deal_and_point: Option<Between<dyn PointApi>>,
+    /// Between member and point.
+    pub member_and_point: Option<Between<dyn PointApi>>,
+    /// Between member and coupon.
+    pub member_and_coupon: Option<Between<dyn CouponApi>>,
+}
+
+/// Wraps what is asked.
+pub type Between<Api> = Arc<dyn Fn(Arc<Api>) -> Arc<Api> + Send + Sync>;
 
 impl Default for Options {
     fn default() -> Self {
@@ -100,7 +109,7 @@ impl Default for Options {
             remembers_keys: true,
             checks_fences: true,
             address: None,
-            between_deal_and_point: None,
+            betweens: Betweens::default(),
         }
     }
 }
@@ -163,10 +172,10 @@ impl App {
         let mut next = || databases.next().ok_or_else(|| Error::internal("a context without a store"));
         let points = open_points(settings, &kit, next()?)?;
         let coupons = open_coupons(settings, &kit, next()?)?;
-        let ask_coupon = coupon_api(settings, &coupons)?;
-        let (ask_point, guarded) = (point_api(settings, &points)?, guard(settings, ("member", "point"), &clock)?);
-        let questions = PointQuestions { api: Arc::clone(&ask_point), guard: guarded, delay: Arc::clone(&point_delay) };
-        let members = open_members(settings, &kit, next()?, questions)?;
+        let (ask_point, betweens) = (point_api(settings, &points)?, options.betweens);
+        let asked = (&ask_point, coupon_api(settings, &coupons)?);
+        let members =
+            open_members(settings, &kit, next()?, member_questions(settings, asked, &betweens, &point_delay, &clock)?)?;
         let api = member_api(settings, &members)?;
         let questions =
             MemberQuestions { api: Arc::clone(&api), guard: guard(settings, ("notification", "member"), &clock)? };
@@ -175,8 +184,7 @@ impl App {
             ContactQuestions { api, guard: guard(settings, ("mypage", "member"), &clock)?, runtime: runtime.clone() };
         let pages = Pages::open(kit.clone(), next()?, contacts)?;
         let donations = open_donations(settings, &kit, next()?, Arc::clone(&ask_point), &point_delay)?;
-        let ask_point = options.between_deal_and_point.map_or(Arc::clone(&ask_point), |wrap| wrap(ask_point));
-        let deals = open_deals(settings, &kit, next()?, ask_point, &point_delay)?;
+        let deals = open_deals(settings, &kit, next()?, between(betweens.deal_and_point, ask_point), &point_delay)?;
         let settlements = open_settlements(settings, &kit, next()?, &deals, runtime)?;
         let asking = Arc::new(Asking::of(&members, &notifications, &pages, &donations, &deals, &settlements));
         let dashboards = open_dashboards(settings, &kit, next()?, (&asking, &parking))?;
@@ -187,7 +195,6 @@ impl App {
             notifications,
             points,
             coupons,
-            coupon_api: ask_coupon,
             pages,
             donations,
             deals,

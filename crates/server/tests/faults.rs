@@ -29,3 +29,5 @@ mod slow_clients;
 mod spends;
 #[path = "faults/two_processes.rs"]
 mod two_processes;
+#[path = "faults/withdrawals.rs"]
+mod withdrawals;

@@ -5,8 +5,12 @@ mod support;
 
 #[path = "withdrawal/breaker.rs"]
 mod breaker;
+#[path = "withdrawal/coupon.rs"]
+mod coupon;
 #[path = "withdrawal/deferred.rs"]
 mod deferred;
+#[path = "withdrawal/farming.rs"]
+mod farming;
 #[path = "withdrawal/fresh_page.rs"]
 mod fresh_page;
 #[path = "withdrawal/repeated.rs"]

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{FromRequestParts, Query, State};
 use axum::http::header::{LOCATION, RETRY_AFTER};
+use axum::http::request::Parts;
 use axum::http::{HeaderValue, Response, StatusCode};
 use axum::routing::post;
 use domain::kernel::MAX_SAFE;
@@ -156,7 +157,7 @@ async fn change_contacts(
 #[utoipa::path(delete, path = "/members/{id}", operation_id = "withdraw", tag = "members",
     params(("id" = i64, Path, description = "The member number")),
     responses((status = 204, description = "Done"), (status = 202, description = "Decided; what remains follows, see Location"),
-        (status = 404, description = "No such member"), (status = 503, description = "Point cannot be asked; nothing was changed")))]
+        (status = 404, description = "No such member"), (status = 503, description = "Point or coupon cannot be asked; nothing was changed")))]
 async fn withdraw(
     State(members): State<Arc<Members>>,
     PathId(member_id): PathId,
@@ -189,20 +190,49 @@ async fn show_withdrawal(
     Item::new(&members.kit.base_url, WITHDRAWALS, member_id, withdrawal).shown()
 }
 
-/// All withdrawals, by member number.
+/// Which withdrawals are asked for.
+struct WithdrawalFilter {
+    /// Only those that have not ended.
+    unfinished: bool,
+}
+
+#[derive(Deserialize)]
+struct RawFilter {
+    unfinished: Option<String>,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for WithdrawalFilter {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self> {
+        let Query(raw) = Query::<RawFilter>::try_from_uri(&parts.uri)
+            .map_err(|error| Error::invalid("/query", "the query cannot be read").caused_by(error))?;
+        match raw.unfinished.as_deref() {
+            None | Some("false") => Ok(Self { unfinished: false }),
+            Some("true") => Ok(Self { unfinished: true }),
+            Some(_) => Err(Error::invalid("/query/unfinished", "unfinished is true or false")),
+        }
+    }
+}
+
+/// All withdrawals, by member number, or those that have not ended: how far each is, since when, and whom it waits for.
 #[utoipa::path(get, path = "/withdrawals", operation_id = "listWithdrawals", tag = "members",
-    params(("limit" = Option<i64>, Query, description = "1 to 200, 20 by default"), ("after" = Option<String>, Query, description = "From the next link of an earlier page")),
+    params(("unfinished" = Option<bool>, Query, description = "Only withdrawals that have not ended"),
+        ("limit" = Option<i64>, Query, description = "1 to 200, 20 by default"), ("after" = Option<String>, Query, description = "From the next link of an earlier page")),
     responses((status = 200, description = "A page of withdrawals")))]
 async fn list_withdrawals(
     State(members): State<Arc<Members>>,
     caller: Caller,
     page: PageQuery,
+    WithdrawalFilter { unfinished }: WithdrawalFilter,
 ) -> Result<Response<Body>> {
     must_be_operator(&caller)?;
-    let found = members.withdrawals(page.after, page.fetch()).await?;
-    page.show(
-        &members.kit.base_url,
-        WITHDRAWALS,
-        found.into_iter().map(|withdrawal| (withdrawal.member_id, withdrawal)).collect(),
-    )
+    let found = members.withdrawals(unfinished, page.after, page.fetch()).await?;
+    let base = &members.kit.base_url;
+    let item = |withdrawal: WithdrawalView| {
+        (withdrawal.member_id, Item::new(base, WITHDRAWALS, withdrawal.member_id, withdrawal))
+    };
+    let filter = if unfinished { "&unfinished=true" } else { "" };
+    let items = found.into_iter().map(item).collect();
+    page.show_items(format!("{base}/withdrawals"), WITHDRAWALS.collection, filter, items)
 }

@@ -8,8 +8,9 @@ use platform::error::{Error, Result};
 use platform::funnel::Out;
 
 use super::contacts::Contacts;
+use super::digests::Digests;
 use super::refusal;
-use super::store::{Loaded, MEMBER, Slot};
+use super::store::{JOIN_COUPON, Loaded, MEMBER, Slot};
 use super::writer::{Answer, Command, MemberWriter};
 use crate::kit::free_numbers;
 
@@ -21,8 +22,18 @@ impl MemberWriter {
         free_numbers(tx, ("member_number", &MEMBER), wanted, &chosen)
     }
 
+    /// When somebody last joined with these phone numbers and had a coupon for it.
+    pub(super) fn coupons_given(&self, tx: &mut dyn Session, commands: &[&Command]) -> Result<Digests> {
+        let joining = commands.iter().filter_map(|command| match command {
+            Command::Join { contacts, .. } => contacts.phone_digest(&self.policy.secret),
+            _ => None,
+        });
+        Digests::load(tx, &JOIN_COUPON, self.policy.again_after_ms, joining)
+    }
+
     /// Takes a new member in.
     pub(super) fn join(
+        &self,
         loaded: &mut Loaded,
         chosen: Option<i64>,
         contacts: &Contacts,
@@ -35,8 +46,13 @@ impl MemberWriter {
                 .pop_front()
                 .ok_or_else(|| Error::internal("too few member numbers were reserved"))?,
         };
-        let event = member::join(loaded.slots.contains_key(&member_id), member_id).map_err(refusal)?;
         let joined_at_ms = out.moment.now_ms;
+        let digest = contacts.phone_digest(&self.policy.secret);
+        let coupon_due = loaded.coupons_given.is_due(digest.as_ref(), joined_at_ms);
+        let event = member::join(loaded.slots.contains_key(&member_id), member_id, coupon_due).map_err(refusal)?;
+        if coupon_due && let Some(digest) = digest {
+            loaded.coupons_given.give(digest, joined_at_ms);
+        }
         let mut slot = Slot::new(member_id, contacts.clone(), joined_at_ms);
         slot.record(&event, out)?;
         loaded.slots.insert(member_id, slot);

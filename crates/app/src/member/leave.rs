@@ -1,6 +1,7 @@
-//! Leaving: the steps of a withdrawal, each one a command. `withdraw` drives them.
+//! Leaving: the steps of a withdrawal, each one a command. `withdraw` drives them. And what others tell of a member who
+//! is still here.
 
-use domain::member::{self, Event, Rejection, Withdrawal};
+use domain::member::{self, Confirmation, Event, Member, Rejection, Withdrawal};
 use platform::error::Result;
 use platform::funnel::Out;
 
@@ -50,5 +51,33 @@ impl MemberWriter {
             slot.reason = Some(reason.to_owned());
         }
         Ok(answer)
+    }
+
+    /// Point or coupon has followed; of a withdrawal that nobody began there is nothing to note.
+    pub(super) fn confirm(
+        loaded: &mut Loaded,
+        member_id: i64,
+        confirmation: Confirmation,
+        out: &mut Out<'_>,
+    ) -> Result<Answer> {
+        if loaded.slots.get(&member_id).is_none_or(|slot| slot.withdrawal.is_none()) {
+            return Ok(Answer::Taken);
+        }
+        Self::step(loaded, member_id, out, |withdrawal| Ok(member::confirm_withdrawal(withdrawal, confirmation)))
+    }
+
+    /// What another context tells of a member; of one who is gone nothing is noted.
+    pub(super) fn note(
+        loaded: &mut Loaded,
+        member_id: i64,
+        out: &mut Out<'_>,
+        rule: impl FnOnce(&Member) -> Option<Event>,
+    ) -> Result<Answer> {
+        if let Some(slot) = loaded.slots.get_mut(&member_id)
+            && let Some(event) = slot.present().and_then(rule)
+        {
+            slot.record(&event, out)?;
+        }
+        Ok(Answer::Taken)
     }
 }

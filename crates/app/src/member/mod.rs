@@ -4,6 +4,7 @@
 
 mod client;
 mod contacts;
+mod digests;
 pub mod http;
 mod inspect;
 mod join;
@@ -37,6 +38,7 @@ pub use withdraw::{WithdrawalMode, Withdrawn};
 use writer::{Answer, Command};
 pub use writer::{MemberWriter, Policy};
 
+use crate::coupon::CouponApi;
 use crate::kit::Kit;
 use crate::point::PointApi;
 
@@ -56,6 +58,14 @@ pub struct PointQuestions {
     pub delay: Arc<Delay>,
 }
 
+/// How member asks coupon.
+pub struct CouponQuestions {
+    /// Coupon, in this process or another.
+    pub api: Arc<dyn CouponApi>,
+    /// Time limit, breaker, concurrency, retries.
+    pub guard: Guard,
+}
+
 /// The member context.
 pub struct Members {
     kit: Kit,
@@ -67,6 +77,7 @@ pub struct Members {
     mode: WithdrawalMode,
     again_after_ms: i64,
     point: PointQuestions,
+    coupon: CouponQuestions,
 }
 
 impl Members {
@@ -79,12 +90,12 @@ impl Members {
         database: Arc<Database>,
         policy: Policy,
         mode: WithdrawalMode,
-        point: PointQuestions,
+        (point, coupon): (PointQuestions, CouponQuestions),
     ) -> Result<Arc<Self>> {
         let log = Log::new(Arc::clone(&database), &[]);
         let again_after_ms = policy.again_after_ms;
         let funnel = Funnel::new(kit.surroundings(&database, &log), MemberWriter::new(policy))?;
-        Ok(Arc::new(Self { kit, database, funnel, log, mode, again_after_ms, point }))
+        Ok(Arc::new(Self { kit, database, funnel, log, mode, again_after_ms, point, coupon }))
     }
 
     /// The consumer of notification's log.
@@ -100,6 +111,12 @@ impl Members {
         self.follow(log, reactions::on_point_events).of_event_table()
     }
 
+    /// The consumer of coupon's log.
+    #[must_use]
+    pub fn follow_coupon(&self, log: Arc<Log>) -> Consumer<MemberWriter> {
+        self.follow(log, reactions::on_coupon_events)
+    }
+
     fn follow(
         &self,
         log: Arc<Log>,
@@ -108,10 +125,10 @@ impl Members {
         Consumer::new(Arc::clone(&self.funnel), log, Arc::clone(&self.kit.clock), &self.kit.holder, Box::new(react))
     }
 
-    /// The breaker in front of point.
+    /// The breakers in front of point and coupon.
     #[must_use]
-    pub fn point_guard(&self) -> &Guard {
-        &self.point.guard
+    pub fn guards(&self) -> [&Guard; 2] {
+        [&self.point.guard, &self.coupon.guard]
     }
 
     /// A new member, READY at once whatever else is down. Without a number the next free one is given.
@@ -178,18 +195,19 @@ impl Members {
         row.map(|row| WithdrawalView::read(&row, &self.kit.zone)).ok_or_else(unknown)
     }
 
-    /// Withdrawals of members with a number above `after`.
+    /// Withdrawals of members with a number above `after`; only those that have not ended, if so asked.
     ///
     /// # Errors
     /// `Unavailable` when the store cannot be reached.
-    pub async fn withdrawals(&self, after: i64, limit: i64) -> Result<Vec<WithdrawalView>> {
+    pub async fn withdrawals(&self, unfinished: bool, after: i64, limit: i64) -> Result<Vec<WithdrawalView>> {
         self.funnel.must_be_open()?;
-        let rows = self.database.query(&store::list_withdrawals_sql(), &[Value::Int(after), Value::Int(limit)]).await?;
+        let sql = if unfinished { store::unfinished_withdrawals_sql() } else { store::list_withdrawals_sql() };
+        let rows = self.database.query(&sql, &[Value::Int(after), Value::Int(limit)]).await?;
         Ok(rows.iter().map(|row| WithdrawalView::read(row, &self.kit.zone)).collect())
     }
 
     /// Undoes withdrawals whose driver is gone: still preparing long after any question has timed out. Also forgets
-    /// welcomed phone numbers whose time is over. How many withdrawals were undone.
+    /// the phone numbers whose time is over. How many withdrawals were undone.
     ///
     /// # Errors
     /// `Unavailable` when the store cannot be reached.
@@ -200,7 +218,7 @@ impl Members {
         let now_ms = self.kit.clock.now_ms();
         let forget_before_ms = now_ms - self.again_after_ms;
         let stuck = self.funnel.with_session(|tx| {
-            store::forget_welcomes(tx, forget_before_ms)?;
+            store::forget_phones(tx, forget_before_ms)?;
             store::stuck_withdrawals(tx, now_ms - withdraw::ABANDONED_MS)
         })?;
         let count = stuck.len();

@@ -3,41 +3,31 @@
 use std::collections::HashMap;
 
 use domain::member::{self, Event, RecordDelivery, Rejection};
-use platform::db::{Row, Session, Value};
+use platform::db::Session;
 use platform::error::Result;
 use platform::funnel::Out;
 
 use super::contacts::ContactChange;
+use super::digests::Digests;
 use super::refusal;
 use super::store::{Loaded, Slot, WELCOME};
 use super::writer::{Answer, Command, MemberWriter};
 
 impl MemberWriter {
-    /// When the phone numbers of these members were welcomed, by digest.
+    /// When the phone numbers of these members were welcomed.
     pub(super) fn welcomes(
         &self,
         tx: &mut dyn Session,
         commands: &[&Command],
         slots: &HashMap<i64, Slot>,
-    ) -> Result<HashMap<Vec<u8>, Option<i64>>> {
-        if self.policy.again_after_ms == 0 {
-            return Ok(HashMap::new());
-        }
-        let digest = |command: &&Command| match command {
+    ) -> Result<Digests> {
+        let reached = commands.iter().filter_map(|command| match command {
             Command::RecordDelivery { member_id, delivered: true, .. } => {
                 slots.get(member_id).and_then(|slot| slot.contacts.phone_digest(&self.policy.secret))
             }
             _ => None,
-        };
-        let mut welcomed: HashMap<Vec<u8>, Option<i64>> =
-            commands.iter().filter_map(digest).map(|digest| (digest, None)).collect();
-        let keys: Vec<Value> = welcomed.keys().cloned().map(Value::Blob).collect();
-        for row in tx.load_many(&WELCOME, &keys)? {
-            if let Some(digest) = row.blob(0) {
-                welcomed.insert(digest.to_vec(), Some(row.int(1)));
-            }
-        }
-        Ok(welcomed)
+        });
+        Digests::load(tx, &WELCOME, self.policy.again_after_ms, reached)
     }
 
     pub(super) fn change_contacts(
@@ -69,19 +59,15 @@ impl MemberWriter {
             return Ok(Answer::Taken);
         };
         let digest = slot.contacts.phone_digest(&self.policy.secret);
-        let last = digest.as_ref().and_then(|digest| loaded.welcomed.get(digest).copied().flatten());
-        let welcome_due = last.is_none_or(|last| out.moment.now_ms - last >= self.policy.again_after_ms);
+        let welcome_due = loaded.welcomed.is_due(digest.as_ref(), out.moment.now_ms);
         let Some(event) =
             member::record_delivery(&slot.member, &RecordDelivery { phone_revision, delivered, welcome_due })
         else {
             return Ok(Answer::Taken);
         };
         slot.record(&event, out)?;
-        if let (Event::StatusChanged { welcome: true, .. }, Some(digest), true) =
-            (&event, digest, self.policy.again_after_ms > 0)
-        {
-            loaded.newly_welcomed.push(Row(vec![digest.clone().into(), out.moment.now_ms.into()]));
-            loaded.welcomed.insert(digest, Some(out.moment.now_ms));
+        if let (Event::StatusChanged { welcome: true, .. }, Some(digest)) = (&event, digest) {
+            loaded.welcomed.give(digest, out.moment.now_ms);
         }
         Ok(Answer::Taken)
     }

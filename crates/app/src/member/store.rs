@@ -2,20 +2,30 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use domain::member::{self, Event, Member, MemberStatus, Withdrawal, WithdrawalStep};
+use domain::member::{self, Event, JoinCoupon, Member, MemberStatus, Withdrawal, WithdrawalStep};
 use platform::db::{Kind, Migration, Row, Session, Table, Value};
 use platform::error::Result;
 use platform::funnel::Out;
 
 use super::contacts::Contacts;
+use super::digests::Digests;
 
 /// The schema of member.
-pub const MIGRATIONS: &[Migration] = &[Migration {
-    number: 2,
-    name: "member_members",
-    sql: include_str!("../../../../migrations/0002_member_members.sql"),
-    lives_with: 2,
-}];
+pub const MIGRATIONS: &[Migration] = &[
+    Migration {
+        number: 2,
+        name: "member_members",
+        sql: include_str!("../../../../migrations/0002_member_members.sql"),
+        lives_with: 2,
+    },
+    // An older program would be done with withdrawals that coupon has not followed.
+    Migration {
+        number: 18,
+        name: "member_coupons",
+        sql: include_str!("../../../../migrations/0018_member_coupons.sql"),
+        lives_with: 18,
+    },
+];
 
 pub(super) static MEMBER: Table = Table {
     name: "member",
@@ -55,6 +65,9 @@ pub(super) static WITHDRAWAL: Table = Table {
 pub(super) static WELCOME: Table =
     Table { name: "welcome_given", columns: &[("phone_digest", Kind::Blob), ("at", Kind::Int)] };
 
+pub(super) static JOIN_COUPON: Table =
+    Table { name: "join_coupon_given", columns: &[("phone_digest", Kind::Blob), ("at", Kind::Int)] };
+
 pub(super) fn list_members_sql() -> String {
     format!(
         "SELECT {} FROM {} WHERE member_id > $1 AND gone_at IS NULL ORDER BY member_id LIMIT $2",
@@ -71,15 +84,24 @@ pub(super) fn list_withdrawals_sql() -> String {
     )
 }
 
+pub(super) fn unfinished_withdrawals_sql() -> String {
+    format!(
+        "SELECT {} FROM {} WHERE member_id > $1 AND ended_at IS NULL ORDER BY member_id LIMIT $2",
+        WITHDRAWAL.column_list(),
+        WITHDRAWAL.name
+    )
+}
+
 /// Withdrawals that have been preparing since before `before_ms`: member and attempt.
 pub(super) fn stuck_withdrawals(session: &mut dyn Session, before_ms: i64) -> Result<Vec<(i64, i64)>> {
     let sql = "SELECT member_id, attempt FROM withdrawal WHERE step = 'PREPARING' AND requested_at < $1 ORDER BY requested_at LIMIT 100";
     Ok(session.query(sql, &[before_ms.into()])?.iter().map(|row| (row.int(0), row.int(1))).collect())
 }
 
-/// Forgets phone numbers that were welcomed before `before_ms`.
-pub(super) fn forget_welcomes(session: &mut dyn Session, before_ms: i64) -> Result<u64> {
-    session.execute("DELETE FROM welcome_given WHERE at < $1", &[before_ms.into()])
+/// Forgets phone numbers that were welcomed, or had a join coupon, before `before_ms`.
+pub(super) fn forget_phones(session: &mut dyn Session, before_ms: i64) -> Result<()> {
+    session.execute("DELETE FROM welcome_given WHERE at < $1", &[before_ms.into()])?;
+    session.execute("DELETE FROM join_coupon_given WHERE at < $1", &[before_ms.into()]).map(|_| ())
 }
 
 /// Members who are gone although contact data is left.
@@ -90,10 +112,39 @@ pub(super) fn members_not_erased(session: &mut dyn Session) -> Result<Vec<i64>> 
     Ok(session.query(&sql, &[])?.iter().map(|row| row.int(0)).collect())
 }
 
-/// Withdrawals that were asked for before `before_ms` and have not ended: member and step.
-pub(super) fn unfinished_withdrawals(session: &mut dyn Session, before_ms: i64) -> Result<Vec<(i64, String)>> {
-    let sql = "SELECT member_id, step FROM withdrawal WHERE step IN ('PREPARING', 'WITHDRAWING') AND requested_at < $1";
-    Ok(session.query(sql, &[before_ms.into()])?.iter().map(|row| (row.int(0), row.text(1).to_owned())).collect())
+/// Withdrawals that were asked for before `before_ms` and have not ended.
+pub(super) fn unfinished_withdrawals(session: &mut dyn Session, before_ms: i64) -> Result<Vec<Withdrawal>> {
+    let columns = WITHDRAWAL.column_list();
+    let sql =
+        format!("SELECT {columns} FROM withdrawal WHERE ended_at IS NULL AND requested_at < $1 ORDER BY member_id");
+    Ok(session.query(&sql, &[before_ms.into()])?.iter().map(read_withdrawal).collect())
+}
+
+/// Withdrawals that are done although point or coupon has not said that it followed, and members who are gone without
+/// a decision, or here after one: the member numbers.
+pub(super) fn withdrawals_gone_wrong(session: &mut dyn Session) -> Result<(Vec<i64>, Vec<i64>)> {
+    let unconfirmed = "SELECT member_id FROM withdrawal \
+        WHERE step = 'DONE' AND (forfeited_point IS NULL OR coupon_cancelled <> 'Y') ORDER BY member_id";
+    let at_odds = "SELECT member.member_id FROM member LEFT JOIN withdrawal ON withdrawal.member_id = member.member_id \
+        WHERE (gone_at IS NOT NULL) <> (step IS NOT NULL AND (step = 'WITHDRAWING' OR step = 'DONE')) \
+        ORDER BY member.member_id";
+    let mut members = |sql| Ok(session.query(sql, &[])?.iter().map(|row| row.int(0)).collect());
+    Ok((members(unconfirmed)?, members(at_odds)?))
+}
+
+/// A withdrawal from its row.
+pub(super) fn read_withdrawal(row: &Row) -> Withdrawal {
+    Withdrawal {
+        member_id: row.int(0),
+        attempt: row.int(1),
+        step: WithdrawalStep::from_name(row.text(2)).unwrap_or(WithdrawalStep::Done),
+        forfeited_point: row.opt_int(3),
+        coupons_cancelled: row.text(4) == "Y",
+    }
+}
+
+fn yes_or_no(yes: bool) -> Value {
+    Value::from(if yes { "Y" } else { "N" })
 }
 
 /// A member in a batch.
@@ -112,7 +163,14 @@ pub(super) struct Slot {
 
 impl Slot {
     pub(super) fn new(member_id: i64, contacts: Contacts, now_ms: i64) -> Self {
-        let member = Member { member_id, status: MemberStatus::Ready, phone_revision: 0, sequence: 0 };
+        let member = Member {
+            member_id,
+            status: MemberStatus::Ready,
+            phone_revision: 0,
+            join_coupon: JoinCoupon::None,
+            operator_told: false,
+            sequence: 0,
+        };
         Self {
             member,
             contacts,
@@ -129,15 +187,20 @@ impl Slot {
 
     pub(super) fn read(row: &Row) -> Self {
         let status = MemberStatus::from_name(row.text(7)).unwrap_or(MemberStatus::Abnormal);
-        let member = Member { member_id: row.int(0), status, phone_revision: row.int(12), sequence: row.int(13) };
+        let member = Member {
+            member_id: row.int(0),
+            status,
+            phone_revision: row.int(12),
+            join_coupon: JoinCoupon::from_name(row.text(8)).unwrap_or(JoinCoupon::None),
+            operator_told: row.text(9) == "Y",
+            sequence: row.int(13),
+        };
         let slot = Self::new(row.int(0), Contacts::read(row).unwrap_or_default(), row.int(11));
         Self { member, gone_at: row.opt_int(14), ..slot }
     }
 
     pub(super) fn read_withdrawal(&mut self, row: &mut Row) {
-        let step = WithdrawalStep::from_name(row.text(2)).unwrap_or(WithdrawalStep::Done);
-        self.withdrawal =
-            Some(Withdrawal { member_id: row.int(0), attempt: row.int(1), step, forfeited_point: row.opt_int(3) });
+        self.withdrawal = Some(read_withdrawal(row));
         self.requested_at = row.int(5);
         self.ended_at = row.opt_int(6);
         self.reason = row.take_text(7);
@@ -177,19 +240,21 @@ impl Slot {
     }
 
     pub(super) fn member_row(&self) -> Row {
-        let Member { member_id, status, phone_revision, sequence } = self.member;
+        let Member { member_id, status, phone_revision, join_coupon, operator_told, sequence } = self.member;
+        let cancelled = yes_or_no(join_coupon == JoinCoupon::Cancelled);
         let mut columns = vec![Value::Int(member_id)];
         columns.extend(self.contacts.clone().columns());
-        columns.extend([status.name(), "NONE", "N", "N"].map(Value::from));
+        columns.extend([status.name().into(), join_coupon.name().into(), yes_or_no(operator_told), cancelled]);
         columns.extend([self.joined_at.into(), phone_revision.into(), sequence.into(), self.gone_at.into()]);
         Row(columns)
     }
 
     pub(super) fn withdrawal_row(&self) -> Option<Row> {
-        let Withdrawal { member_id, attempt, step, forfeited_point } = self.withdrawal.clone()?;
-        let columns = [member_id.into(), attempt.into(), step.name().into(), forfeited_point.into(), "N".into()];
+        let Withdrawal { member_id, attempt, step, forfeited_point, coupons_cancelled } = self.withdrawal.clone()?;
+        let followed = [forfeited_point.into(), yes_or_no(coupons_cancelled)];
+        let columns = [member_id.into(), attempt.into(), step.name().into()].into_iter().chain(followed);
         let more = [self.requested_at.into(), self.ended_at.into(), self.reason.clone().into()];
-        Some(Row(columns.into_iter().chain(more).collect()))
+        Some(Row(columns.chain(more).collect()))
     }
 }
 
@@ -197,7 +262,8 @@ impl Slot {
 pub struct Loaded {
     pub(super) slots: HashMap<i64, Slot>,
     pub(super) free_numbers: VecDeque<i64>,
-    /// When phone numbers were welcomed, by digest; `None` for those that were not.
-    pub(super) welcomed: HashMap<Vec<u8>, Option<i64>>,
-    pub(super) newly_welcomed: Vec<Row>,
+    /// Phone numbers that become NORMAL, and when they were welcomed.
+    pub(super) welcomed: Digests,
+    /// Phone numbers that join, and when they had a join coupon.
+    pub(super) coupons_given: Digests,
 }

@@ -1,12 +1,13 @@
 //! Members and withdrawals on the wire.
 
-use domain::member::{MemberStatus, WithdrawalStep};
+use domain::member::{Follower, MemberStatus, WithdrawalStep};
 use platform::db::Row;
 use platform::zone::Zone;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::contacts::Contacts;
+use super::store::read_withdrawal;
 
 /// A member on the wire.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -33,11 +34,11 @@ pub struct MemberView {
     /// `READY`, `NORMAL` or `ABNORMAL`.
     #[schema(value_type = String)]
     pub member_status: MemberStatus,
-    /// `NONE`, `ISSUED` or `CANCELLED`.
+    /// `NONE`, `ISSUED` or `CANCELLED`: the coupon for joining.
     pub coupon_status: String,
-    /// `Y` once the operator was told of the coupon.
+    /// `Y` once the operator was told that the member joined.
     pub notified: String,
-    /// `Y` once the coupon was cancelled.
+    /// `Y` once the coupon for joining was taken back.
     pub coupon_cancelled: String,
     /// When the member joined, RFC 3339.
     pub joined_at: String,
@@ -87,8 +88,11 @@ pub struct WithdrawalView {
     pub step: WithdrawalStep,
     /// Points lost, once point has said so.
     pub forfeited_point: Option<i64>,
-    /// `Y` once coupons were cancelled.
+    /// `Y` once coupon has said that no coupon is left.
     pub coupon_cancelled: String,
+    /// Who has yet to answer (`PREPARING`) or to follow (`WITHDRAWING`): `point`, `coupon`; nobody once it has ended.
+    #[schema(value_type = Vec<String>)]
+    pub waiting_for: Vec<Follower>,
     /// When it was asked for, RFC 3339.
     pub requested_at: String,
     /// When it ended, RFC 3339.
@@ -100,11 +104,13 @@ pub struct WithdrawalView {
 impl WithdrawalView {
     /// A withdrawal from its row.
     pub(super) fn read(row: &Row, zone: &Zone) -> Self {
+        let withdrawal = read_withdrawal(row);
         Self {
-            member_id: row.int(0),
-            step: WithdrawalStep::from_name(row.text(2)).unwrap_or(WithdrawalStep::Done),
-            forfeited_point: row.opt_int(3),
+            member_id: withdrawal.member_id,
+            step: withdrawal.step,
+            forfeited_point: withdrawal.forfeited_point,
             coupon_cancelled: row.text(4).to_owned(),
+            waiting_for: withdrawal.waits_for(),
             requested_at: zone.format(row.int(5)),
             ended_at: row.opt_int(6).map(|at_ms| zone.format(at_ms)),
             reason: Some(row.text(7).to_owned()).filter(|reason| !reason.is_empty()),

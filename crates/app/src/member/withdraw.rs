@@ -1,8 +1,9 @@
 //! Withdrawal: prepare, decide, confirm (SPEC section 4). Only member decides.
 //!
-//! Point is asked to prepare, synchronously and reversibly. The decision is one commit here, which also erases the
-//! personal data; from its event point forfeits and closes the account, and from point's event the withdrawal is
-//! done. So a confirm cannot be lost, and only the prepare depends on point answering now.
+//! Point and coupon are asked to prepare at the same time, synchronously and reversibly. The decision is one commit here,
+//! which also erases the personal data; from its event point forfeits and closes the account and coupon cancels and
+//! closes the wallet, and when the events of both have come the withdrawal is done. So a confirm cannot be lost, and
+//! only the prepare depends on others answering now.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,10 +11,11 @@ use std::time::Duration;
 use domain::member::WithdrawalStep;
 use platform::error::{Error, ErrorKind, Result};
 use platform::funnel::KeyStamp;
+use platform::guard::Guard;
 use tokio::time::Instant;
 
 use super::writer::{Answer, Command};
-use super::{Members, PointQuestions, unexpected};
+use super::{CouponQuestions, Members, PointQuestions, unexpected};
 
 /// A withdrawal answers within this, done or not.
 const ANSWER_TIME: Duration = Duration::from_millis(650);
@@ -23,10 +25,10 @@ const LOOK_EVERY: Duration = Duration::from_millis(3);
 /// A preparing withdrawal that is older than this has lost its driver, which would have given up by then.
 pub(super) const ABANDONED_MS: i64 = 1_500;
 
-/// Whether leaving waits for point (SPEC section 5, `withdrawal.mode`).
+/// Whether leaving waits for point and coupon (SPEC section 5, `withdrawal.mode`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WithdrawalMode {
-    /// Point has to prepare first (seeds 0 and 2).
+    /// Both have to prepare first (seeds 0 and 2).
     Strict,
     /// Decided at once, the rest follows (seed 1).
     Deferred,
@@ -45,7 +47,8 @@ impl Members {
     /// Lets a member go.
     ///
     /// # Errors
-    /// 404 when there is no such member; `Unavailable` when point cannot let the member go now, and nothing changed.
+    /// 404 when there is no such member; `Unavailable` when point or coupon cannot let the member go now, and nothing
+    /// changed.
     pub async fn withdraw(self: &Arc<Self>, member_id: i64, stamp: Option<KeyStamp>) -> Result<Withdrawn> {
         let this = Arc::clone(self);
         // A task of its own: a client that hangs up must not leave the saga half way for the sweeper.
@@ -55,7 +58,7 @@ impl Members {
 
     async fn drive_withdrawal(&self, member_id: i64, stamp: Option<KeyStamp>) -> Result<Withdrawn> {
         let deadline = Instant::now() + ANSWER_TIME;
-        self.refuse_while_point_fails(member_id).await?;
+        self.refuse_while_one_fails(member_id).await?;
         let requested = self.funnel.ask(Command::RequestWithdrawal { member_id }, stamp).await?;
         let attempt = match (self.step_of(member_id).await?, requested) {
             (Some(WithdrawalStep::Preparing), Answer::Withdrawal { attempt }) => attempt,
@@ -69,11 +72,10 @@ impl Members {
             },
         };
         if self.mode == WithdrawalMode::Strict
-            && let Err(error) = self.point.prepare(member_id, attempt).await
+            && let Err(Unprepared { error, reason }) = self.prepare(member_id, attempt).await
         {
-            let reason = error.code.to_string();
             self.funnel.ask(Command::ReleaseWithdrawal { member_id, attempt, reason }, None).await?;
-            // Point also refuses an account that is closed because another sender's request was decided first.
+            // They also refuse what is closed because another sender's request was decided first.
             return match self.step_of(member_id).await? {
                 Some(WithdrawalStep::Withdrawing | WithdrawalStep::Done) => {
                     self.wait_until_done(member_id, deadline).await
@@ -96,14 +98,29 @@ impl Members {
     }
 
     /// A withdrawal that would only be undone again is not begun. One that is under way or over goes on.
-    async fn refuse_while_point_fails(&self, member_id: i64) -> Result<()> {
+    async fn refuse_while_one_fails(&self, member_id: i64) -> Result<()> {
         if self.mode == WithdrawalMode::Deferred {
             return Ok(());
         }
-        let Err(failing) = self.point.guard.must_not_be_failing() else { return Ok(()) };
+        let [point, coupon] = self.guards().map(Guard::must_not_be_failing);
+        let Err(failing) = point.and(coupon) else { return Ok(()) };
         match self.step_of(member_id).await? {
             None | Some(WithdrawalStep::Released) => self.member(member_id).await.and(Err(failing)),
             Some(_) => Ok(()),
+        }
+    }
+
+    /// Asks both at the same time, so that the slower one alone makes out how long it takes. Whoever fails, the other's
+    /// answer is waited for as well: its guard learns how it stands, and the reason names both.
+    async fn prepare(&self, member_id: i64, attempt: i64) -> Result<(), Unprepared> {
+        let questions = (self.point.prepare(member_id, attempt), self.coupon.prepare(member_id, attempt));
+        match tokio::join!(questions.0, questions.1) {
+            (Ok(()), Ok(())) => Ok(()),
+            (Err(one), Ok(())) | (Ok(()), Err(one)) => Err(one),
+            (Err(point), Err(coupon)) => {
+                let reason = format!("{}, {}", point.reason, coupon.reason);
+                Err(Unprepared { error: point.error, reason })
+            }
         }
     }
 
@@ -125,17 +142,39 @@ impl Members {
     }
 }
 
+/// Why a withdrawal is undone: what the client is told, and what stands at the withdrawal, which names who it was.
+struct Unprepared {
+    error: Error,
+    reason: String,
+}
+
+impl Unprepared {
+    fn unheard(error: Error) -> Self {
+        Self { reason: error.code.to_string(), error }
+    }
+
+    /// The attempt was released meanwhile, most likely by the sweeper, or account or wallet are about to open.
+    fn refused(reason: String) -> Self {
+        Self { error: cannot_leave_now(), reason }
+    }
+}
+
 impl PointQuestions {
-    async fn prepare(&self, member_id: i64, attempt: i64) -> Result<()> {
+    async fn prepare(&self, member_id: i64, attempt: i64) -> Result<(), Unprepared> {
         let question = || async {
             self.delay.pass().await;
             self.api.prepare_withdrawal(member_id, attempt).await
         };
-        match self.guard.ask(question).await? {
-            Ok(_) => Ok(()),
-            // The attempt was released meanwhile, most likely by the sweeper.
-            Err(_) => Err(cannot_leave_now()),
-        }
+        let prepared = self.guard.ask(question).await.map_err(Unprepared::unheard)?;
+        prepared.map(|_| ()).map_err(|no| Unprepared::refused(format!("point.{}", no.reason())))
+    }
+}
+
+impl CouponQuestions {
+    async fn prepare(&self, member_id: i64, attempt: i64) -> Result<(), Unprepared> {
+        let question = || self.api.prepare_withdrawal(member_id, attempt);
+        let prepared = self.guard.ask(question).await.map_err(Unprepared::unheard)?;
+        prepared.map(|_| ()).map_err(|no| Unprepared::refused(format!("coupon.{}", no.reason())))
     }
 }
 

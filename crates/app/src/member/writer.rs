@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use domain::member::{self, Event};
+use domain::member::{self, Confirmation, Event};
 use platform::db::{Session, Value};
 use platform::error::{Error, Result};
 use platform::funnel::{Moment, Out, Writer};
 use platform::log;
 
 use super::contacts::{ContactChange, Contacts};
-use super::store::{Loaded, MEMBER, Slot, WELCOME, WITHDRAWAL};
+use super::store::{Loaded, MEMBER, Slot, WITHDRAWAL};
 
 /// The programme's settings that concern members (SPEC section 5).
 #[derive(Clone)]
@@ -36,8 +36,12 @@ pub enum Command {
     ReleaseWithdrawal { member_id: i64, attempt: i64, reason: String },
     /// A withdrawal is decided.
     DecideWithdrawal { member_id: i64, attempt: i64 },
-    /// Point has closed the account.
-    CompleteWithdrawal { member_id: i64, forfeited_point: i64 },
+    /// Point or coupon has followed the decision.
+    ConfirmWithdrawal { member_id: i64, confirmation: Confirmation },
+    /// The join coupon was issued, or taken back.
+    NoteCoupon { member_id: i64, cancelled: bool },
+    /// The operator was told that the member joined.
+    NoteOperatorTold { member_id: i64 },
 }
 
 impl Command {
@@ -49,7 +53,9 @@ impl Command {
             | Self::RequestWithdrawal { member_id }
             | Self::ReleaseWithdrawal { member_id, .. }
             | Self::DecideWithdrawal { member_id, .. }
-            | Self::CompleteWithdrawal { member_id, .. } => Some(*member_id),
+            | Self::ConfirmWithdrawal { member_id, .. }
+            | Self::NoteCoupon { member_id, .. }
+            | Self::NoteOperatorTold { member_id } => Some(*member_id),
         }
     }
 }
@@ -97,12 +103,13 @@ impl Writer for MemberWriter {
         }
         let free_numbers = Self::free_numbers(tx, commands)?;
         let welcomed = self.welcomes(tx, commands, &slots)?;
-        Ok(Loaded { slots, free_numbers, welcomed, newly_welcomed: Vec::new() })
+        let coupons_given = self.coupons_given(tx, commands)?;
+        Ok(Loaded { slots, free_numbers, welcomed, coupons_given })
     }
 
     fn decide(&mut self, loaded: &mut Loaded, command: &Command, out: &mut Out<'_>) -> Result<Answer> {
         match command {
-            Command::Join { member_id, contacts } => Self::join(loaded, *member_id, contacts, out),
+            Command::Join { member_id, contacts } => self.join(loaded, *member_id, contacts, out),
             Command::ChangeContacts { member_id, change } => Self::change_contacts(loaded, *member_id, change, out),
             Command::RecordDelivery { member_id, phone_revision, delivered } => {
                 self.record_delivery(loaded, *member_id, *phone_revision, *delivered, out)
@@ -114,15 +121,13 @@ impl Writer for MemberWriter {
             Command::DecideWithdrawal { member_id, attempt } => Self::step(loaded, *member_id, out, |withdrawal| {
                 member::decide_withdrawal(withdrawal, *attempt).map(Some)
             }),
-            Command::CompleteWithdrawal { member_id, forfeited_point } => {
-                let known = loaded.slots.get(member_id).is_some_and(|slot| slot.withdrawal.is_some());
-                if !known {
-                    return Ok(Answer::Taken);
-                }
-                Self::step(loaded, *member_id, out, |withdrawal| {
-                    Ok(member::complete_withdrawal(withdrawal, *forfeited_point))
-                })
+            Command::ConfirmWithdrawal { member_id, confirmation } => {
+                Self::confirm(loaded, *member_id, *confirmation, out)
             }
+            Command::NoteCoupon { member_id, cancelled } => {
+                Self::note(loaded, *member_id, out, |member| member::note_coupon(member, *cancelled))
+            }
+            Command::NoteOperatorTold { member_id } => Self::note(loaded, *member_id, out, member::note_operator_told),
         }
     }
 
@@ -133,7 +138,8 @@ impl Writer for MemberWriter {
             &WITHDRAWAL,
             changed.iter().filter(|slot| slot.withdrawal_changed).filter_map(Slot::withdrawal_row).collect(),
         )?;
-        tx.upsert_many(&WELCOME, loaded.newly_welcomed)
+        loaded.welcomed.store(tx)?;
+        loaded.coupons_given.store(tx)
     }
 
     fn recall(&self, command: &Command, event: &log::Event) -> Result<Answer> {

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use super::*;
 
 fn member(status: MemberStatus, phone_revision: i64) -> Member {
-    Member { member_id: 7, status, phone_revision, sequence: 1 }
+    Member { member_id: 7, status, phone_revision, join_coupon: JoinCoupon::None, operator_told: false, sequence: 1 }
 }
 
 fn after(mut member: Member, event: &Event) -> Member {
@@ -16,11 +16,13 @@ fn after(mut member: Member, event: &Event) -> Member {
 
 #[test]
 fn a_number_that_was_ever_used_is_taken() {
-    let joined = Event::MemberJoined { member_id: 7, phone_revision: 1, coupon: false };
-    assert_eq!(join(false, 7), Ok(joined.clone()));
-    assert_eq!(join(true, 7), Err(Rejection::NumberTaken));
-    let blank = Member { sequence: 0, ..member(MemberStatus::Ready, 0) };
-    assert_eq!(after(blank, &joined), member(MemberStatus::Ready, 1));
+    for coupon in [false, true] {
+        let joined = Event::MemberJoined { member_id: 7, phone_revision: 1, coupon };
+        assert_eq!(join(false, 7, coupon), Ok(joined.clone()));
+        assert_eq!(join(true, 7, coupon), Err(Rejection::NumberTaken));
+        let blank = Member { sequence: 0, ..member(MemberStatus::Ready, 0) };
+        assert_eq!(after(blank, &joined), member(MemberStatus::Ready, 1));
+    }
 }
 
 #[test]
@@ -80,16 +82,16 @@ fn a_changed_phone_number_has_to_prove_itself_again() {
 const STEPS: [WithdrawalStep; 4] =
     [WithdrawalStep::Preparing, WithdrawalStep::Released, WithdrawalStep::Withdrawing, WithdrawalStep::Done];
 
-/// What may be asked of a withdrawal, by the member, by a sweeper or by point.
+/// What may be asked of a withdrawal, by the member, by a sweeper, or by those who follow.
 #[derive(Debug, Clone, Copy)]
 enum Ask {
     Request,
     Release(i64),
     Decide(i64),
-    Complete,
+    Confirm(Follower),
 }
 
-const ASKS: [Ask; 8] = [
+const ASKS: [Ask; 9] = [
     Ask::Request,
     Ask::Release(1),
     Ask::Release(2),
@@ -97,7 +99,8 @@ const ASKS: [Ask; 8] = [
     Ask::Decide(1),
     Ask::Decide(2),
     Ask::Decide(3),
-    Ask::Complete,
+    Ask::Confirm(Follower::Point),
+    Ask::Confirm(Follower::Coupon),
 ];
 
 /// The shell's rows. From `MemberWithdrawn` on the shell finds no member, only the row's sequence.
@@ -107,6 +110,8 @@ struct Rows {
     withdrawal: Option<Withdrawal>,
     /// How each attempt ended, in a model that knows only this: attempt 1 first.
     attempts: Vec<WithdrawalStep>,
+    /// Who has followed the decision, in order.
+    followed: Vec<Follower>,
 }
 
 impl Rows {
@@ -122,7 +127,12 @@ impl Rows {
             (_, None) => Ok(None),
             (Ask::Release(attempt), Some(withdrawal)) => Ok(release_withdrawal(withdrawal, attempt)),
             (Ask::Decide(attempt), Some(withdrawal)) => decide_withdrawal(withdrawal, attempt).map(Some),
-            (Ask::Complete, Some(withdrawal)) => Ok(complete_withdrawal(withdrawal, 90)),
+            (Ask::Confirm(Follower::Point), Some(withdrawal)) => {
+                Ok(confirm_withdrawal(withdrawal, Confirmation::Point { forfeited_point: 90 }))
+            }
+            (Ask::Confirm(Follower::Coupon), Some(withdrawal)) => {
+                Ok(confirm_withdrawal(withdrawal, Confirmation::Coupon))
+            }
         }
     }
 
@@ -141,8 +151,12 @@ impl Rows {
                 Ok(Some((attempt, WithdrawalStep::Withdrawing)))
             }
             Ask::Decide(_) if last > 0 => Err(Rejection::AttemptOver),
-            Ask::Complete if stands(last, WithdrawalStep::Withdrawing) => Ok(Some((last, WithdrawalStep::Done))),
-            Ask::Release(_) | Ask::Decide(_) | Ask::Complete => Ok(None),
+            Ask::Confirm(who) if stands(last, WithdrawalStep::Withdrawing) && !self.followed.contains(&who) => {
+                let other_has = !self.followed.is_empty();
+                let step = if other_has { WithdrawalStep::Done } else { WithdrawalStep::Withdrawing };
+                Ok(Some((last, step)))
+            }
+            Ask::Release(_) | Ask::Decide(_) | Ask::Confirm(_) => Ok(None),
         }
     }
 
@@ -159,11 +173,19 @@ impl Rows {
             assert!(is_way(*place, step), "attempt {attempt} went from {place:?} to {step:?}");
             *place = step;
         }
+        if let Ask::Confirm(who) = ask {
+            self.followed.push(who);
+        }
         let sequence = self.member.sequence;
         apply(&mut self.member, &mut self.withdrawal, &event);
         assert_eq!(self.member.sequence, sequence + 1);
-        let forfeited_point = (step == WithdrawalStep::Done).then_some(90);
-        assert_eq!(self.withdrawal, Some(Withdrawal { member_id: 7, attempt, step, forfeited_point }));
+        let forfeited_point = self.followed.contains(&Follower::Point).then_some(90);
+        let coupons_cancelled = self.followed.contains(&Follower::Coupon);
+        let known = Withdrawal { member_id: 7, attempt, step, forfeited_point, coupons_cancelled };
+        assert_eq!(self.withdrawal, Some(known.clone()));
+        let missing = [Follower::Point, Follower::Coupon].into_iter().filter(|who| !self.followed.contains(who));
+        let is_over = matches!(step, WithdrawalStep::Released | WithdrawalStep::Done);
+        assert_eq!(known.waits_for(), if is_over { vec![] } else { missing.collect::<Vec<_>>() });
         true
     }
 }
@@ -173,6 +195,9 @@ fn outcome(event: &Event) -> (i64, WithdrawalStep) {
         Event::WithdrawalRequested { member_id: 7, attempt } => (attempt, WithdrawalStep::Preparing),
         Event::WithdrawalReleased { member_id: 7, attempt } => (attempt, WithdrawalStep::Released),
         Event::MemberWithdrawn { member_id: 7, attempt } => (attempt, WithdrawalStep::Withdrawing),
+        Event::WithdrawalConfirmed { member_id: 7, attempt, forfeited_point: None | Some(90) } => {
+            (attempt, WithdrawalStep::Withdrawing)
+        }
         Event::WithdrawalCompleted { member_id: 7, attempt, forfeited_point: 90 } => (attempt, WithdrawalStep::Done),
         ref other => panic!("{other:?} is no step of member 7's withdrawal"),
     }
@@ -182,7 +207,7 @@ fn is_way(from: WithdrawalStep, to: WithdrawalStep) -> bool {
     matches!(
         (from, to),
         (WithdrawalStep::Preparing, WithdrawalStep::Released | WithdrawalStep::Withdrawing)
-            | (WithdrawalStep::Withdrawing, WithdrawalStep::Done)
+            | (WithdrawalStep::Withdrawing, WithdrawalStep::Withdrawing | WithdrawalStep::Done)
     )
 }
 
@@ -203,7 +228,9 @@ fn finish(mut rows: Rows, ends: &mut [usize; 4]) {
     let Some(withdrawal) = rows.withdrawal.clone() else { return };
     ends[STEPS.iter().position(|step| *step == withdrawal.step).expect("one of four")] += 1;
     let ended_before = matches!(withdrawal.step, WithdrawalStep::Released | WithdrawalStep::Done);
-    let swept = rows.step(Ask::Release(withdrawal.attempt)) | rows.step(Ask::Complete);
+    let swept = rows.step(Ask::Release(withdrawal.attempt))
+        | rows.step(Ask::Confirm(Follower::Coupon))
+        | rows.step(Ask::Confirm(Follower::Point));
     assert_eq!(swept, !ended_before);
     assert!(matches!(rows.attempts.last(), Some(WithdrawalStep::Released | WithdrawalStep::Done)));
     assert!(rows.attempts.iter().rev().skip(1).all(|step| *step == WithdrawalStep::Released));
@@ -212,14 +239,15 @@ fn finish(mut rows: Rows, ends: &mut [usize; 4]) {
 #[test]
 fn a_withdrawal_is_legal_in_every_order_of_its_steps() {
     let mut ends = [0; 4];
-    explore(&Rows { member: member(MemberStatus::Normal, 1), withdrawal: None, attempts: vec![] }, 7, &mut ends);
+    let rows = Rows { member: member(MemberStatus::Normal, 1), withdrawal: None, attempts: vec![], followed: vec![] };
+    explore(&rows, 6, &mut ends);
     assert!(ends.iter().all(|count| *count > 0), "every step must be met: {ends:?}");
 }
 
 #[test]
 fn nothing_undoes_a_decision() {
     for step in [WithdrawalStep::Released, WithdrawalStep::Withdrawing, WithdrawalStep::Done] {
-        let withdrawal = Withdrawal { member_id: 7, attempt: 2, step, forfeited_point: None };
+        let withdrawal = Withdrawal { member_id: 7, attempt: 2, step, forfeited_point: None, coupons_cancelled: false };
         for attempt in 1..=3 {
             assert_eq!(release_withdrawal(&withdrawal, attempt), None);
             assert_eq!(decide_withdrawal(&withdrawal, attempt), Err(Rejection::AttemptOver));
@@ -230,4 +258,22 @@ fn nothing_undoes_a_decision() {
 #[test]
 fn nobody_withdraws_who_is_no_member() {
     assert_eq!(request_withdrawal(None, None), Err(Rejection::MemberUnknown));
+}
+
+#[test]
+fn what_is_told_of_the_join_coupon_and_the_operator_only_goes_forward() {
+    let joined = member(MemberStatus::Normal, 1);
+    let issued = after(joined.clone(), &note_coupon(&joined, false).expect("news"));
+    assert_eq!((issued.join_coupon, note_coupon(&issued, false)), (JoinCoupon::Issued, None));
+    let cancelled = after(issued.clone(), &note_coupon(&issued, true).expect("news"));
+    assert_eq!(cancelled.join_coupon, JoinCoupon::Cancelled);
+    for late in [false, true] {
+        assert_eq!(note_coupon(&cancelled, late), None, "nothing brings it back");
+    }
+    let told = after(joined.clone(), &note_operator_told(&joined).expect("news"));
+    assert_eq!((told.operator_told, note_operator_told(&told)), (true, None));
+    for state in [JoinCoupon::None, JoinCoupon::Issued, JoinCoupon::Cancelled] {
+        assert_eq!(JoinCoupon::from_name(state.name()), Some(state));
+    }
+    assert_eq!(JoinCoupon::from_name("REDEEMED"), None);
 }

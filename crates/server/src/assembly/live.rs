@@ -48,9 +48,11 @@ impl Asking {
         }
     }
 
-    fn guards(&self) -> [&Guard; 6] {
+    fn guards(&self) -> [&Guard; 7] {
+        let [point, coupon] = self.members.guards();
         [
-            self.members.point_guard(),
+            point,
+            coupon,
             self.notifications.member_guard(),
             self.pages.member_guard(),
             self.donations.point_guard(),

@@ -6,7 +6,7 @@ use app::coupon::{CouponApi, Coupons, RemoteCoupons};
 use app::deal::{DealApi, Deals, RemoteDeals};
 use app::donation::Donations;
 use app::kit::Kit;
-use app::member::{MemberApi, Members, PointQuestions, RemoteMembers, WithdrawalMode};
+use app::member::{CouponQuestions, MemberApi, Members, PointQuestions, RemoteMembers, WithdrawalMode};
 use app::notification::{MemberQuestions, Notifications};
 use app::point::{PointApi, Points, RemotePoints};
 use app::settlement::Settlements;
@@ -19,6 +19,7 @@ use platform::guard::{Guard, GuardSettings};
 use platform::http::peer::Peer;
 use tokio::runtime::Handle;
 
+use super::{Between, Betweens};
 use crate::config::Settings;
 use crate::secret::programme_secret;
 use crate::sender::send_settings;
@@ -27,16 +28,16 @@ const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 const HOUR_MS: i64 = 60 * 60 * 1_000;
 
 /// Who asks whom: caller, then callee.
-type Between = (&'static str, &'static str);
+type Asking = (&'static str, &'static str);
 
-pub(super) fn guard(settings: &Settings, between: Between, clock: &Arc<dyn Clock>) -> Result<Guard> {
-    guard_of(settings, between, GuardSettings::default().concurrency, clock)
+pub(super) fn guard(settings: &Settings, asking: Asking, clock: &Arc<dyn Clock>) -> Result<Guard> {
+    guard_of(settings, asking, GuardSettings::default().concurrency, clock)
 }
 
 /// A guard that lets so many questions through at once.
 fn guard_of(
     settings: &Settings,
-    (caller, callee): Between,
+    (caller, callee): Asking,
     concurrency: usize,
     clock: &Arc<dyn Clock>,
 ) -> Result<Guard> {
@@ -96,11 +97,39 @@ pub(super) fn open_coupons(settings: &Settings, kit: &Kit, database: Arc<Databas
     Coupons::open(kit.clone(), database, coupon::Policy { join_months })
 }
 
+/// What is asked, with whatever stands in front of it.
+pub(super) fn between<Api: ?Sized>(wrap: Option<Between<Api>>, api: Arc<Api>) -> Arc<Api> {
+    match wrap {
+        Some(wrap) => wrap(api),
+        None => api,
+    }
+}
+
+/// How member asks point and coupon.
+pub(super) fn member_questions(
+    settings: &Settings,
+    (point, coupon): (&Arc<dyn PointApi>, Arc<dyn CouponApi>),
+    betweens: &Betweens,
+    delay: &Arc<Delay>,
+    clock: &Arc<dyn Clock>,
+) -> Result<(PointQuestions, CouponQuestions)> {
+    let point = PointQuestions {
+        api: between(betweens.member_and_point.clone(), Arc::clone(point)),
+        guard: guard(settings, ("member", "point"), clock)?,
+        delay: Arc::clone(delay),
+    };
+    let coupon = CouponQuestions {
+        api: between(betweens.member_and_coupon.clone(), coupon),
+        guard: guard(settings, ("member", "coupon"), clock)?,
+    };
+    Ok((point, coupon))
+}
+
 pub(super) fn open_members(
     settings: &Settings,
     kit: &Kit,
     database: Arc<Database>,
-    questions: PointQuestions,
+    questions: (PointQuestions, CouponQuestions),
 ) -> Result<Arc<Members>> {
     let policy = member::Policy {
         again_after_ms: settings.int_in("welcome.again_after_days", 0..=36_500)? * DAY_MS,

@@ -43,6 +43,7 @@ impl App {
         self.follow(self.members.follow_notification(Arc::clone(&notification)))?;
         self.follow(self.points.follow_members(Arc::clone(&member)))?;
         self.follow(self.coupons.follow_members(Arc::clone(&member)))?;
+        self.follow(self.members.follow_coupon(Arc::clone(&self.coupons.log)))?;
         self.follow(self.members.follow_point(Arc::clone(&point)))?;
         self.follow(self.pages.follow_members(member))?;
         self.follow(self.pages.follow_point(point))?;

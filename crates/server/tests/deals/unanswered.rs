@@ -18,7 +18,7 @@ static MACHINE: Mutex<()> = Mutex::new(());
 fn programme_on(engine: Engine, line: &Line, sets: &[&str]) -> TestApp {
     // Probes of an open breaker would answer before point is asked.
     let patient = ["points.welcome=0", "breaker.min_calls=1000"];
-    let setup = Setup { between: Some(line.between()), ..Setup::on(engine) };
+    let setup = Setup { betweens: line.betweens(), ..Setup::on(engine) };
     let app = TestApp::start_up(setup.with(&patient).with(sets));
     app.join_normal(1);
     deal(&app, "save", 100_000, 0);

@@ -52,7 +52,7 @@ impl Pass {
             setup = setup.with(&["deals.clawback=refuse"]);
         }
         let line = Arc::clone(line);
-        setup.between = Some(Arc::new(move |point| line.end(point)));
+        setup.betweens.deal_and_point = Some(Arc::new(move |point| line.end(point)));
         setup
     }
 

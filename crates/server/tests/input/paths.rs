@@ -143,6 +143,12 @@ fn lists_that_cannot_be(app: &TestApp) {
 }
 
 fn filters_that_cannot_be(app: &TestApp) {
+    for unfinished in ["", "1", "TRUE", "yes", "%00", "%FF"] {
+        app.get(&format!("/withdrawals?unfinished={unfinished}")).must_be_problem(422);
+    }
+    for unfinished in ["true", "false"] {
+        app.get(&format!("/withdrawals?unfinished={unfinished}&limit=1")).must_be(200);
+    }
     for (list, field) in
         [("donations", "memberId"), ("donations", "causeId"), ("deals", "memberId"), ("deals", "merchantId")]
     {

@@ -8,7 +8,7 @@ use app::point::{DealQuestion, DonationQuestion, PointApi};
 use domain::point::{DealDecision, DonationDecision, Rejection};
 use futures_util::future::BoxFuture;
 use platform::error::{Error, Result};
-use server::assembly::Between;
+use server::assembly::Betweens;
 
 /// What gets lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,10 +32,11 @@ impl Line {
         self.0.store(lost as u8, Ordering::SeqCst);
     }
 
-    /// For [`super::Setup::between`].
-    pub fn between(&self) -> Between {
+    /// For [`super::Setup::betweens`].
+    pub fn betweens(&self) -> Betweens {
         let line = self.clone();
-        Arc::new(move |point| Arc::new(Losing { point, line: line.clone() }) as Arc<dyn PointApi>)
+        let losing = move |point| Arc::new(Losing { point, line: line.clone() }) as Arc<dyn PointApi>;
+        Betweens { deal_and_point: Some(Arc::new(losing)), ..Betweens::default() }
     }
 
     fn loses(&self, lost: Lost) -> bool {

@@ -22,7 +22,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use server::assembly::{App, Between, Options};
+use server::assembly::{App, Betweens, Options};
 use server::config::Settings;
 use server::serve::Running;
 use tokio::runtime::Runtime;
@@ -55,14 +55,14 @@ pub struct Setup {
     pub remembers_keys: bool,
     /// What the server's clock shows in the beginning, in milliseconds since 1970; otherwise the real time.
     pub starts_at_ms: Option<i64>,
-    /// Stands between deal and point.
-    pub between: Option<Between>,
+    /// Stands between contexts.
+    pub betweens: Betweens,
 }
 
 impl Setup {
     /// The default settings on this engine.
     pub fn on(engine: Engine) -> Self {
-        Self { engine, sets: Vec::new(), remembers_keys: true, starts_at_ms: None, between: None }
+        Self { engine, sets: Vec::new(), remembers_keys: true, starts_at_ms: None, betweens: Betweens::default() }
     }
 
     /// With a clock that begins at this instant.
@@ -124,7 +124,7 @@ impl TestApp {
         let options = Options {
             clock: Some(Arc::clone(&self.clock) as _),
             remembers_keys: self.setup.remembers_keys,
-            between_deal_and_point: self.setup.between.clone(),
+            betweens: self.setup.betweens.clone(),
             ..Options::default()
         };
         let running = Running::start(&settings, options, &runtime).expect("the server starts");
@@ -246,7 +246,16 @@ impl TestApp {
             self.get(&format!("/members/{member_id}")).json["memberStatus"] == "NORMAL"
                 && self.get(&format!("/points/{member_id}")).json["memberStatus"] == "NORMAL"
                 && self.get(&format!("/mypages/{member_id}")).json["memberStatus"] == "NORMAL"
+                && self.can_leave(member_id)
         });
+    }
+
+    /// Whether coupon, if it runs here, has opened the member's wallet; before that it lets nobody go.
+    fn can_leave(&self, member_id: i64) -> bool {
+        let coupon = &self.app().coupons.funnel;
+        let sql = "SELECT member_id FROM coupon_wallet WHERE member_id = $1";
+        let found = || coupon.with_session(|tx| tx.query(sql, &[member_id.into()])).expect("wallets can be read");
+        !coupon.is_open() || !found().is_empty()
     }
 
     /// The points of a member, or nothing without an account.

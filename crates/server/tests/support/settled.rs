@@ -47,6 +47,7 @@ impl TestApp {
             && self.deals_are_settled()?
             && app.coupons.funnel.depth() == 0
             && has_read(&app.coupons.funnel, &member.funnel, &member.log)?
+            && has_read(&member.funnel, &app.coupons.funnel, &app.coupons.log)?
             && has_read(&notification.funnel, &member.funnel, &member.log)?
             && has_read_events(&notification.funnel, &point.funnel, &point.log)?
             && (!self.can_send() || !self.has_due_message()?)
@@ -58,6 +59,7 @@ impl TestApp {
             // What the last consumer did may have given the first one work again.
             && has_read(&notification.funnel, &member.funnel, &member.log)?
             && has_read(&point.funnel, &member.funnel, &member.log)?
+            && has_read(&app.coupons.funnel, &member.funnel, &member.log)?
             && self.dashboard_is_settled()?)
     }
 

@@ -72,7 +72,7 @@ fn the_breaker_opens_answers_at_once_and_closes_again(engine: Engine) {
 }
 
 fn state(app: &TestApp) -> BreakerState {
-    app.app().members.point_guard().breaker().state()
+    app.app().members.guards()[0].breaker().state()
 }
 
 fn withdraw(app: &TestApp, member_id: i64) -> Answer {
