@@ -38,6 +38,8 @@ mod scale;
 mod senders;
 #[path = "coupons/verified.rs"]
 mod verified;
+#[path = "coupons/verified_campaigns.rs"]
+mod verified_campaigns;
 
 use domain::coupon::code::Pattern;
 use serde_json::{Value, json};
