@@ -68,9 +68,8 @@ fn agree(system: &System, model: &Model) -> Result<(), String> {
         }
     }
     for (member_id, wallet) in &system.wallets {
-        let is_good = |one: &&domain::coupon::Coupon| {
-            one.member_id == Some(*member_id) && one.status == CouponStatus::Issued
-        };
+        let is_good =
+            |one: &&domain::coupon::Coupon| one.member_id == Some(*member_id) && one.status == CouponStatus::Issued;
         let good = i64::try_from(system.coupons.iter().filter(is_good).count()).unwrap_or(i64::MAX);
         if wallet.issued != good {
             return Err(format!("wallet {member_id} counts {}, there are {good}", wallet.issued));
@@ -87,9 +86,7 @@ fn config(cases: u32) -> Config {
 fn every_history_of_coupons_agrees_with_a_list() {
     let seen = Seen::default();
     TestRunner::new(config(HISTORIES))
-        .run(&many(any_step(), STEPS), |history| {
-            play(&history, Without::Nothing, &seen).map_err(TestCaseError::fail)
-        })
+        .run(&many(any_step(), STEPS), |history| play(&history, Without::Nothing, &seen).map_err(TestCaseError::fail))
         .unwrap_or_else(|failure| panic!("{failure}"));
     // Histories that never come to something prove nothing about it.
     let seen = seen.into_inner();
@@ -139,8 +136,8 @@ fn a_protection_that_is_left_out_shows() {
         let seen = Seen::default();
         let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
         let mut runner = TestRunner::new_with_rng(Config { max_shrink_iters: 0, ..config(CONTROL_HISTORIES) }, rng);
-        let found = runner
-            .run(&many(any_step(), STEPS), |history| play(&history, without, &seen).map_err(TestCaseError::fail));
+        let found =
+            runner.run(&many(any_step(), STEPS), |history| play(&history, without, &seen).map_err(TestCaseError::fail));
         let said = found.err().map_or_else(String::new, |found| found.to_string());
         assert!(said.contains(wrong) && !said.contains("panicked"), "without {without:?}: {said}");
     }

@@ -94,8 +94,7 @@ pub fn apply_bulk(issue: &mut Option<BulkIssue>, campaign: &mut Campaign, event:
         Event::BulkIssueRequested { campaign_id, issue_id, count } => {
             let status = IssueStatus::Running;
             let (requested_at_ms, ended_at_ms) = (now_ms, None);
-            *issue =
-                Some(BulkIssue { issue_id, campaign_id, count, issued: 0, status, requested_at_ms, ended_at_ms });
+            *issue = Some(BulkIssue { issue_id, campaign_id, count, issued: 0, status, requested_at_ms, ended_at_ms });
         }
         Event::CodesIssued { count, complete, .. } => {
             if let Some(issue) = issue {

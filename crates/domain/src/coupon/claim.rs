@@ -43,12 +43,7 @@ pub enum Source {
 ///
 /// # Errors
 /// [`Refusal`], for the first reason there is.
-pub fn claim(
-    campaign: Option<&Campaign>,
-    wallet: Option<&Wallet>,
-    taken: i64,
-    today: Day,
-) -> Result<Source, Refusal> {
+pub fn claim(campaign: Option<&Campaign>, wallet: Option<&Wallet>, taken: i64, today: Day) -> Result<Source, Refusal> {
     let campaign = campaign.ok_or(Refusal::Unknown)?;
     if campaign.is_over(today) {
         return Err(Refusal::Over);

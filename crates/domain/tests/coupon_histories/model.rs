@@ -124,7 +124,8 @@ impl Model {
                 Ok("done".to_owned())
             }
             Step::Release(member, attempt) => {
-                if let Some(member) = self.members.get_mut(&member).filter(|member| !member.gone && attempt > member.over)
+                if let Some(member) =
+                    self.members.get_mut(&member).filter(|member| !member.gone && attempt > member.over)
                 {
                     member.over = attempt;
                     member.leaving = member.leaving.filter(|now| *now > attempt);
@@ -265,7 +266,9 @@ impl Model {
 
     /// What is over expires, and what is left is lost.
     fn close(&mut self, member: i64) -> String {
-        let Some(found) = self.members.get_mut(&member).filter(|found| !found.gone) else { return "nothing".to_owned() };
+        let Some(found) = self.members.get_mut(&member).filter(|found| !found.gone) else {
+            return "nothing".to_owned();
+        };
         (found.gone, found.leaving) = (true, None);
         let mut lost = 0;
         for at in 0..self.coupons.len() {

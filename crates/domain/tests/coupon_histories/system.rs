@@ -155,7 +155,8 @@ impl System {
     fn claim(&mut self, member: i64, campaign: i64) -> Answer {
         let known = self.campaigns.get(&campaign);
         let wallet = self.wallets.get(&member);
-        let source = claim(known, wallet, self.taken(member, campaign), self.today).map_err(|no| no.reason().to_owned())?;
+        let source =
+            claim(known, wallet, self.taken(member, campaign), self.today).map_err(|no| no.reason().to_owned())?;
         let dates = known.map(|known| (known.start_date, known.end_date)).expect("it gives coupons");
         let free = |one: &Coupon| {
             one.campaign_id == Some(campaign) && one.member_id.is_none() && one.status == CouponStatus::Issued

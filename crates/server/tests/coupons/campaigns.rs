@@ -62,7 +62,10 @@ fn name_quantity_and_whether_it_is_open_change_and_nothing_else() {
     claim(&app, campaign_id, 1).must_be(201);
     let change = json!({"name": "winter", "open": false, "quantity": 2, "endDate": "2030-01-01", "perMemberLimit": 9});
     let changed = app.patch(&path, &change).must_be(200).json;
-    assert_eq!((&changed["name"], &changed["open"], &changed["quantity"]), (&json!("winter"), &json!(false), &json!(2)));
+    assert_eq!(
+        (&changed["name"], &changed["open"], &changed["quantity"]),
+        (&json!("winter"), &json!(false), &json!(2))
+    );
     assert_eq!((&changed["endDate"], &changed["perMemberLimit"]), (&json!(LAST_DAY), &json!(1)));
     must_refuse(&claim(&app, campaign_id, 2), 409, "coupon.campaign_closed");
     // What was promised counts as given.
@@ -145,8 +148,7 @@ fn the_operator_runs_campaigns_and_members_claim_for_themselves() {
     let app = alone(Engine::Sqlite, 2);
     let campaign_id = kit::campaign(&app, 10, 1);
     stock(&app, campaign_id, 1);
-    let (member, merchant) =
-        (key(&app, Role::Owner("member"), Some(1)), key(&app, Role::Owner("merchant"), Some(1)));
+    let (member, merchant) = (key(&app, Role::Owner("member"), Some(1)), key(&app, Role::Owner("merchant"), Some(1)));
     let ask = |key: &str, method: &'static str, path: &str, body: Option<serde_json::Value>| {
         let request = app.request(method, path).header("Authorization", &format!("Bearer {key}"));
         body.map_or_else(|| app.request(method, path), |body| request.json(&body)).header("Accept", "*/*")

@@ -71,7 +71,8 @@ fn of_1000_codes_10000_buyers_get_1000() {
                         if member_id > BUYERS {
                             return;
                         }
-                        let answer = Request::new(&client, "POST", "/coupons").json(&wish(campaign_id, member_id)).send();
+                        let answer =
+                            Request::new(&client, "POST", "/coupons").json(&wish(campaign_id, member_id)).send();
                         let code = answer.json["code"].as_str().expect("a coupon and a problem have one").to_owned();
                         let what = if answer.status == 201 {
                             sold.lock().expect("no panic").push(code);
@@ -104,7 +105,8 @@ fn bulk_issues_and_buyers_share_what_there_is() {
     for engine in ENGINES {
         let app = alone(engine, 400);
         let campaign_id = campaign(&app, 300, 1);
-        let mut all: Vec<_> = (1..=60).map(|id| (app.address(), Sent::post("/coupons", wish(campaign_id, id)))).collect();
+        let mut all: Vec<_> =
+            (1..=60).map(|id| (app.address(), Sent::post("/coupons", wish(campaign_id, id)))).collect();
         let issues = format!("/couponCampaigns/{campaign_id}/issues");
         all.extend((0..6).map(|_| (app.address(), Sent::post(&issues, json!({"count": 70})))));
         let answers = send_together(&all);

@@ -3,7 +3,8 @@
 use serde_json::json;
 
 use crate::kit::{
-    SOON, alone, bring, campaign, claim, figures, free_codes, is_now, joined_with_coupon, number, request, stock, verify,
+    SOON, alone, bring, campaign, claim, figures, free_codes, is_now, joined_with_coupon, number, request, stock,
+    verify,
 };
 use crate::support::{Engine, TestApp, within};
 use crate::{ENGINES, must_refuse, status};

@@ -32,7 +32,11 @@ pub fn alone(engine: Engine, count: i64) -> TestApp {
 
 /// Members 1 to `count` join, as member would tell of it.
 pub fn joined(app: &TestApp, count: i64) {
-    app.app().members.funnel.with_session(|tx| write_joined(tx, 1..=count, false)).expect("member's log can be written");
+    app.app()
+        .members
+        .funnel
+        .with_session(|tx| write_joined(tx, 1..=count, false))
+        .expect("member's log can be written");
     app.app().members.log.ring(true);
     let wallets = || number(app, "SELECT count(*) FROM coupon_wallet");
     within(SOON * 3, "every member has a wallet", || wallets() == count);

@@ -19,7 +19,8 @@ fn a_bulk_issue_gives_way_to_those_who_ask() {
         let (bulk, other) = (campaign(&app, codes, 1), campaign(&app, MEMBERS, 1));
         let started = Instant::now();
         let path = request(&app, bulk, codes);
-        let mut waited: Vec<Duration> = (1..=MEMBERS).map(|member_id| claim(&app, other, member_id).must_be(201).took).collect();
+        let mut waited: Vec<Duration> =
+            (1..=MEMBERS).map(|member_id| claim(&app, other, member_id).must_be(201).took).collect();
         let asked = started.elapsed();
         let issued = app.get(&path).json["issued"].as_i64().expect("a count");
         within(Duration::from_secs(3_600), "all codes are made", || app.get(&path).json["status"] == "DONE");

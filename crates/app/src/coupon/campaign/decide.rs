@@ -279,9 +279,8 @@ impl Loaded {
     /// The next code of a campaign that nobody has, and that nobody in this batch has taken.
     fn next_free(&mut self, campaign_id: i64) -> Result<Stored> {
         while let Some(coupon_id) = self.campaigns.stock.get_mut(&campaign_id).and_then(|stock| stock.pop_front()) {
-            let is_free = |stored: &&Stored| {
-                stored.coupon.member_id.is_none() && stored.coupon.status == CouponStatus::Issued
-            };
+            let is_free =
+                |stored: &&Stored| stored.coupon.member_id.is_none() && stored.coupon.status == CouponStatus::Issued;
             if let Some(stored) = self.coupons.get(&coupon_id).filter(is_free) {
                 return Ok(stored.clone());
             }
@@ -291,7 +290,8 @@ impl Loaded {
 
     /// A coupon of a campaign with a code of its own that nobody has yet.
     fn new_coupon(&mut self, campaign_id: i64, (start_date, end_date): (Day, Day)) -> Result<Stored> {
-        let code = self.campaigns.codes.get_mut(&campaign_id).and_then(|codes| codes.pop_front()).ok_or_else(too_few)?;
+        let code =
+            self.campaigns.codes.get_mut(&campaign_id).and_then(|codes| codes.pop_front()).ok_or_else(too_few)?;
         let coupon_id = self.numbers.pop_front().ok_or_else(too_few)?;
         let (campaign_id, status) = (Some(campaign_id), CouponStatus::Issued);
         Ok(Stored::fresh(Coupon { coupon_id, member_id: None, campaign_id, status, start_date, end_date }, code))

@@ -79,7 +79,8 @@ impl ExpiryWalk {
                 _ => commands.push(CampaignCommand::ExpireCoupon { coupon_id: coupon.coupon_id }),
             }
         }
-        commands.extend(codes.into_iter().map(|(campaign_id, codes)| CampaignCommand::ExpireCodes { campaign_id, codes }));
+        commands
+            .extend(codes.into_iter().map(|(campaign_id, codes)| CampaignCommand::ExpireCodes { campaign_id, codes }));
         let mut answers = Vec::with_capacity(commands.len());
         for command in commands {
             answers.push(self.coupons.funnel.submit_under(fence, Command::Campaign(command))?);

@@ -79,7 +79,8 @@ pub(in super::super) fn inspect(session: &mut dyn Session, findings: &mut Findin
 fn compare(campaign: &Campaign, counted: Counts, findings: &mut Findings) {
     let Campaign { campaign_id, counts, quantity, .. } = *campaign;
     if counts.promised != counted.promised {
-        let what = format!("it has promised {} codes, its bulk issues have to make {}", counts.promised, counted.promised);
+        let what =
+            format!("it has promised {} codes, its bulk issues have to make {}", counts.promised, counted.promised);
         findings.add(MADE, Finding::of(campaign_id, what));
     }
     if counts != (Counts { promised: counts.promised, ..counted }) {

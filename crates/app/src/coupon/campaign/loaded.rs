@@ -133,8 +133,8 @@ impl Campaigns {
 
     /// Takes what happened to a bulk issue into it and its campaign; the campaign's sequence.
     pub(super) fn count_bulk(&mut self, event: &Event, now_ms: i64) -> Result<(BulkIssue, i64)> {
-        let (Event::BulkIssueRequested { campaign_id, issue_id, .. } | Event::CodesIssued { campaign_id, issue_id, .. }) =
-            *event
+        let (Event::BulkIssueRequested { campaign_id, issue_id, .. }
+        | Event::CodesIssued { campaign_id, issue_id, .. }) = *event
         else {
             return Err(Error::internal("an event that is about no bulk issue"));
         };

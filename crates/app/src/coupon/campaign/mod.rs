@@ -215,10 +215,10 @@ pub(super) fn refusal(refusal: Refusal) -> Error {
         Refusal::Unknown => {
             Error::new(ErrorKind::NotFound, code, "there is no such campaign; GET /couponCampaigns lists them")
         }
-        Refusal::NumberTaken => {
-            conflict("this number of a campaign is taken; choose another, or leave campaignId out")
+        Refusal::NumberTaken => conflict("this number of a campaign is taken; choose another, or leave campaignId out"),
+        Refusal::WrongDates => {
+            invalid("/endDate", "a campaign ends on the day it begins or later, and not in the past")
         }
-        Refusal::WrongDates => invalid("/endDate", "a campaign ends on the day it begins or later, and not in the past"),
         Refusal::WrongQuantity => {
             invalid("/quantity", "a campaign has 1 to 10,000,000 coupons, and not fewer than were made or promised")
         }
@@ -226,8 +226,12 @@ pub(super) fn refusal(refusal: Refusal) -> Error {
         Refusal::Closed => conflict("this campaign gives no coupons at present"),
         Refusal::Over => conflict("this campaign's last day is over"),
         Refusal::Exhausted => conflict("all coupons of this campaign have been given"),
-        Refusal::BeingMade => Error::unavailable(code, "the last codes of this campaign are being made; come back soon"),
+        Refusal::BeingMade => {
+            Error::unavailable(code, "the last codes of this campaign are being made; come back soon")
+        }
         Refusal::MemberLimit => conflict("this member has had as many coupons of this campaign as one member may"),
-        Refusal::WrongCount => invalid("/count", "a bulk issue makes 1 code or more, and not more than the campaign has left"),
+        Refusal::WrongCount => {
+            invalid("/count", "a bulk issue makes 1 code or more, and not more than the campaign has left")
+        }
     }
 }

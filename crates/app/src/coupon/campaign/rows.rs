@@ -9,7 +9,6 @@ use platform::error::Result;
 
 use super::super::store::{COUPON, Stored};
 
-
 pub(in super::super) static CAMPAIGN: Table = Table {
     name: "campaign",
     columns: &[
