@@ -53,14 +53,10 @@ fn kill_and_check(engine: Engine) {
 
 /// Joins the members that the load is about.
 pub fn prepare(server: &Serving) {
-    let output = prepare_members(server, MEMBERS).output().expect("the program runs");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-}
-
-/// The command that joins so many members and waits until all of them are taken in.
-pub fn prepare_members(server: &Serving, members: &str) -> std::process::Command {
     let url = format!("http://{}", server.address);
-    bench(&["bench", "prepare", "--url", &url, "--members", members, "--connections", "32"])
+    let words = ["bench", "prepare", "--url", &url, "--members", MEMBERS, "--connections", "32"];
+    let output = bench(&words).output().expect("the program runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 fn bench(words: &[&str]) -> std::process::Command {
