@@ -16,6 +16,7 @@ pub mod http;
 pub mod lease;
 pub mod log;
 pub mod parked;
+pub mod seal;
 pub mod telemetry;
 pub mod work;
 pub mod zone;

@@ -36,7 +36,7 @@ use self::open::{
 };
 use crate::config::Settings;
 use crate::parked::{self, Parking};
-use crate::stores::{CONTEXTS, context_names, open_migrated};
+use crate::stores::{CONTEXTS, Opening, context_names, open_migrated, seal};
 
 /// The contexts of this process and what moves between them.
 pub struct App {
@@ -81,6 +81,8 @@ pub struct Options {
     pub remembers_keys: bool,
     /// Refuse what a job writes under a lease that has passed on; turned off only by the control run of a test.
     pub checks_fences: bool,
+    /// Wipe what is deleted where personal data lies; turned off only by the control run of a test.
+    pub wipes: bool,
     /// Where the program listens, if it does.
     pub address: Option<SocketAddr>,
     /// Stands between contexts.
@@ -108,6 +110,7 @@ impl Default for Options {
             clock: None,
             remembers_keys: true,
             checks_fences: true,
+            wipes: true,
             address: None,
             betweens: Betweens::default(),
         }
@@ -163,10 +166,9 @@ impl App {
         let kit = Kit { remembers_keys, checks_fences, ..kit(settings, options.address, &clock)? };
         let point_delay = Arc::new(Delay::default());
         point_delay.set(settings.millis_range("point.delay")?);
-        let stores = CONTEXTS
-            .iter()
-            .map(|context| open_migrated(settings, context, options.migrate))
-            .collect::<Result<Vec<_>>>()?;
+        let opening = Opening { applies: options.migrate, wipes: options.wipes };
+        let stores =
+            CONTEXTS.iter().map(|context| open_migrated(settings, context, opening)).collect::<Result<Vec<_>>>()?;
         let parking = Arc::new(Parking::new(stores.clone(), kit.base_url.as_ref(), kit.zone.clone()));
         let mut databases = stores.into_iter();
         let mut next = || databases.next().ok_or_else(|| Error::internal("a context without a store"));
@@ -182,7 +184,7 @@ impl App {
         let notifications = open_notifications(settings, &kit, next()?, questions)?;
         let contacts =
             ContactQuestions { api, guard: guard(settings, ("mypage", "member"), &clock)?, runtime: runtime.clone() };
-        let pages = Pages::open(kit.clone(), next()?, contacts)?;
+        let pages = Pages::open(kit.clone(), next()?, seal(settings, "mypage")?, contacts)?;
         let donations = open_donations(settings, &kit, next()?, Arc::clone(&ask_point), &point_delay)?;
         let deals = open_deals(settings, &kit, next()?, between(betweens.deal_and_point, ask_point), &point_delay)?;
         let settlements = open_settlements(settings, &kit, next()?, &deals, runtime)?;

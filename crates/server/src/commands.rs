@@ -20,7 +20,7 @@ use crate::assembly::{App, Options};
 use crate::bench::{self, BenchArgs};
 use crate::config::Settings;
 use crate::description::Description;
-use crate::stores::{CONTEXTS, open};
+use crate::stores::{CONTEXTS, bring_up_to_date, open};
 
 /// Self-hosted loyalty: members, points, my page.
 #[derive(Debug, Parser)]
@@ -165,7 +165,7 @@ fn settings(cli: &Cli) -> Result<Settings> {
 fn migrate(settings: &Settings) -> Result<ExitCode> {
     for context in CONTEXTS {
         let database = open(settings, context)?;
-        let steps = platform::db::migrate(&mut *database.session()?, context.migrations)?;
+        let steps = bring_up_to_date(settings, context, &mut *database.session()?)?;
         let done = if steps == 0 { "up to date".to_owned() } else { format!("{steps} steps done") };
         println!("{:<14} {done}", context.name);
     }

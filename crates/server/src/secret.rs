@@ -3,7 +3,7 @@
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use platform::db::make_private_folder;
@@ -13,13 +13,28 @@ use crate::config::Settings;
 
 const SECRET_BYTES: usize = 32;
 
-/// The secret under which digests of phone numbers are kept.
+/// The secret under which contact data is sealed and digests of phone numbers are kept.
 ///
 /// # Errors
 /// `config.secret` for one shorter than 32 bytes, or if it can be neither read nor made.
 pub fn programme_secret(settings: &Settings) -> Result<Arc<[u8]>> {
     let given = settings.text("programme.secret");
-    let secret = if given.is_empty() { kept_secret(Path::new(settings.text("data")))? } else { given.to_owned() };
+    long_enough(if given.is_empty() { kept_secret(Path::new(settings.text("data")))? } else { given.to_owned() })
+}
+
+/// The secret, if there is one already. Makes none.
+///
+/// # Errors
+/// As [`programme_secret`].
+pub fn present_secret(settings: &Settings) -> Result<Option<Arc<[u8]>>> {
+    let is_given = !settings.text("programme.secret").is_empty();
+    if is_given || kept_at(Path::new(settings.text("data"))).exists() {
+        return programme_secret(settings).map(Some);
+    }
+    Ok(None)
+}
+
+fn long_enough(secret: String) -> Result<Arc<[u8]>> {
     if secret.len() < SECRET_BYTES {
         let message = "programme.secret has less than 32 bytes; make one with: head -c 32 /dev/urandom | base64";
         return Err(Error::new(ErrorKind::Invalid, "config.secret", message));
@@ -27,8 +42,12 @@ pub fn programme_secret(settings: &Settings) -> Result<Arc<[u8]>> {
     Ok(secret.into_bytes().into())
 }
 
+fn kept_at(data: &Path) -> PathBuf {
+    data.join("programme.secret")
+}
+
 fn kept_secret(data: &Path) -> Result<String> {
-    let path = data.join("programme.secret");
+    let path = kept_at(data);
     let cannot = |error: std::io::Error| {
         Error::new(ErrorKind::Conflict, "config.secret", format!("cannot use {}", path.display())).caused_by(error)
     };

@@ -4,10 +4,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use platform::access;
-use platform::db::{Database, Durability, Location, Migration, migrate, pending};
+use platform::db::{Database, Durability, Fill, Location, Migration, Session, migrate, migrate_sealed, pending};
 use platform::error::{Error, ErrorKind, Result};
+use platform::seal::Seal;
 
 use crate::config::Settings;
+use crate::secret::programme_secret;
 
 /// A context that has a store.
 pub struct Context {
@@ -17,19 +19,30 @@ pub struct Context {
     pub migrations: &'static [Migration],
     /// What a commit promises there.
     pub durability: Durability,
+    /// The Rust steps of its schema, if it holds personal data, which it seals.
+    pub sealed: Option<&'static [Fill]>,
+}
+
+const fn context(
+    name: &'static str,
+    migrations: &'static [Migration],
+    durability: Durability,
+    sealed: Option<&'static [Fill]>,
+) -> Context {
+    Context { name, migrations, durability, sealed }
 }
 
 /// Every context, in the order in which they are opened.
 pub const CONTEXTS: &[Context] = &[
-    Context { name: "point", migrations: app::point::MIGRATIONS, durability: Durability::Full },
-    Context { name: "coupon", migrations: app::coupon::MIGRATIONS, durability: Durability::Full },
-    Context { name: "member", migrations: app::member::MIGRATIONS, durability: Durability::Full },
-    Context { name: "notification", migrations: app::notification::MIGRATIONS, durability: Durability::Full },
-    Context { name: "mypage", migrations: app::mypage::MIGRATIONS, durability: Durability::Rebuildable },
-    Context { name: "donation", migrations: app::donation::MIGRATIONS, durability: Durability::Full },
-    Context { name: "deal", migrations: app::deal::MIGRATIONS, durability: Durability::Full },
-    Context { name: "settlement", migrations: app::settlement::MIGRATIONS, durability: Durability::Full },
-    Context { name: "dashboard", migrations: app::dashboard::MIGRATIONS, durability: Durability::Rebuildable },
+    context("point", app::point::MIGRATIONS, Durability::Full, None),
+    context("coupon", app::coupon::MIGRATIONS, Durability::Full, None),
+    context("member", app::member::MIGRATIONS, Durability::Full, Some(app::member::FILLS)),
+    context("notification", app::notification::MIGRATIONS, Durability::Full, None),
+    context("mypage", app::mypage::MIGRATIONS, Durability::Rebuildable, Some(app::mypage::FILLS)),
+    context("donation", app::donation::MIGRATIONS, Durability::Full, None),
+    context("deal", app::deal::MIGRATIONS, Durability::Full, None),
+    context("settlement", app::settlement::MIGRATIONS, Durability::Full, None),
+    context("dashboard", app::dashboard::MIGRATIONS, Durability::Rebuildable, None),
 ];
 
 /// Names of the contexts, for `--contexts`.
@@ -51,7 +64,15 @@ pub fn location(settings: &Settings, context: &str) -> Result<Location> {
 /// # Errors
 /// A bad database URL, or a store that cannot be reached.
 pub fn open(settings: &Settings, context: &Context) -> Result<Arc<Database>> {
-    Database::open(context.name, &location(settings, context.name)?, context.durability)
+    open_as(settings, context, true)
+}
+
+fn open_as(settings: &Settings, context: &Context, wipes: bool) -> Result<Arc<Database>> {
+    let location = location(settings, context.name)?;
+    if wipes && context.sealed.is_some() {
+        return Database::open_wiping(context.name, &location, context.durability);
+    }
+    Database::open(context.name, &location, context.durability)
 }
 
 /// Opens the store of a context that is to be there already.
@@ -68,20 +89,53 @@ pub fn open_existing(settings: &Settings, context: &Context) -> Result<Arc<Datab
     open(settings, context)
 }
 
-/// Opens the store of a context with its schema up to date. Without `apply`, a step that is due is an error.
+/// How [`open_migrated`] opens a store.
+#[derive(Debug, Clone, Copy)]
+pub struct Opening {
+    /// Bring the schema up to date; otherwise a step that is due is an error.
+    pub applies: bool,
+    /// Wipe what is deleted where personal data lies; turned off only by the control run of a test.
+    pub wipes: bool,
+}
+
+/// Opens the store of a context with its schema up to date.
 ///
 /// # Errors
 /// As [`open`]; `store.behind` or `store.newer` when the schema does not fit.
-pub fn open_migrated(settings: &Settings, context: &Context, apply: bool) -> Result<Arc<Database>> {
-    let database = open(settings, context)?;
+pub fn open_migrated(settings: &Settings, context: &Context, opening: Opening) -> Result<Arc<Database>> {
+    let database = open_as(settings, context, opening.wipes)?;
     let mut session = database.session()?;
-    if apply {
-        migrate(&mut *session, context.migrations)?;
+    if opening.applies {
+        bring_up_to_date(settings, context, &mut *session)?;
     } else if !pending(&mut *session, context.migrations)?.is_empty() {
         let message = format!("the store of {} is behind this program; run 'onepoint migrate' first", context.name);
         return Err(Error::new(ErrorKind::Conflict, "store.behind", message));
+    } else if context.sealed.is_some() {
+        let seal = seal(settings, context.name)?;
+        if seal.fits(&mut *session)? == Some(false) {
+            return Err(seal.other_secret());
+        }
     }
     Ok(database)
+}
+
+/// Takes the steps that the schema of a context lacks; how many.
+///
+/// # Errors
+/// What a step said; `config.secret` for a store that is sealed under another secret.
+pub fn bring_up_to_date(settings: &Settings, context: &Context, session: &mut dyn Session) -> Result<usize> {
+    match context.sealed {
+        Some(fills) => migrate_sealed(session, context.migrations, &seal(settings, context.name)?, fills),
+        None => migrate(session, context.migrations),
+    }
+}
+
+/// The seal of a context that holds personal data.
+///
+/// # Errors
+/// `config.secret` for a secret that is too short, or if it can be neither read nor made.
+pub fn seal(settings: &Settings, context: &'static str) -> Result<Seal> {
+    Seal::new(&programme_secret(settings)?, context)
 }
 
 /// Opens the store of the API keys.

@@ -153,14 +153,14 @@ impl Told {
             self.of_member.entry(member_id).or_default().push(coupon.coupon_id);
             self.coupons.insert(coupon.coupon_id, (coupon, code));
         }
-        let mut coupon = event.coupon_id().and_then(|id| self.coupons.get_mut(&id)).map(|(coupon, _)| coupon);
+        let coupon = event.coupon_id().and_then(|id| self.coupons.get_mut(&id)).map(|(coupon, _)| coupon);
         if matches!(event, Event::CouponRedeemed(_))
             && coupon.as_ref().is_none_or(|coupon| coupon.status != CouponStatus::Issued)
         {
             let coupon_id = event.coupon_id().unwrap_or_default();
             findings.add(ONCE, Finding::of(coupon_id, "it was redeemed when it could not be"));
         }
-        coupon::apply(wallet, coupon.as_deref_mut(), event);
+        coupon::apply(wallet, coupon, event);
         // Sequences are compared with what stands there, so that one gap is found once.
         wallet.sequence = sequence;
         if matches!(event, Event::WalletClosed { .. }) {

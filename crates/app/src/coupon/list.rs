@@ -59,7 +59,8 @@ pub(super) async fn coupons(database: &Database, chosen: Chosen, today: Day, aft
         None => Pieces::Numbered { campaign_id: chosen.campaign_id, after },
     };
     // Where everything that is read belongs to the list, one more than the page holds says whether there is a next one.
-    let piece = if chosen.status.is_none() { (limit + 1).min(PIECE) } else { PIECE };
+    let takes_all = chosen.status.is_none() && (chosen.member_id.is_none() || chosen.campaign_id.is_none());
+    let piece = if takes_all { (limit + 1).min(PIECE) } else { PIECE };
     let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
     let (mut coupons, mut looked_at, mut last) = (Vec::new(), 0, after);
     loop {

@@ -148,7 +148,7 @@ impl Coupons {
         match self.funnel.ask(command, stamp).await? {
             Answer::Coupon(stored) => Ok(self.view(&stored)),
             Answer::KnownRedemption { coupon_id, member_id, at_ms } => {
-                Ok(self.view(&self.stored(coupon_id).await?.as_redeemed(member_id, at_ms, reference)))
+                Ok(self.view(&self.stored(coupon_id).await?.redeemed_at(member_id, at_ms, reference)))
             }
             _ => Err(unexpected()),
         }

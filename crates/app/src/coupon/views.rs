@@ -74,7 +74,7 @@ impl Stored {
     }
 
     /// As it stood when this redemption was answered, whatever happened to it since.
-    pub(super) fn as_redeemed(mut self, member_id: i64, at_ms: i64, reference: Option<Reference>) -> Self {
+    pub(super) fn redeemed_at(mut self, member_id: i64, at_ms: i64, reference: Option<Reference>) -> Self {
         self.coupon.status = CouponStatus::Redeemed;
         self.coupon.member_id = Some(member_id);
         self.redemption = Some(Redemption { at_ms, reference });

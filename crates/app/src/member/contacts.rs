@@ -2,8 +2,9 @@
 
 use domain::kernel::normal_phone;
 use hmac::{Hmac, KeyInit, Mac};
-use platform::db::{Row, Value};
+use platform::db::Value;
 use platform::error::{Error, Result};
+use platform::seal::{Seal, Spot};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
@@ -15,16 +16,22 @@ const FIELD_CHARS: usize = 200;
 #[serde(rename_all = "camelCase")]
 pub struct Contacts {
     /// As it was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub phone_no: Option<String>,
     /// What the member wants to be called.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub nickname: Option<String>,
     /// Full name.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// Mail address.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
     /// Postal address.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub address: Option<String>,
     /// Name to sign in with.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub login_id: Option<String>,
 }
 
@@ -58,31 +65,22 @@ impl Contacts {
         Ok(self)
     }
 
-    /// From the member's row, whose columns 1 to 6 they are; nothing for a member who is gone.
-    pub(super) fn read(row: &Row) -> Option<Self> {
-        let text = |place: usize| match row.0.get(place) {
-            Some(Value::Text(text)) => Some(text.clone()),
-            _ => None,
-        };
-        row.opt_int(14).is_none().then(|| Self {
-            phone_no: text(1),
-            nickname: text(2),
-            name: text(3),
-            email: text(4),
-            address: text(5),
-            login_id: text(6),
-        })
+    /// From the sealed column of a member's row.
+    ///
+    /// # Errors
+    /// `seal.broken` if it cannot be opened.
+    pub(super) fn open(seal: &Seal, member_id: i64, sealed: &[u8]) -> Result<Self> {
+        let plain = seal.open(spot(member_id), sealed)?;
+        // What the reader would say may repeat what stands there.
+        serde_json::from_slice(&plain)
+            .map_err(|_| Error::internal(format!("the contact data of member {member_id} cannot be read")))
     }
 
-    pub(super) fn columns(self) -> [Value; 6] {
-        [
-            self.phone_no.into(),
-            self.nickname.into(),
-            self.name.into(),
-            self.email.into(),
-            self.address.into(),
-            self.login_id.into(),
-        ]
+    /// For the sealed column of a member's row.
+    pub(super) fn seal(&self, seal: &Seal, member_id: i64) -> Result<Vec<u8>> {
+        let plain = serde_json::to_vec(self)
+            .map_err(|error| Error::internal("contact data cannot be written").caused_by(error))?;
+        seal.seal(spot(member_id), &plain)
     }
 
     /// Takes a change in; whether the phone number is another one now.
@@ -110,5 +108,47 @@ impl Contacts {
         let mut mac = Hmac::<Sha256>::new_from_slice(secret).ok()?;
         mac.update(phone.as_bytes());
         Some(mac.finalize().into_bytes().to_vec())
+    }
+}
+
+fn spot(member_id: i64) -> Spot {
+    Spot { purpose: "contacts", subject: member_id }
+}
+
+/// Contact data of a member in a batch: most batches hand on what is sealed without looking into it.
+pub(super) enum Kept {
+    /// None: the member is gone.
+    Nothing,
+    /// As it stands in the row.
+    Sealed(Vec<u8>),
+    /// New or changed.
+    Open(Contacts),
+}
+
+impl Kept {
+    /// From the member's row.
+    pub(super) fn read(sealed: Option<&[u8]>) -> Self {
+        sealed.map_or(Self::Nothing, |sealed| Self::Sealed(sealed.to_vec()))
+    }
+
+    /// A look into it.
+    ///
+    /// # Errors
+    /// `seal.broken` if it cannot be opened.
+    pub(super) fn look(&self, seal: &Seal, member_id: i64) -> Result<Contacts> {
+        match self {
+            Self::Nothing => Ok(Contacts::default()),
+            Self::Sealed(sealed) => Contacts::open(seal, member_id, sealed),
+            Self::Open(contacts) => Ok(contacts.clone()),
+        }
+    }
+
+    /// For the member's row.
+    pub(super) fn column(&self, seal: &Seal, member_id: i64) -> Result<Value> {
+        Ok(match self {
+            Self::Nothing => Value::Null,
+            Self::Sealed(sealed) => Value::Blob(sealed.clone()),
+            Self::Open(contacts) => Value::Blob(contacts.seal(seal, member_id)?),
+        })
     }
 }

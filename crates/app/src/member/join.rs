@@ -7,7 +7,7 @@ use platform::db::Session;
 use platform::error::{Error, Result};
 use platform::funnel::Out;
 
-use super::contacts::Contacts;
+use super::contacts::{Contacts, Kept};
 use super::digests::Digests;
 use super::refusal;
 use super::store::{JOIN_COUPON, Loaded, MEMBER, Slot};
@@ -53,7 +53,7 @@ impl MemberWriter {
         if coupon_due && let Some(digest) = digest {
             loaded.coupons_given.give(digest, joined_at_ms);
         }
-        let mut slot = Slot::new(member_id, contacts.clone(), joined_at_ms);
+        let mut slot = Slot::new(member_id, Kept::Open(contacts.clone()), joined_at_ms);
         slot.record(&event, out)?;
         loaded.slots.insert(member_id, slot);
         Ok(Answer::Joined { member_id, joined_at_ms, contacts: contacts.clone() })

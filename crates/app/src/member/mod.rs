@@ -22,17 +22,18 @@ use std::sync::Arc;
 use domain::member::Rejection;
 use futures_util::future::BoxFuture;
 use platform::consumer::Consumer;
-use platform::db::{Database, Value};
+use platform::db::{Database, Row, Value};
 use platform::error::{Error, ErrorKind, Result};
 use platform::fault::Delay;
 use platform::funnel::{Funnel, KeyStamp};
 use platform::guard::Guard;
 use platform::log::Log;
+use platform::seal::Seal;
 
 pub use client::RemoteMembers;
 pub use contacts::{ContactChange, Contacts};
 pub use inspect::inspect;
-pub use store::MIGRATIONS;
+pub use store::{FILLS, MIGRATIONS};
 pub use views::{MemberView, WithdrawalView};
 pub use withdraw::{WithdrawalMode, Withdrawn};
 use writer::{Answer, Command};
@@ -76,6 +77,7 @@ pub struct Members {
     pub log: Arc<Log>,
     mode: WithdrawalMode,
     again_after_ms: i64,
+    seal: Seal,
     point: PointQuestions,
     coupon: CouponQuestions,
 }
@@ -93,9 +95,9 @@ impl Members {
         (point, coupon): (PointQuestions, CouponQuestions),
     ) -> Result<Arc<Self>> {
         let log = Log::new(Arc::clone(&database), &[]);
-        let again_after_ms = policy.again_after_ms;
+        let (again_after_ms, seal) = (policy.again_after_ms, policy.seal.clone());
         let funnel = Funnel::new(kit.surroundings(&database, &log), MemberWriter::new(policy))?;
-        Ok(Arc::new(Self { kit, database, funnel, log, mode, again_after_ms, point, coupon }))
+        Ok(Arc::new(Self { kit, database, funnel, log, mode, again_after_ms, seal, point, coupon }))
     }
 
     /// The consumer of notification's log.
@@ -170,7 +172,12 @@ impl Members {
     pub async fn member(&self, member_id: i64) -> Result<MemberView> {
         self.funnel.must_be_open()?;
         let row = self.database.get(&store::MEMBER, member_id).await?;
-        row.and_then(|row| MemberView::read(&row, &self.kit.zone)).ok_or_else(|| refusal(Rejection::MemberUnknown))
+        let member = row.map(|row| self.view(&row)).transpose()?.flatten();
+        member.ok_or_else(|| refusal(Rejection::MemberUnknown))
+    }
+
+    fn view(&self, row: &Row) -> Result<Option<MemberView>> {
+        MemberView::read(row, (&self.seal, &self.kit.zone))
     }
 
     /// Members with a number above `after`.
@@ -180,7 +187,7 @@ impl Members {
     pub async fn members(&self, after: i64, limit: i64) -> Result<Vec<MemberView>> {
         self.funnel.must_be_open()?;
         let rows = self.database.query(&store::list_members_sql(), &[Value::Int(after), Value::Int(limit)]).await?;
-        Ok(rows.iter().filter_map(|row| MemberView::read(row, &self.kit.zone)).collect())
+        rows.iter().filter_map(|row| self.view(row).transpose()).collect()
     }
 
     /// How a member's withdrawal stands.
@@ -235,7 +242,8 @@ impl MemberApi for Members {
         Box::pin(async move {
             self.funnel.must_be_open()?;
             let rows = self.database.get_many(&store::MEMBER, &member_ids).await?;
-            Ok(rows.iter().filter_map(|row| Some((row.int(0), Contacts::read(row)?))).collect())
+            let sealed = rows.iter().filter_map(|row| Some((row.int(0), row.blob(1)?)));
+            sealed.map(|(member_id, sealed)| Ok((member_id, Contacts::open(&self.seal, member_id, sealed)?))).collect()
         })
     }
 }

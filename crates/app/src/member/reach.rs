@@ -7,7 +7,7 @@ use platform::db::Session;
 use platform::error::Result;
 use platform::funnel::Out;
 
-use super::contacts::ContactChange;
+use super::contacts::{ContactChange, Kept};
 use super::digests::Digests;
 use super::refusal;
 use super::store::{Loaded, Slot, WELCOME};
@@ -21,16 +21,25 @@ impl MemberWriter {
         commands: &[&Command],
         slots: &HashMap<i64, Slot>,
     ) -> Result<Digests> {
-        let reached = commands.iter().filter_map(|command| match command {
-            Command::RecordDelivery { member_id, delivered: true, .. } => {
-                slots.get(member_id).and_then(|slot| slot.contacts.phone_digest(&self.policy.secret))
+        let mut reached = Vec::new();
+        for command in commands {
+            if let Command::RecordDelivery { member_id, delivered: true, .. } = command
+                && self.policy.again_after_ms > 0
+                && let Some(slot) = slots.get(member_id)
+            {
+                reached.extend(self.phone_digest(slot)?);
             }
-            _ => None,
-        });
-        Digests::load(tx, &WELCOME, self.policy.again_after_ms, reached)
+        }
+        Digests::load(tx, &WELCOME, self.policy.again_after_ms, reached.into_iter())
+    }
+
+    fn phone_digest(&self, slot: &Slot) -> Result<Option<Vec<u8>>> {
+        let contacts = slot.contacts.look(&self.policy.seal, slot.member.member_id)?;
+        Ok(contacts.phone_digest(&self.policy.secret))
     }
 
     pub(super) fn change_contacts(
+        &self,
         loaded: &mut Loaded,
         member_id: i64,
         change: &ContactChange,
@@ -41,7 +50,9 @@ impl MemberWriter {
             .get_mut(&member_id)
             .filter(|slot| slot.present().is_some())
             .ok_or_else(|| refusal(Rejection::MemberUnknown))?;
-        let phone_changed = slot.contacts.change(change);
+        let mut contacts = slot.contacts.look(&self.policy.seal, member_id)?;
+        let phone_changed = contacts.change(change);
+        slot.contacts = Kept::Open(contacts);
         let event = member::change_contacts(&slot.member, phone_changed);
         slot.record(&event, out)?;
         Ok(Answer::Taken)
@@ -58,7 +69,9 @@ impl MemberWriter {
         let Some(slot) = loaded.slots.get_mut(&member_id).filter(|slot| slot.present().is_some()) else {
             return Ok(Answer::Taken);
         };
-        let digest = slot.contacts.phone_digest(&self.policy.secret);
+        // Whom no one welcomes, and what does not limit anything, is not looked into.
+        let is_limited = delivered && self.policy.again_after_ms > 0;
+        let digest = if is_limited { self.phone_digest(slot)? } else { None };
         let welcome_due = loaded.welcomed.is_due(digest.as_ref(), out.moment.now_ms);
         let Some(event) =
             member::record_delivery(&slot.member, &RecordDelivery { phone_revision, delivered, welcome_due })

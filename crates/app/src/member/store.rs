@@ -3,11 +3,12 @@
 use std::collections::{HashMap, VecDeque};
 
 use domain::member::{self, Event, JoinCoupon, Member, MemberStatus, Withdrawal, WithdrawalStep};
-use platform::db::{Kind, Migration, Row, Session, Table, Value};
+use platform::db::{Fill, Kind, Migration, Row, Session, Table, Value};
 use platform::error::Result;
 use platform::funnel::Out;
+use platform::seal::Seal;
 
-use super::contacts::Contacts;
+use super::contacts::{Contacts, Kept};
 use super::digests::Digests;
 
 /// The schema of member.
@@ -25,18 +26,22 @@ pub const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../../../../migrations/0018_member_coupons.sql"),
         lives_with: 18,
     },
+    Migration {
+        number: 22,
+        name: "member_contacts",
+        sql: include_str!("../../../../migrations/0022_member_contacts.sql"),
+        lives_with: 22,
+    },
 ];
+
+/// Steps in Rust of [`MIGRATIONS`].
+pub const FILLS: &[Fill] = &[(22, seal_contacts)];
 
 pub(super) static MEMBER: Table = Table {
     name: "member",
     columns: &[
         ("member_id", Kind::Int),
-        ("phone_no", Kind::Text),
-        ("nickname", Kind::Text),
-        ("name", Kind::Text),
-        ("email", Kind::Text),
-        ("address", Kind::Text),
-        ("login_id", Kind::Text),
+        ("contacts", Kind::Blob),
         ("status", Kind::Text),
         ("coupon_status", Kind::Text),
         ("notified", Kind::Text),
@@ -67,6 +72,30 @@ pub(super) static WELCOME: Table =
 
 pub(super) static JOIN_COUPON: Table =
     Table { name: "join_coupon_given", columns: &[("phone_digest", Kind::Blob), ("at", Kind::Int)] };
+static CONTACTS: Table = Table { name: "member", columns: &[("member_id", Kind::Int), ("contacts", Kind::Blob)] };
+
+/// Members whose contact data is sealed in one go when it stood in the open before.
+const SEALED_AT_ONCE: i64 = 1_000;
+
+/// Seals the contact data that stood in the open, page by page.
+fn seal_contacts(tx: &mut dyn Session, seal: &Seal) -> Result<()> {
+    let sql = "SELECT member_id, phone_no, nickname, name, email, address, login_id FROM member \
+               WHERE member_id > $1 AND gone_at IS NULL ORDER BY member_id LIMIT $2";
+    let mut after = 0;
+    loop {
+        let mut open = tx.query(sql, &[after.into(), SEALED_AT_ONCE.into()])?;
+        let Some(last) = open.last() else { return Ok(()) };
+        after = last.int(0);
+        let mut sealed = Vec::with_capacity(open.len());
+        for row in &mut open {
+            let member_id = row.int(0);
+            let [phone_no, nickname, name, email, address, login_id] = [1, 2, 3, 4, 5, 6].map(|at| row.take_text(at));
+            let contacts = Contacts { phone_no, nickname, name, email, address, login_id };
+            sealed.push(Row(vec![member_id.into(), contacts.seal(seal, member_id)?.into()]));
+        }
+        tx.update_many(&CONTACTS, sealed)?;
+    }
+}
 
 pub(super) fn list_members_sql() -> String {
     format!(
@@ -106,10 +135,8 @@ pub(super) fn forget_phones(session: &mut dyn Session, before_ms: i64) -> Result
 
 /// Members who are gone although contact data is left.
 pub(super) fn members_not_erased(session: &mut dyn Session) -> Result<Vec<i64>> {
-    let personal = ["phone_no", "nickname", "name", "email", "address", "login_id"];
-    let left = personal.map(|column| format!("{column} IS NOT NULL")).join(" OR ");
-    let sql = format!("SELECT member_id FROM member WHERE gone_at IS NOT NULL AND ({left}) ORDER BY member_id");
-    Ok(session.query(&sql, &[])?.iter().map(|row| row.int(0)).collect())
+    let sql = "SELECT member_id FROM member WHERE gone_at IS NOT NULL AND contacts IS NOT NULL ORDER BY member_id";
+    Ok(session.query(sql, &[])?.iter().map(|row| row.int(0)).collect())
 }
 
 /// Withdrawals that were asked for before `before_ms` and have not ended.
@@ -150,7 +177,7 @@ fn yes_or_no(yes: bool) -> Value {
 /// A member in a batch.
 pub(super) struct Slot {
     pub(super) member: Member,
-    pub(super) contacts: Contacts,
+    pub(super) contacts: Kept,
     pub(super) joined_at: i64,
     pub(super) gone_at: Option<i64>,
     pub(super) withdrawal: Option<Withdrawal>,
@@ -162,7 +189,7 @@ pub(super) struct Slot {
 }
 
 impl Slot {
-    pub(super) fn new(member_id: i64, contacts: Contacts, now_ms: i64) -> Self {
+    pub(super) fn new(member_id: i64, contacts: Kept, now_ms: i64) -> Self {
         let member = Member {
             member_id,
             status: MemberStatus::Ready,
@@ -186,17 +213,17 @@ impl Slot {
     }
 
     pub(super) fn read(row: &Row) -> Self {
-        let status = MemberStatus::from_name(row.text(7)).unwrap_or(MemberStatus::Abnormal);
+        let status = MemberStatus::from_name(row.text(2)).unwrap_or(MemberStatus::Abnormal);
         let member = Member {
             member_id: row.int(0),
             status,
-            phone_revision: row.int(12),
-            join_coupon: JoinCoupon::from_name(row.text(8)).unwrap_or(JoinCoupon::None),
-            operator_told: row.text(9) == "Y",
-            sequence: row.int(13),
+            phone_revision: row.int(7),
+            join_coupon: JoinCoupon::from_name(row.text(3)).unwrap_or(JoinCoupon::None),
+            operator_told: row.text(4) == "Y",
+            sequence: row.int(8),
         };
-        let slot = Self::new(row.int(0), Contacts::read(row).unwrap_or_default(), row.int(11));
-        Self { member, gone_at: row.opt_int(14), ..slot }
+        let slot = Self::new(row.int(0), Kept::read(row.blob(1)), row.int(6));
+        Self { member, gone_at: row.opt_int(9), ..slot }
     }
 
     pub(super) fn read_withdrawal(&mut self, row: &mut Row) {
@@ -221,17 +248,19 @@ impl Slot {
                 self.withdrawal_changed = true;
             }
             Event::MemberWithdrawn { .. } => {
-                self.contacts = Contacts::default();
+                self.contacts = Kept::Nothing;
                 self.gone_at = Some(now_ms);
                 self.withdrawal_changed = true;
+                out.erase();
             }
             Event::WithdrawalReleased { .. } | Event::WithdrawalCompleted { .. } => {
                 self.ended_at = Some(now_ms);
                 self.withdrawal_changed = true;
             }
             Event::WithdrawalConfirmed { .. } => self.withdrawal_changed = true,
+            // Of what it was before nothing is to be left either.
+            Event::ContactsChanged { .. } => out.erase(),
             Event::MemberJoined { .. }
-            | Event::ContactsChanged { .. }
             | Event::StatusChanged { .. }
             | Event::CouponNoted { .. }
             | Event::OperatorNotified { .. } => {}
@@ -239,14 +268,17 @@ impl Slot {
         out.emit(self.member.member_id, self.member.sequence, event).map(|_| ())
     }
 
-    pub(super) fn member_row(&self) -> Row {
+    /// The member's row.
+    ///
+    /// # Errors
+    /// `Internal` if contact data cannot be sealed.
+    pub(super) fn member_row(&self, seal: &Seal) -> Result<Row> {
         let Member { member_id, status, phone_revision, join_coupon, operator_told, sequence } = self.member;
         let cancelled = yes_or_no(join_coupon == JoinCoupon::Cancelled);
-        let mut columns = vec![Value::Int(member_id)];
-        columns.extend(self.contacts.clone().columns());
+        let mut columns = vec![Value::Int(member_id), self.contacts.column(seal, member_id)?];
         columns.extend([status.name().into(), join_coupon.name().into(), yes_or_no(operator_told), cancelled]);
         columns.extend([self.joined_at.into(), phone_revision.into(), sequence.into(), self.gone_at.into()]);
-        Row(columns)
+        Ok(Row(columns))
     }
 
     pub(super) fn withdrawal_row(&self) -> Option<Row> {

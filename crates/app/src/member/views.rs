@@ -2,6 +2,8 @@
 
 use domain::member::{Follower, MemberStatus, WithdrawalStep};
 use platform::db::Row;
+use platform::error::Result;
+use platform::seal::Seal;
 use platform::zone::Zone;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -9,8 +11,8 @@ use utoipa::ToSchema;
 use super::contacts::Contacts;
 use super::store::read_withdrawal;
 
-/// A member on the wire.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+/// A member on the wire. Never printed: its `Debug` shows nothing of it.
+#[derive(Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct MemberView {
     /// The member number.
@@ -44,6 +46,12 @@ pub struct MemberView {
     pub joined_at: String,
 }
 
+impl std::fmt::Debug for MemberView {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "MemberView({})", self.member_id)
+    }
+}
+
 impl MemberView {
     /// A member who has just joined.
     pub(super) fn joined(member_id: i64, joined_at_ms: i64, contacts: Contacts, zone: &Zone) -> Self {
@@ -65,15 +73,21 @@ impl MemberView {
     }
 
     /// A member from the row; nothing for one who is gone.
-    pub(super) fn read(row: &Row, zone: &Zone) -> Option<Self> {
-        let joined = Self::joined(row.int(0), row.int(11), Contacts::read(row)?, zone);
-        Some(Self {
-            member_status: MemberStatus::from_name(row.text(7))?,
-            coupon_status: row.text(8).to_owned(),
-            notified: row.text(9).to_owned(),
-            coupon_cancelled: row.text(10).to_owned(),
+    ///
+    /// # Errors
+    /// `seal.broken` if the contact data cannot be opened.
+    pub(super) fn read(row: &Row, (seal, zone): (&Seal, &Zone)) -> Result<Option<Self>> {
+        let (Some(sealed), Some(member_status)) = (row.blob(1), MemberStatus::from_name(row.text(2))) else {
+            return Ok(None);
+        };
+        let joined = Self::joined(row.int(0), row.int(6), Contacts::open(seal, row.int(0), sealed)?, zone);
+        Ok(Some(Self {
+            member_status,
+            coupon_status: row.text(3).to_owned(),
+            notified: row.text(4).to_owned(),
+            coupon_cancelled: row.text(5).to_owned(),
             ..joined
-        })
+        }))
     }
 }
 

@@ -8,6 +8,7 @@ use platform::db::{Session, Value};
 use platform::error::{Error, Result};
 use platform::funnel::{Moment, Out, Writer};
 use platform::log;
+use platform::seal::Seal;
 
 use super::contacts::{ContactChange, Contacts};
 use super::store::{Loaded, MEMBER, Slot, WITHDRAWAL};
@@ -17,6 +18,8 @@ use super::store::{Loaded, MEMBER, Slot, WITHDRAWAL};
 pub struct Policy {
     /// A phone number is welcomed again after so many milliseconds; 0 keeps nothing and does not limit.
     pub again_after_ms: i64,
+    /// Seals contact data.
+    pub seal: Seal,
     /// The programme's secret.
     pub secret: Arc<[u8]>,
 }
@@ -110,7 +113,7 @@ impl Writer for MemberWriter {
     fn decide(&mut self, loaded: &mut Loaded, command: &Command, out: &mut Out<'_>) -> Result<Answer> {
         match command {
             Command::Join { member_id, contacts } => self.join(loaded, *member_id, contacts, out),
-            Command::ChangeContacts { member_id, change } => Self::change_contacts(loaded, *member_id, change, out),
+            Command::ChangeContacts { member_id, change } => self.change_contacts(loaded, *member_id, change, out),
             Command::RecordDelivery { member_id, phone_revision, delivered } => {
                 self.record_delivery(loaded, *member_id, *phone_revision, *delivered, out)
             }
@@ -133,7 +136,8 @@ impl Writer for MemberWriter {
 
     fn store(&mut self, tx: &mut dyn Session, loaded: Loaded) -> Result<()> {
         let changed: Vec<Slot> = loaded.slots.into_values().filter(|slot| slot.changed).collect();
-        tx.upsert_many(&MEMBER, changed.iter().map(Slot::member_row).collect())?;
+        let rows = changed.iter().map(|slot| slot.member_row(&self.policy.seal)).collect::<Result<_>>()?;
+        tx.upsert_many(&MEMBER, rows)?;
         tx.upsert_many(
             &WITHDRAWAL,
             changed.iter().filter(|slot| slot.withdrawal_changed).filter_map(Slot::withdrawal_row).collect(),

@@ -8,21 +8,23 @@ mod donations;
 pub mod http;
 mod inspect;
 mod reactions;
+mod shown;
 mod store;
 
 use std::sync::Arc;
 
 use domain::kernel::Day;
 use platform::consumer::Consumer;
-use platform::db::{Database, Session, Value};
+use platform::db::{Database, Row, Session, Value};
 use platform::error::{Error, ErrorKind, Result};
 use platform::funnel::Funnel;
 use platform::guard::Guard;
 use platform::log::Log;
+use platform::seal::Seal;
 use tokio::runtime::Handle;
 
 pub use inspect::inspect;
-pub use store::{MIGRATIONS, PageView, PageWriter};
+pub use store::{FILLS, MIGRATIONS, PageView, PageWriter};
 
 use crate::kit::{Kit, day_of};
 use crate::member::MemberApi;
@@ -44,6 +46,7 @@ pub struct Pages {
     /// Its write path, fed by consumers only.
     pub funnel: Arc<Funnel<PageWriter>>,
     contacts: Arc<ContactQuestions>,
+    seal: Seal,
 }
 
 impl Pages {
@@ -51,10 +54,10 @@ impl Pages {
     ///
     /// # Errors
     /// `Unavailable` when the store cannot be reached.
-    pub fn open(kit: Kit, database: Arc<Database>, contacts: ContactQuestions) -> Result<Arc<Self>> {
+    pub fn open(kit: Kit, database: Arc<Database>, seal: Seal, contacts: ContactQuestions) -> Result<Arc<Self>> {
         let log = Log::new(Arc::clone(&database), &[]);
-        let funnel = Funnel::new(kit.surroundings(&database, &log), PageWriter)?;
-        Ok(Arc::new(Self { kit, database, funnel, contacts: Arc::new(contacts) }))
+        let funnel = Funnel::new(kit.surroundings(&database, &log), PageWriter(seal.clone()))?;
+        Ok(Arc::new(Self { kit, database, funnel, contacts: Arc::new(contacts), seal }))
     }
 
     /// The guard in front of member.
@@ -105,7 +108,11 @@ impl Pages {
         self.funnel.must_be_open()?;
         let row = self.database.get(&store::PAGE, member_id).await?;
         let unknown = || Error::new(ErrorKind::NotFound, "mypage.unknown", "there is no page of this member");
-        row.and_then(|row| PageView::read(row, &self.kit.zone, self.today())).ok_or_else(unknown)
+        row.map(|row| self.view(&row)).transpose()?.flatten().ok_or_else(unknown)
+    }
+
+    fn view(&self, row: &Row) -> Result<Option<PageView>> {
+        PageView::read(row, &self.seal, &self.kit.zone, self.today())
     }
 
     /// Pages of members with a number above `after`.
@@ -115,7 +122,7 @@ impl Pages {
     pub async fn pages(&self, after: i64, limit: i64) -> Result<Vec<PageView>> {
         self.funnel.must_be_open()?;
         let rows = self.database.query(&store::list_sql(), &[Value::Int(after), Value::Int(limit)]).await?;
-        Ok(rows.into_iter().filter_map(|row| PageView::read(row, &self.kit.zone, self.today())).collect())
+        rows.iter().filter_map(|row| self.view(row).transpose()).collect()
     }
 
     /// A digest over every page.
@@ -123,7 +130,7 @@ impl Pages {
     /// # Errors
     /// `Unavailable` when the store cannot be reached.
     pub fn digest(&self) -> Result<String> {
-        store::digest(&mut *self.database.read_session()?)
+        store::digest(&mut *self.database.read_session()?, &self.seal)
     }
 
     /// Throws the read model away, so that the consumers build it anew from the start of the logs,

@@ -4,10 +4,11 @@ use std::collections::HashMap;
 
 use domain::kernel::Day;
 use domain::member::MemberStatus;
-use platform::db::{Kind, Migration, Row, Session, Table, Value};
+use platform::db::{Fill, Kind, Migration, Row, Session, Table, Value};
 use platform::error::Result;
 use platform::funnel::{Moment, Out, Writer};
 use platform::log;
+use platform::seal::Seal;
 use platform::zone::Zone;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
@@ -15,6 +16,7 @@ use utoipa::ToSchema;
 
 use super::coupons::{self, PageCoupon};
 use super::donations::{RecentDonation, Told};
+use super::shown::Shown;
 use crate::member::Contacts;
 use crate::point::EntryFacts;
 
@@ -41,14 +43,22 @@ pub const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../../../../migrations/0020_mypage_coupons.sql"),
         lives_with: 5,
     },
+    Migration {
+        number: 23,
+        name: "mypage_contacts",
+        sql: include_str!("../../../../migrations/0023_mypage_contacts.sql"),
+        lives_with: 23,
+    },
 ];
+
+/// Steps in Rust of [`MIGRATIONS`].
+pub const FILLS: &[Fill] = &[(23, |tx, _| clear(tx))];
 
 pub(super) static PAGE: Table = Table {
     name: "page",
     columns: &[
         ("member_id", Kind::Int),
-        ("nickname", Kind::Text),
-        ("phone_no", Kind::Text),
+        ("contacts", Kind::Blob),
         ("member_status", Kind::Text),
         ("remain_point", Kind::Int),
         ("recent", Kind::Text),
@@ -93,16 +103,21 @@ pub(super) fn clear(tx: &mut dyn Session) -> Result<()> {
 /// A digest over every page, for comparing a page model with one rebuilt from the logs.
 ///
 /// # Errors
-/// `Unavailable` when the store cannot be reached.
-pub(super) fn digest(session: &mut dyn Session) -> Result<String> {
+/// `Unavailable` when the store cannot be reached; `seal.broken` if contact data cannot be opened.
+pub(super) fn digest(session: &mut dyn Session, seal: &Seal) -> Result<String> {
     let mut hasher = Sha256::new();
     let mut after = 0;
     let sql =
         format!("SELECT {} FROM {} WHERE member_id > $1 ORDER BY member_id LIMIT 5000", PAGE.column_list(), PAGE.name);
     loop {
-        let rows = session.query(&sql, &[Value::Int(after)])?;
-        for row in &rows {
+        let mut rows = session.query(&sql, &[Value::Int(after)])?;
+        for row in &mut rows {
             after = row.int(0);
+            // The same is sealed differently each time.
+            if let Some(sealed) = row.blob(1) {
+                let shown = Shown::open(seal, after, sealed)?;
+                row.0[1] = format!("{:?} {:?}", shown.nickname, shown.phone_no).into();
+            }
             hasher.update(format!("{row:?}"));
         }
         if rows.is_empty() {
@@ -112,8 +127,8 @@ pub(super) fn digest(session: &mut dyn Session) -> Result<String> {
     }
 }
 
-/// A page on the wire.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+/// A page on the wire. Never printed: its `Debug` shows nothing of it.
+#[derive(Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PageView {
     /// The member number.
@@ -154,24 +169,35 @@ pub struct RecentEntry {
     pub at: String,
 }
 
+impl std::fmt::Debug for PageView {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "PageView({})", self.member_id)
+    }
+}
+
 impl PageView {
     /// A page from its row; nothing for a member who is gone, or of whom only point has spoken so far.
-    pub(super) fn read(mut row: Row, zone: &Zone, today: Day) -> Option<Self> {
-        if row.int(8) != 0 || row.int(6) == 0 {
-            return None;
-        }
-        let donations = RecentDonation::read_all(row.text(9), zone);
-        Some(Self {
+    ///
+    /// # Errors
+    /// `seal.broken` if contact data cannot be opened.
+    pub(super) fn read(row: &Row, seal: &Seal, zone: &Zone, today: Day) -> Result<Option<Self>> {
+        let Some(member_status) = MemberStatus::from_name(row.text(2)).filter(|_| row.int(7) == 0 && row.int(5) > 0)
+        else {
+            return Ok(None);
+        };
+        let shown = row.blob(1).map(|sealed| Shown::open(seal, row.int(0), sealed)).transpose()?.unwrap_or_default();
+        let donations = RecentDonation::read_all(row.text(8), zone);
+        Ok(Some(Self {
             member_id: row.int(0),
-            nickname: row.take_text(1),
-            phone_no: row.take_text(2),
-            member_status: MemberStatus::from_name(row.text(3))?,
-            remain_point: row.int(4),
-            recent_entries: RecentEntry::read_all(row.text(5), row.int(4), zone),
+            nickname: shown.nickname,
+            phone_no: shown.phone_no,
+            member_status,
+            remain_point: row.int(3),
+            recent_entries: RecentEntry::read_all(row.text(4), row.int(3), zone),
             last_donation: donations.first().cloned(),
             donations,
-            coupons: PageCoupon::read_all(row.text(11), today),
-        })
+            coupons: PageCoupon::read_all(row.text(10), today),
+        }))
     }
 }
 
@@ -229,8 +255,8 @@ pub enum Change {
 /// A page in a batch.
 #[derive(Default)]
 struct Page {
-    nickname: Option<String>,
-    phone_no: Option<String>,
+    /// Sealed; only a page that is shown is opened.
+    contacts: Option<Vec<u8>>,
     member_status: String,
     remain_point: i64,
     recent: String,
@@ -250,18 +276,17 @@ struct Page {
 impl Page {
     fn read(mut row: Row) -> (i64, Self) {
         let page = Self {
-            nickname: row.take_text(1),
-            phone_no: row.take_text(2),
-            member_status: row.take_text(3).unwrap_or_default(),
-            remain_point: row.int(4),
-            recent: row.take_text(5).unwrap_or_default(),
-            member_sequence: row.int(6),
-            point_sequence: row.int(7),
-            gone: row.int(8) != 0,
-            donations: row.take_text(9).unwrap_or_default(),
-            donation_sequence: row.int(10),
-            coupons: row.take_text(11).unwrap_or_default(),
-            coupon_sequence: row.int(12),
+            contacts: row.blob(1).map(<[u8]>::to_vec),
+            member_status: row.take_text(2).unwrap_or_default(),
+            remain_point: row.int(3),
+            recent: row.take_text(4).unwrap_or_default(),
+            member_sequence: row.int(5),
+            point_sequence: row.int(6),
+            gone: row.int(7) != 0,
+            donations: row.take_text(8).unwrap_or_default(),
+            donation_sequence: row.int(9),
+            coupons: row.take_text(10).unwrap_or_default(),
+            coupon_sequence: row.int(11),
             changed: false,
             is_reshaped: false,
             is_known: true,
@@ -272,8 +297,7 @@ impl Page {
     fn into_row(self, member_id: i64) -> Row {
         Row(vec![
             member_id.into(),
-            self.nickname.into(),
-            self.phone_no.into(),
+            self.contacts.into(),
             self.member_status.into(),
             self.remain_point.into(),
             self.recent.into(),
@@ -291,23 +315,23 @@ impl Page {
         Row(vec![member_id.into(), self.remain_point.into(), self.recent.into(), self.point_sequence.into()])
     }
 
-    fn take(&mut self, sequence: i64, change: &Change) {
+    fn take(&mut self, Command { member_id, sequence, change }: &Command, seal: &Seal) -> Result<()> {
         let seen = match change {
             Change::Entry { .. } => &mut self.point_sequence,
             Change::Donation(_) => &mut self.donation_sequence,
             Change::Coupon(_) => &mut self.coupon_sequence,
             Change::Contacts { .. } | Change::Status(_) | Change::Gone => &mut self.member_sequence,
         };
-        if self.gone || sequence <= *seen {
-            return;
+        if self.gone || *sequence <= *seen {
+            return Ok(());
         }
-        *seen = sequence;
+        *seen = *sequence;
         self.changed = true;
         self.is_reshaped |= !matches!(change, Change::Entry { .. });
         match change {
             Change::Contacts { contacts, status } => {
-                self.nickname.clone_from(&contacts.nickname);
-                self.phone_no.clone_from(&contacts.phone_no);
+                let shown = Shown { nickname: contacts.nickname.clone(), phone_no: contacts.phone_no.clone() };
+                self.contacts = Some(shown.seal(seal, *member_id)?);
                 status.name().clone_into(&mut self.member_status);
             }
             Change::Status(status) => status.name().clone_into(&mut self.member_status),
@@ -318,7 +342,7 @@ impl Page {
                     changed: true,
                     is_reshaped: true,
                     is_known: self.is_known,
-                    member_sequence: sequence,
+                    member_sequence: *sequence,
                     ..Self::default()
                 };
             }
@@ -335,11 +359,12 @@ impl Page {
             Change::Donation(told) => self.donations = told.add_to(&self.donations),
             Change::Coupon(told) => self.coupons = told.add_to(&self.coupons),
         }
+        Ok(())
     }
 }
 
 /// My page's side of the funnel.
-pub struct PageWriter;
+pub struct PageWriter(pub(super) Seal);
 
 /// What a batch works on.
 pub struct Loaded(HashMap<i64, Page>);
@@ -357,9 +382,11 @@ impl Writer for PageWriter {
         Ok(Loaded(tx.lock_many(&PAGE, &keys)?.into_iter().map(Page::read).collect()))
     }
 
-    fn decide(&mut self, loaded: &mut Loaded, command: &Command, _out: &mut Out<'_>) -> Result<()> {
-        loaded.0.entry(command.member_id).or_default().take(command.sequence, &command.change);
-        Ok(())
+    fn decide(&mut self, loaded: &mut Loaded, command: &Command, out: &mut Out<'_>) -> Result<()> {
+        if matches!(command.change, Change::Gone | Change::Contacts { .. }) {
+            out.erase();
+        }
+        loaded.0.entry(command.member_id).or_default().take(command, &self.0)
     }
 
     fn store(&mut self, tx: &mut dyn Session, loaded: Loaded) -> Result<()> {

@@ -23,8 +23,9 @@ pub struct Texts {
     programme: String,
 }
 
-/// A message in words.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A message in words. Never printed outside of tests.
+#[derive(Clone, PartialEq, Eq)]
+#[cfg_attr(test, derive(Debug))]
 pub(super) struct Words {
     /// What it is about, in one line; for mail.
     pub(super) subject: String,

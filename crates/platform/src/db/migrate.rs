@@ -3,6 +3,7 @@
 
 use super::{Dialect, Row, Session, Value, transaction};
 use crate::error::{Error, ErrorKind, Result};
+use crate::seal::Seal;
 
 /// One step of a context's schema.
 #[derive(Debug, Clone, Copy)]
@@ -17,8 +18,12 @@ pub struct Migration {
     pub lives_with: i64,
 }
 
-/// What every context's store has: its event log, the cursors of its consumers, leases, counters and parked events.
-const PLATFORM: [Migration; 2] = [
+/// A step in Rust, run where the line `{fill}` stands in the text of the migration of that number.
+pub type Fill = (i64, fn(&mut dyn Session, &Seal) -> Result<()>);
+
+/// What every context's store has: its event log, the cursors of its consumers, leases, counters, parked events, and
+/// the mark of the secret under which it is sealed.
+const PLATFORM: [Migration; 3] = [
     Migration {
         number: 0,
         name: "platform",
@@ -32,7 +37,18 @@ const PLATFORM: [Migration; 2] = [
         sql: include_str!("../../../../migrations/0010_platform_parked.sql"),
         lives_with: 0,
     },
+    Migration {
+        number: 24,
+        name: "platform_seal",
+        sql: include_str!("../../../../migrations/0024_platform_seal.sql"),
+        lives_with: 0,
+    },
 ];
+
+/// Where a step in Rust is run.
+const FILL: &str = "{fill}";
+/// The token for a table of which nothing must be left of what the migration removed: it is written anew.
+const REWRITE: &str = "{rewrite ";
 
 /// Replaces the tokens of a migration.
 fn render(sql: &str, dialect: Dialect) -> String {
@@ -66,6 +82,10 @@ fn render_line(line: &str, sqlite: bool) -> String {
         } else {
             format!("CREATE SEQUENCE {name};")
         };
+    }
+    if let Some(table) = argument(REWRITE) {
+        // An embedded store wipes what it deletes, and was compacted before the steps.
+        return if sqlite { String::new() } else { format!("CLUSTER {table} USING {table}_pkey;") };
     }
     if let Some(table) = argument("{log_index ") {
         return if sqlite {
@@ -132,6 +152,39 @@ pub(super) fn due(done: &[Row], migrations: &[Migration]) -> Result<Vec<Migratio
 /// # Errors
 /// `store.newer`, or what the engine said; a step that fails leaves nothing behind.
 pub fn migrate(session: &mut dyn Session, migrations: &[Migration]) -> Result<usize> {
+    take_steps(session, migrations, None)
+}
+
+/// As [`migrate`], for a store that seals: steps in Rust are run, and a store that is sealed under another secret is
+/// refused.
+///
+/// # Errors
+/// As [`migrate`]; `config.secret`.
+pub fn migrate_sealed(
+    session: &mut dyn Session,
+    migrations: &[Migration],
+    seal: &Seal,
+    fills: &[Fill],
+) -> Result<usize> {
+    compact(session, migrations)?;
+    take_steps(session, migrations, Some((seal, fills)))
+}
+
+/// What an embedded store deleted before it wiped what it deletes stands in unused parts of its pages. It goes before
+/// the steps are taken, so that a crash in between leaves nothing: then all of it is done again.
+fn compact(session: &mut dyn Session, migrations: &[Migration]) -> Result<()> {
+    if session.dialect() != Dialect::Sqlite {
+        return Ok(());
+    }
+    let steps = pending(session, migrations)?;
+    let is_new = steps.len() == PLATFORM.len() + migrations.len();
+    if !is_new && steps.iter().any(|step| step.sql.contains(REWRITE)) {
+        session.run_script("VACUUM")?;
+    }
+    Ok(())
+}
+
+fn take_steps(session: &mut dyn Session, migrations: &[Migration], sealing: Option<(&Seal, &[Fill])>) -> Result<usize> {
     transaction(session, |tx| {
         // On a shared store the transaction began with the lock that lets writers of a context take turns.
         let steps = pending(tx, migrations)?;
@@ -140,11 +193,27 @@ pub fn migrate(session: &mut dyn Session, migrations: &[Migration]) -> Result<us
             tx.run_script("SET LOCAL statement_timeout = 0")?;
         }
         for step in &steps {
-            let script = render(step.sql, tx.dialect());
-            tx.run_script(&script)?;
+            take_step(tx, step, sealing)?;
             let done = [Value::Int(step.number), Value::from(step.name), Value::Int(step.lives_with)];
             tx.execute("INSERT INTO migration (number, name, lives_with) VALUES ($1, $2, $3)", &done)?;
         }
+        if let Some((seal, _)) = sealing {
+            seal.claim(tx)?;
+        }
         Ok(steps.len())
     })
+}
+
+fn take_step(tx: &mut dyn Session, step: &Migration, sealing: Option<(&Seal, &[Fill])>) -> Result<()> {
+    for (place, part) in step.sql.split(FILL).enumerate() {
+        if place > 0 {
+            let unfit = || Error::internal(format!("step {} seals, and nobody said how", step.number));
+            let (seal, fills) = sealing.ok_or_else(unfit)?;
+            let (_, fill) = fills.iter().find(|(number, _)| *number == step.number).ok_or_else(unfit)?;
+            seal.claim(tx)?;
+            fill(tx, seal)?;
+        }
+        tx.run_script(&render(part, tx.dialect()))?;
+    }
+    Ok(())
 }

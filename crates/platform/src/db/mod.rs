@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use examine::{Examined, Fault, SeenLease, embedded_library, examine};
-pub use migrate::{Migration, migrate, pending};
+pub use migrate::{Fill, Migration, migrate, migrate_sealed, pending};
 pub use value::{Kind, Row, Table, Value};
 
 use crate::error::{Error, ErrorKind, Result};
@@ -141,11 +141,37 @@ impl Database {
     /// # Errors
     /// `Unavailable` if another process holds the file or the server does not answer.
     pub fn open(context: &'static str, location: &Location, durability: Durability) -> Result<Arc<Self>> {
+        Self::open_as(context, location, (durability, false))
+    }
+
+    /// As [`Database::open`], for a store with personal data: what is deleted or replaced there is overwritten in an
+    /// embedded store's pages, and soon gone from its write-ahead log ([`Database::wipe_soon`]). A server's pages
+    /// cannot be wiped; what must not be read there has to be sealed.
+    ///
+    /// # Errors
+    /// As [`Database::open`].
+    pub fn open_wiping(context: &'static str, location: &Location, durability: Durability) -> Result<Arc<Self>> {
+        Self::open_as(context, location, (durability, true))
+    }
+
+    fn open_as(
+        context: &'static str,
+        location: &Location,
+        (durability, wipes): (Durability, bool),
+    ) -> Result<Arc<Self>> {
         let engine = match location {
-            Location::Sqlite(path) => Engine::Sqlite(sqlite::Store::open(path, durability)?),
+            Location::Sqlite(path) => Engine::Sqlite(sqlite::Store::open(path, durability, wipes)?),
             Location::Postgres(url) => Engine::Postgres(postgres::Store::open(url, context)?),
         };
         Ok(Arc::new(Self { context, engine }))
+    }
+
+    /// What was deleted or replaced by now leaves an embedded store's write-ahead log within seconds, if the store was
+    /// opened to wipe. Many wishes at once are one piece of work.
+    pub fn wipe_soon(&self) {
+        if let Engine::Sqlite(store) = &self.engine {
+            store.wipe_soon();
+        }
     }
 
     /// The context whose store this is.

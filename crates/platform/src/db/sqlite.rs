@@ -38,6 +38,8 @@ const LOG_CACHE_KIB: i32 = 256;
 pub(super) struct Store {
     path: PathBuf,
     durability: Durability,
+    /// Whether what is deleted is overwritten.
+    wipes: bool,
     lock: Mutex<Option<File>>,
     readers: Mutex<Vec<SqliteSession>>,
     checkpointer: Arc<Checkpointer>,
@@ -45,7 +47,7 @@ pub(super) struct Store {
 
 impl Store {
     /// Opens the file, making it if there is none.
-    pub(super) fn open(path: &Path, durability: Durability) -> Result<Self> {
+    pub(super) fn open(path: &Path, durability: Durability, wipes: bool) -> Result<Self> {
         if rusqlite::version_number() < OLDEST_SAFE_LIBRARY {
             return Err(Error::internal(
                 "this build carries an SQLite older than 3.51.3, which can corrupt files; build with the bundled one",
@@ -57,9 +59,10 @@ impl Store {
         Ok(Self {
             path: path.to_path_buf(),
             durability,
+            wipes,
             lock: Mutex::new(None),
             readers: Mutex::new(Vec::new()),
-            checkpointer: Checkpointer::new(path.to_path_buf()),
+            checkpointer: Checkpointer::new(path.to_path_buf(), wipes),
         })
     }
 
@@ -68,10 +71,21 @@ impl Store {
         &self.path
     }
 
+    /// What was deleted by now is to leave the write-ahead log.
+    pub(super) fn wipe_soon(&self) {
+        self.checkpointer.wipe_soon();
+    }
+
+    fn connect(&self, cache_kib: i32) -> Result<Connection> {
+        let connection = connect(&self.path, self.durability, cache_kib)?;
+        connection.pragma_update(None, "secure_delete", self.wipes).map_err(failed)?;
+        Ok(connection)
+    }
+
     /// A connection that may write. The first one takes the file for this process.
     pub(super) fn session(&self) -> Result<Box<dyn Session>> {
         self.take_lock()?;
-        let connection = connect(&self.path, self.durability, WRITER_CACHE_KIB)?;
+        let connection = self.connect(WRITER_CACHE_KIB)?;
         self.checkpointer.start();
         Ok(Box::new(SqliteSession {
             checkpointer: Some(Arc::clone(&self.checkpointer)),
@@ -94,7 +108,7 @@ impl Store {
 
     /// A connection that may write beside other processes.
     pub(super) fn shared_session(&self) -> Result<Box<dyn Session>> {
-        let connection = connect(&self.path, self.durability, READER_CACHE_KIB)?;
+        let connection = self.connect(READER_CACHE_KIB)?;
         // No background thread looks after a connection that is used once in a while.
         connection.pragma_update(None, "wal_autocheckpoint", 1_000).map_err(failed)?;
         Ok(Box::new(SqliteSession::new(connection)))
@@ -106,7 +120,7 @@ impl Store {
     }
 
     fn reader(&self, cache_kib: i32) -> Result<SqliteSession> {
-        let connection = connect(&self.path, self.durability, cache_kib)?;
+        let connection = self.connect(cache_kib)?;
         connection.pragma_update(None, "query_only", true).map_err(failed)?;
         Ok(SqliteSession::new(connection))
     }
@@ -207,7 +221,7 @@ fn take_turns(gives_way: bool, rows_done: usize) {
 impl Session for SqliteSession {
     fn begin(&mut self) -> Result<()> {
         if let Some(checkpointer) = &self.checkpointer {
-            checkpointer.restart_if_due(&self.connection);
+            checkpointer.between_batches(&self.connection);
         }
         self.connection.prepare_cached("BEGIN IMMEDIATE").and_then(|mut begin| begin.execute([])).map_err(failed)?;
         Ok(())

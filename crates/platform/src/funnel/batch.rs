@@ -1,6 +1,6 @@
 //! One batch: from commands to a commit.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use metrics::{Histogram, histogram};
@@ -8,11 +8,12 @@ use serde::Serialize;
 
 use super::cursor::read_cursor;
 use super::keys::{KeyMemory, KeyStamp, Known};
+use super::out::{Out, Positions};
 use super::{Moment, Surroundings, Waiting, Writer};
-use crate::db::{Cursor, Row, Session, Value, transaction};
+use crate::db::{Cursor, Row, Session, transaction};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lease::{self, Fence};
-use crate::log::{EVENTS, encode};
+use crate::log::EVENTS;
 
 /// Log rows that one command may write at most; [`Writer::more_rows`] adds to it.
 const ROWS_PER_COMMAND: usize = 4;
@@ -21,81 +22,6 @@ const CONTENTION_TRIES: usize = 8;
 /// A consumer that delivers so many at once has fallen behind, and gives way to no one until it has caught up.
 const HURRIED_COMMANDS: usize = 1_000;
 const LOG_POSITION: &str = "log_position";
-
-/// Places in the log: those that are free, and the last one that was given out.
-#[derive(Default)]
-struct Positions {
-    free: VecDeque<i64>,
-    last: i64,
-}
-
-/// Where a decision writes what happened.
-pub struct Out<'a> {
-    /// When it is decided.
-    pub moment: Moment,
-    positions: &'a mut Positions,
-    events: Vec<Row>,
-    stamp: Option<KeyStamp>,
-    stamped_at: Option<i64>,
-}
-
-impl Out<'_> {
-    /// The next place in the log, for a row of the context's own log table.
-    ///
-    /// # Errors
-    /// `Internal` if one command writes more than four log rows and those of [`Writer::more_rows`].
-    pub fn next_position(&mut self) -> Result<i64> {
-        let free = self.positions.free.pop_front();
-        let position = free.ok_or_else(|| Error::internal("one command wrote more log rows than foreseen"))?;
-        self.positions.last = position;
-        Ok(position)
-    }
-
-    /// The columns `key` and `digest` of the first log row of a command; empty for the rows after it.
-    pub fn take_stamp(&mut self, position: i64) -> [Value; 2] {
-        match self.stamp.take() {
-            Some(stamp) => {
-                self.stamped_at = Some(position);
-                [Value::Blob(stamp.hash.to_vec()), Value::Int(stamp.digest)]
-            }
-            None => [Value::Null, Value::Null],
-        }
-    }
-
-    /// Whether the answer is to be remembered under a key.
-    #[must_use]
-    pub fn is_stamped(&self) -> bool {
-        self.stamp.is_some()
-    }
-
-    /// Writes rows that belong to the command but are not its answer: the stamp stays for a row after them.
-    pub fn aside<T>(&mut self, write: impl FnOnce(&mut Self) -> T) -> T {
-        let stamp = self.stamp.take();
-        let written = write(self);
-        self.stamp = stamp;
-        written
-    }
-
-    /// Appends an event of the aggregate `subject`; its place in the log.
-    ///
-    /// # Errors
-    /// `Internal` if the event cannot be written as JSON.
-    pub fn emit<E: Serialize>(&mut self, subject: i64, sequence: i64, event: &E) -> Result<i64> {
-        let (kind, data) = encode(event)?;
-        self.append(kind, subject, sequence, data)
-    }
-
-    fn append(&mut self, kind: String, subject: i64, sequence: i64, data: String) -> Result<i64> {
-        let position = self.next_position()?;
-        let [key, digest] = self.take_stamp(position);
-        let mut row = Vec::with_capacity(10);
-        row.extend([position.into(), kind.into()]);
-        row.extend([subject, sequence, self.moment.now_ms].map(Value::Int));
-        row.extend([Value::Null, Value::Null, data.into(), key, digest]);
-        self.events.push(Row(row));
-        Ok(position)
-    }
-}
 
 /// A command as a batch sees it: with the stamp of its key, and the lease under which its sender works.
 type Asked<'a, C> = (&'a C, Option<KeyStamp>, Option<Fence>);
@@ -120,6 +46,7 @@ struct Decided<A> {
     remembered: Vec<(KeyStamp, i64)>,
     wrote_log: bool,
     wrote_events: bool,
+    wipes: bool,
 }
 
 impl<W: Writer> Core<W> {
@@ -212,8 +139,11 @@ impl<W: Writer> Core<W> {
             self.session.rollback();
             self.positions = Positions { last: last_position, ..Positions::default() };
         }
-        let Decided { answers, remembered, wrote_log, wrote_events } = decided?;
+        let Decided { answers, remembered, wrote_log, wrote_events, wipes } = decided?;
         self.keys.remember(remembered, self.positions.last, moment.now_ms);
+        if wipes {
+            self.around.database.wipe_soon();
+        }
         if wrote_log {
             self.around.log.ring(wrote_events);
         }
@@ -275,6 +205,7 @@ fn batch<W: Writer>(
         remembered: Vec::new(),
         wrote_log: false,
         wrote_events: false,
+        wipes: false,
     };
     let last_before = positions.last;
     let mut first_of: HashMap<[u8; 16], usize> = HashMap::new();
@@ -284,14 +215,16 @@ fn batch<W: Writer>(
             Some(answer) => answer,
             None if fence.is_some_and(|fence| lost.contains(&fence)) => Err(lease::lost()),
             None => {
+                let events_so_far = std::mem::take(&mut events);
                 let mut out =
-                    Out { moment, positions, events: std::mem::take(&mut events), stamp: *stamp, stamped_at: None };
+                    Out { moment, positions, events: events_so_far, stamp: *stamp, stamped_at: None, wipes: false };
                 let answer = writer.decide(&mut loaded, command, &mut out);
                 remember_answer(&mut out, &answer)?;
                 if let Some(stamp) = stamp {
                     first_of.insert(stamp.hash, place);
                     decided.remembered.extend(out.stamped_at.map(|position| (*stamp, position)));
                 }
+                decided.wipes |= out.wipes;
                 events = out.events;
                 answer
             }

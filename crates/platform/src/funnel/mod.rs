@@ -10,6 +10,7 @@
 mod batch;
 mod cursor;
 mod keys;
+mod out;
 mod queue;
 mod runs;
 
@@ -21,10 +22,10 @@ use parking_lot::Mutex;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-pub use batch::Out;
 pub(crate) use cursor::take_cursor;
 pub use cursor::{move_cursor, read_cursor};
 pub use keys::KeyStamp;
+pub use out::Out;
 
 use self::batch::Core;
 use self::queue::Queue;

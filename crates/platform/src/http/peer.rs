@@ -63,8 +63,10 @@ impl Peer {
         let body: Bytes = body.map_err(|_| self.unreachable())?.to_bytes();
         if status.is_success() {
             return serde_json::from_slice(&body).map_err(|error| {
-                tracing::warn!(callee = self.callee, %error, "a question was not understood");
-                self.not_understood().caused_by(error)
+                // Its words may repeat what stands there, and that may be personal.
+                let (line, column) = (error.line(), error.column());
+                tracing::warn!(callee = self.callee, line, column, "an answer was not understood");
+                self.not_understood()
             });
         }
         // A key that is not known there, or a route that another version has: about the processes, not the question.

@@ -23,6 +23,7 @@ use super::{Between, Betweens};
 use crate::config::Settings;
 use crate::secret::programme_secret;
 use crate::sender::send_settings;
+use crate::stores::seal;
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 const HOUR_MS: i64 = 60 * 60 * 1_000;
@@ -133,6 +134,7 @@ pub(super) fn open_members(
 ) -> Result<Arc<Members>> {
     let policy = member::Policy {
         again_after_ms: settings.int_in("welcome.again_after_days", 0..=36_500)? * DAY_MS,
+        seal: seal(settings, "member")?,
         secret: programme_secret(settings)?,
     };
     let modes = [("strict", WithdrawalMode::Strict), ("deferred", WithdrawalMode::Deferred)];

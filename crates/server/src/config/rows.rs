@@ -109,7 +109,11 @@ pub const SETTINGS: &[Setting] = &[
     row("breaker.min_calls", "3", "calls in that window before it judges"),
     row("breaker.failure_rate_bp", "5000", "share of failures that opens it, in 1/100 percent"),
     row("breaker.open_ms", "2000", "milliseconds that it stays open before it probes"),
-    secret("programme.secret", "", "key of phone digests, 32 bytes or more; empty: made once, kept in the data folder"),
+    secret(
+        "programme.secret",
+        "",
+        "seals contact data; 32 bytes or more; belongs into the backup; empty: made once, kept in the data folder",
+    ),
     row("bench.echo", "false", "opens POST /bench/echo, loopback only"),
     row("bench.faults", "false", "lets load tests inject faults, loopback only"),
     row("point.delay", "", "delay of questions to point, loopback only: 700ms or 450ms..680ms; empty: none"),

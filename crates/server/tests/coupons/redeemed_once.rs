@@ -1,6 +1,11 @@
 //! However many bring a code at the same moment, one of them redeems it.
 
+use std::time::Duration;
+
 use serde_json::json;
+use server::assembly::Options;
+use server::config::Settings;
+use server::serve::Running;
 
 use crate::senders::{Sent, send_together};
 use crate::support::Engine;
@@ -30,6 +35,35 @@ fn of_64_people_one_redeems_a_code() {
         app.settle();
         app.verify();
     }
+}
+
+#[test]
+fn of_64_people_at_two_servers_one_redeems_a_code() {
+    let app = programme(Engine::Postgres, 3);
+    let mut sets = app.store_settings();
+    sets.push("listen=127.0.0.1:0".to_owned());
+    let settings = Settings::from_sources(None, std::iter::empty(), &sets).expect("settings");
+    let runtime = server::serve::runtime(&settings).expect("a runtime");
+    let options = Options { clock: Some(std::sync::Arc::clone(&app.clock) as _), ..Options::default() };
+    let second = Running::start(&settings, options, &runtime).expect("the second server starts");
+    for coupon_id in 1..=3 {
+        let text = code(&app, coupon_id);
+        let address = |person: usize| if person.is_multiple_of(2) { app.address() } else { second.address };
+        let all: Vec<_> = (0..PEOPLE).map(|person| (address(person), redemption(&text))).collect();
+        let answers = send_together(&all);
+        assert_eq!(answers.iter().filter(|answer| answer.status == 201).count(), 1, "{answers:?}");
+    }
+    second.stop(&runtime, Duration::ZERO);
+    app.settle();
+    app.verify();
+}
+
+#[test]
+fn control_who_looks_first_and_goes_by_that_redeems_it_often() {
+    let app = programme(Engine::Sqlite, 1);
+    let look = Sent { method: "GET", path: "/coupons/1".to_owned(), body: None, key: None };
+    let seen = send_together(&vec![(app.address(), look); PEOPLE]);
+    assert!(seen.iter().filter(|answer| answer.json["status"] == "ISSUED").count() > 1);
 }
 
 #[test]

@@ -218,7 +218,8 @@ fn outcome(system: &System) -> String {
     let App { members, notifications, points, pages, donations, coupons, .. } = &*system.app;
     pages_agree(system);
     let events = "SELECT type, subject, sequence FROM event ORDER BY subject, sequence";
-    let member = "SELECT member_id, phone_no, status, phone_revision, sequence, gone_at FROM member ORDER BY member_id";
+    let member = "SELECT member_id, CASE WHEN contacts IS NULL THEN 'erased' ELSE 'kept' END, status, phone_revision, \
+                  sequence, gone_at FROM member ORDER BY member_id";
     let withdrawal = "SELECT member_id, attempt, step, forfeited_point FROM withdrawal ORDER BY member_id";
     let message = "SELECT member_id, kind, status, phone_revision, attempts FROM message \
                    ORDER BY member_id, phone_revision, origin";
@@ -232,8 +233,8 @@ fn outcome(system: &System) -> String {
                    FROM point_account ORDER BY member_id";
     let entry = "SELECT member_id, sequence, kind, amount, balance_after, lots FROM point_entry \
                  ORDER BY member_id, sequence";
-    let page = "SELECT member_id, phone_no, member_status, remain_point, member_sequence, point_sequence, gone \
-                FROM page ORDER BY member_id";
+    let page = "SELECT member_id, CASE WHEN contacts IS NULL THEN 'erased' ELSE 'kept' END, member_status, \
+                remain_point, member_sequence, point_sequence, gone FROM page ORDER BY member_id";
     let donation = "SELECT donation_id, member_id, amount, status, reason, balance_before, balance_after FROM donation \
                     ORDER BY donation_id";
     let cause = "SELECT cause_id, received_point, donation_count FROM cause ORDER BY cause_id";

@@ -53,6 +53,8 @@ pub struct Setup {
     pub sets: Vec<String>,
     /// Remember idempotency keys; off only in a control run.
     pub remembers_keys: bool,
+    /// Wipe what is deleted where personal data lies; off only in a control run.
+    pub wipes: bool,
     /// What the server's clock shows in the beginning, in milliseconds since 1970; otherwise the real time.
     pub starts_at_ms: Option<i64>,
     /// Stands between contexts.
@@ -62,7 +64,14 @@ pub struct Setup {
 impl Setup {
     /// The default settings on this engine.
     pub fn on(engine: Engine) -> Self {
-        Self { engine, sets: Vec::new(), remembers_keys: true, starts_at_ms: None, betweens: Betweens::default() }
+        Self {
+            engine,
+            sets: Vec::new(),
+            remembers_keys: true,
+            wipes: true,
+            starts_at_ms: None,
+            betweens: Betweens::default(),
+        }
     }
 
     /// With a clock that begins at this instant.
@@ -124,6 +133,7 @@ impl TestApp {
         let options = Options {
             clock: Some(Arc::clone(&self.clock) as _),
             remembers_keys: self.setup.remembers_keys,
+            wipes: self.setup.wipes,
             betweens: self.setup.betweens.clone(),
             ..Options::default()
         };
@@ -145,6 +155,11 @@ impl TestApp {
     /// The folder of the SQLite files.
     pub fn data(&self) -> &Path {
         self.data.path()
+    }
+
+    /// The database, if it is on a server.
+    pub fn postgres(&self) -> Option<&postgres::Database> {
+        self.database.as_ref()
     }
 
     /// The engine of its store.

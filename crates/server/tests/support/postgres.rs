@@ -70,6 +70,23 @@ impl Database {
     pub fn run(&self, sql: &str) {
         run(&self.url, sql);
     }
+
+    /// The folder of the server's files.
+    ///
+    /// # Panics
+    /// If the server is on another machine.
+    pub fn server_folder(&self) -> PathBuf {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let folder: PathBuf = runtime.block_on(async {
+            let connected = tokio_postgres::connect(&self.url, tokio_postgres::NoTls).await;
+            let (client, connection) = connected.expect("PostgreSQL answers");
+            tokio::spawn(connection);
+            let row = client.query_one("SHOW data_directory", &[]).await.expect("a superuser may ask");
+            row.get::<_, String>(0).into()
+        });
+        assert!(folder.join("base").is_dir(), "{} is not here: unset {VARIABLE}", folder.display());
+        folder
+    }
 }
 
 impl Drop for Database {

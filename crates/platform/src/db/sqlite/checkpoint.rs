@@ -2,12 +2,15 @@
 //!
 //! A background thread copies passively. It can never finish while commits go on, so when the log has grown beyond
 //! its bound it asks the writer to finish the little that is left between two batches, and the log starts anew.
+//!
+//! A log that starts anew still has in it what was written before. After an erasure it is therefore cut off: by the
+//! writer between two batches too, or by the thread if the writer has nothing to do.
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 use rusqlite::Connection;
@@ -26,6 +29,8 @@ const RESTART_PATIENCE: Duration = Duration::from_millis(5);
 /// The writer takes over only when the background passes have left no more than this (1 MiB).
 const REST_PAGES: i64 = 1_024;
 const MOST_PASSES: usize = 8;
+/// Between two cuts, however many erasures ask for one: each costs the writer two syncs.
+const WIPE_PAUSE: Duration = Duration::from_secs(2);
 
 /// Checkpoints one file.
 pub(super) struct Checkpointer {
@@ -33,17 +38,29 @@ pub(super) struct Checkpointer {
     dirty: Mutex<bool>,
     wake: Condvar,
     restart_due: AtomicBool,
+    /// Whether the log is ever cut off.
+    wipes: bool,
+    /// Erasures that wish for a cut, counted.
+    wipes_wanted: AtomicU64,
+    /// How many of them have theirs.
+    wipes_done: AtomicU64,
+    cut_due: AtomicBool,
     stopping: AtomicBool,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Checkpointer {
-    pub(super) fn new(path: PathBuf) -> Arc<Self> {
+    pub(super) fn new(path: PathBuf, wipes: bool) -> Arc<Self> {
         Arc::new(Self {
             path,
             dirty: Mutex::new(false),
             wake: Condvar::new(),
             restart_due: AtomicBool::new(false),
+            wipes,
+            // A program that was killed may have left something to be wiped.
+            wipes_wanted: AtomicU64::new(u64::from(wipes)),
+            wipes_done: AtomicU64::new(0),
+            cut_due: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
             thread: Mutex::new(None),
         })
@@ -71,13 +88,61 @@ impl Checkpointer {
         }
     }
 
+    /// Something was erased, and is to leave the log.
+    pub(super) fn wipe_soon(&self) {
+        if self.wipes {
+            self.wipes_wanted.fetch_add(1, Ordering::AcqRel);
+        }
+    }
+
+    fn has_to_wipe(&self) -> bool {
+        self.wipes_done.load(Ordering::Acquire) < self.wipes_wanted.load(Ordering::Acquire)
+    }
+
     /// Called by the writer between two batches: finishes the checkpoint when the background pass asked for it.
-    pub(super) fn restart_if_due(&self, connection: &Connection) {
+    pub(super) fn between_batches(&self, connection: &Connection) {
+        if self.cut_due.swap(false, Ordering::AcqRel) {
+            self.cut(connection);
+            let _ = connection.busy_timeout(BUSY_PATIENCE);
+        }
         if self.restart_due.swap(false, Ordering::AcqRel) {
             // A long reader may be in the way; then the log grows for now, which is better than waiting for it.
             let _ = connection.busy_timeout(RESTART_PATIENCE);
             let _ = checkpoint(connection, "RESTART");
             let _ = connection.busy_timeout(BUSY_PATIENCE);
+        }
+    }
+
+    /// Moves everything into the file and cuts the log off to nothing; whether it worked. Readers may be in the way; it
+    /// is tried again then.
+    fn cut(&self, connection: &Connection) -> bool {
+        let wanted = self.wipes_wanted.load(Ordering::Acquire);
+        let _ = connection.busy_timeout(RESTART_PATIENCE);
+        let is_cut = connection
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| Ok((row.get(0)?, row.get(1)?)))
+            .is_ok_and(|(is_busy, log): (i64, i64)| is_busy == 0 && log == 0);
+        if is_cut {
+            self.wipes_done.fetch_max(wanted, Ordering::AcqRel);
+        }
+        is_cut
+    }
+
+    /// Has the log cut off when an erasure wishes it: asks the writer first, and does it a pass later if the writer
+    /// had nothing to do meanwhile. `last` is when this was done last.
+    fn wipe(&self, connection: &Connection, last: &mut Option<Instant>) {
+        if !self.has_to_wipe() {
+            return;
+        }
+        if last.is_some_and(|last| last.elapsed() < WIPE_PAUSE) {
+            return;
+        }
+        // Still due: nobody writes.
+        if self.cut_due.swap(true, Ordering::AcqRel) {
+            self.cut(connection);
+        }
+        if !self.has_to_wipe() {
+            self.cut_due.store(false, Ordering::Release);
+            *last = Some(Instant::now());
         }
     }
 
@@ -111,16 +176,20 @@ impl Checkpointer {
             tracing::error!(path = %self.path.display(), "no checkpoints: the file cannot be opened");
             return;
         };
+        let mut last_wipe = None;
         while !self.stopping.load(Ordering::Acquire) {
-            {
+            let is_dirty = {
                 let mut dirty = self.dirty.lock();
-                while !*dirty && !self.stopping.load(Ordering::Acquire) {
+                while !*dirty && !self.has_to_wipe() && !self.stopping.load(Ordering::Acquire) {
                     self.wake.wait_for(&mut dirty, Duration::from_secs(1));
                 }
-                *dirty = false;
-            }
+                std::mem::take(&mut *dirty)
+            };
             std::thread::sleep(PAUSE);
-            self.copy(&connection);
+            if is_dirty {
+                self.copy(&connection);
+            }
+            self.wipe(&connection, &mut last_wipe);
         }
     }
 }

@@ -6,10 +6,12 @@ use platform::access;
 use platform::db::{Database, Durability, Examined, Fault, Location, Migration, SeenLease, examine};
 use platform::error::Result;
 use platform::lease::LEASE_MS;
+use platform::seal::Seal;
 
 use super::Report;
 use super::server::Running;
 use crate::config::Settings;
+use crate::secret::present_secret;
 use crate::stores::{CONTEXTS, location};
 
 /// The name of the API keys' store.
@@ -36,6 +38,7 @@ pub(super) fn look(settings: &Settings, report: &mut Report) -> Vec<Found> {
         match one(settings, name, migrations) {
             Ok(store) => {
                 describe(&store, report);
+                look_at_seal(settings, &store, report);
                 found.push(store);
             }
             Err(error) => {
@@ -76,6 +79,34 @@ fn describe(store: &Found, report: &mut Report) {
             let found = format!("{engine}, schema {steps} steps behind this program");
             report.warn(check, found, "`onepoint migrate`, or just start the server, which does it");
         }
+    }
+}
+
+/// A store that holds personal data is of use only together with the secret that sealed it.
+fn look_at_seal(settings: &Settings, store: &Found, report: &mut Report) {
+    let context = CONTEXTS.iter().find(|context| context.name == store.name);
+    let Some(context) = context.filter(|context| context.sealed.is_some()) else { return };
+    if !store.examined.is_made || store.examined.steps_due > 0 {
+        return;
+    }
+    let check = format!("seal {}", store.name);
+    let look = || -> Result<(Seal, Option<bool>)> {
+        // Without a secret nothing fits what another one sealed.
+        let secret = present_secret(settings)?.unwrap_or_default();
+        let seal = Seal::new(&secret, store.name)?;
+        let database = Database::open(store.name, &store.location, context.durability)?;
+        let fits = seal.fits(&mut *database.read_session()?)?;
+        Ok((seal, fits))
+    };
+    match look() {
+        Ok((seal, Some(false))) => {
+            let told = seal.other_secret().message;
+            let (found, advice) = told.split_once("; ").unwrap_or((&told, "see docs/operations.md"));
+            report.fail(check, found, advice);
+        }
+        Ok((_, Some(true))) => report.ok(check, "contact data opens with the programme's secret"),
+        Ok((_, None)) => report.ok(check, "nothing is sealed yet"),
+        Err(error) => report.fail(check, error.to_string(), "see docs/operations.md"),
     }
 }
 
