@@ -14,7 +14,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::Pages;
-use super::store::PageView;
+use super::views::PageView;
 use crate::kit::{must_be_operator, must_concern};
 
 const MYPAGES: Place = Place { collection: "mypages", name: "mypage" };

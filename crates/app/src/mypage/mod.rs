@@ -10,6 +10,7 @@ mod inspect;
 mod reactions;
 mod shown;
 mod store;
+mod views;
 
 use std::sync::Arc;
 
@@ -24,7 +25,8 @@ use platform::seal::Seal;
 use tokio::runtime::Handle;
 
 pub use inspect::inspect;
-pub use store::{FILLS, MIGRATIONS, PageView, PageWriter};
+pub use store::{FILLS, MIGRATIONS, PageWriter};
+pub use views::PageView;
 
 use crate::kit::{Kit, day_of};
 use crate::member::MemberApi;
