@@ -36,6 +36,8 @@ mod scale;
 #[allow(dead_code, reason = "the tests of faults use the rest")]
 #[path = "faults/senders.rs"]
 mod senders;
+#[path = "coupons/shown.rs"]
+mod shown;
 #[path = "coupons/verified.rs"]
 mod verified;
 #[path = "coupons/verified_campaigns.rs"]

@@ -10,7 +10,7 @@ use platform::log;
 use platform::seal::Seal;
 use sha2::{Digest as _, Sha256};
 
-use super::coupons::{self, PageCoupon};
+use super::coupons;
 use super::donations::Told;
 use super::shown::Shown;
 use crate::member::Contacts;
