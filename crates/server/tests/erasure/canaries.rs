@@ -75,7 +75,10 @@ pub fn populate(app: &TestApp, people: &[Person]) {
         if let Some(change) = &person.change {
             app.patch(&format!("/members/{member_id}"), change).must_be(200);
         }
-        app.settle();
+    }
+    app.settle();
+    for person in people {
+        let member_id = person.member_id;
         app.donate(member_id, 100).must_be(201);
         let deal = json!({"merchantId": 5, "memberId": member_id, "type": "use", "point": 50, "dealAmount": 50});
         app.deal(&deal);

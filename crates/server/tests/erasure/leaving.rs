@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use platform::funnel::{Funnel, Writer};
 use serde_json::json;
@@ -11,7 +11,7 @@ use server::stores::{CONTEXTS, open};
 
 use super::canaries::{Person, people, populate};
 use super::search::Needles;
-use crate::support::{Engine, Setup, TestApp, within};
+use crate::support::{Engine, Setup, TestApp};
 
 /// Nothing is left after this.
 const ERASED_WITHIN: Duration = Duration::from_secs(60);
@@ -56,25 +56,26 @@ fn totals(app: &TestApp) -> Vec<(String, i64, i64)> {
     rows.iter().map(|row| (row.text(0).to_owned(), row.int(1), row.int(2))).collect()
 }
 
-fn leave(app: &TestApp, people: &[Person]) {
+/// Everyone leaves; when the last answer was there.
+fn leave(app: &TestApp, people: &[Person]) -> Instant {
     for person in people {
         let answer = app.delete(&format!("/members/{}", person.member_id));
         assert!(matches!(answer.status, 202 | 204), "{}: {}", answer.status, answer.text);
     }
-    app.settle();
+    Instant::now()
 }
 
-/// Waits until nothing is found; how long it took.
-fn must_vanish(app: &TestApp, needles: &Needles) -> Duration {
-    let mut last = BTreeMap::new();
-    within(ERASED_WITHIN, "nothing is left in any file", || {
-        last = needles.found_below(&files(app));
-        if !last.is_empty() {
-            eprintln!("{} of {} are still there: {:?}", last.len(), needles.len(), last.values().next());
-            std::thread::sleep(Duration::from_millis(200));
+/// Waits until nothing is found, which is to be soon enough after this moment.
+fn must_vanish(app: &TestApp, needles: &Needles, since: Instant) {
+    loop {
+        let found = needles.found_below(&files(app));
+        println!("{:?} after the last answer {} of {} are found", since.elapsed(), found.len(), needles.len());
+        if found.is_empty() {
+            return;
         }
-        last.is_empty()
-    })
+        assert!(since.elapsed() < ERASED_WITHIN, "{found:?}");
+        std::thread::sleep(Duration::from_millis(200));
+    }
 }
 
 /// Everyone reads every log from its start again, but the dashboard, whose sums rely on the cursor.
@@ -110,16 +111,15 @@ fn nothing_is_left(engine: Engine, mode: &str) {
     assert_eq!(sealed.found_below(&files(&app)).len(), sealed.len(), "control: what is stored is found");
     let before = totals(&app);
 
-    leave(&app, &people);
-    let took = must_vanish(&app, &plain);
-    println!("{} strings were gone after {took:?}", plain.len());
+    let since = leave(&app, &people);
+    must_vanish(&app, &plain, since);
     if engine == Engine::Sqlite {
-        let took = must_vanish(&app, &sealed);
-        println!("{} sealed pieces were gone after {took:?}", sealed.len());
+        must_vanish(&app, &sealed, since);
     } else {
         let folder = app.postgres().expect("a database").server_folder();
         assert_eq!(plain.found_below(&folder), BTreeMap::new(), "not even in the write-ahead log");
     }
+    app.settle();
     assert_eq!(totals(&app), before, "the ledger has the same entries");
     app.verify();
     must_be_gone(&app, &people);
@@ -128,9 +128,9 @@ fn nothing_is_left(engine: Engine, mode: &str) {
     must_be_gone(&app, &people);
     assert_eq!(totals(&app), before);
     app.verify();
-    must_vanish(&app, &plain);
+    must_vanish(&app, &plain, Instant::now());
     if engine == Engine::Sqlite {
-        must_vanish(&app, &sealed);
+        must_vanish(&app, &sealed, Instant::now());
     }
 }
 
@@ -152,6 +152,24 @@ fn nothing_is_left_of_who_leaves_deferred_on_sqlite() {
 #[test]
 fn nothing_is_left_of_who_leaves_deferred_on_postgres() {
     nothing_is_left(Engine::Postgres, "deferred");
+}
+
+/// What somebody was called or could be reached at before lingers no longer than what is erased.
+#[test]
+fn nothing_is_left_of_what_was_changed() {
+    let app = TestApp::open(Engine::Sqlite);
+    let people = people();
+    populate(&app, &people);
+    let before = sealed(&app, &people);
+    for person in &people {
+        let change = json!({"nickname": "Anew", "phoneNo": format!("0103{:07}", person.member_id)});
+        app.patch(&format!("/members/{}", person.member_id), &change).must_be(200);
+    }
+    let since = Instant::now();
+    app.settle();
+    must_vanish(&app, &before, since);
+    let now = sealed(&app, &people);
+    assert_eq!(now.found_below(&files(&app)).len(), now.len(), "control: what they are called now is there");
 }
 
 /// The control of what wipes: without it the same search finds what was sealed.

@@ -12,13 +12,18 @@ use super::mail_server::MailServer;
 use crate::support::{Client, Request, within};
 
 /// What must not be found in the log: who is written to, what they are told, what the programme is known by.
-const SECRETS: [&str; 9] = [
+const SECRETS: [&str; 14] = [
     "01085581400",
     "010-8558-1400",
     "85581400",
     "refused.zebra",
     "example.org",
     "Zebulon",
+    "제불론",
+    "85581499",
+    "Zebedee",
+    "Zelda Lane",
+    "zeb-login",
     "thank you for joining",
     "sesame",
     "c2VzYW1l",
@@ -52,12 +57,31 @@ fn log_of(sets: &[String]) -> String {
     within(Duration::from_secs(20), "the program is ready", || address(&said(&log)).is_some());
     let client = Client::new(address(&said(&log)).expect("an address"));
     let member = json!({
-        "memberId": 1, "phoneNo": "010-8558-1400", "nickname": "Zebulon", "email": "refused.zebra@example.org"
+        "memberId": 1, "phoneNo": "010-8558-1400", "nickname": "Zebulon", "email": "refused.zebra@example.org",
+        "name": "제불론", "address": "7 Zelda Lane", "loginId": "zeb-login"
     });
-    Request::new(&client, "POST", "/members").json(&member).send().must_be(201);
-    within(Duration::from_secs(10), "the member is judged", || {
-        Request::new(&client, "GET", "/members/1").send().json["memberStatus"] != "READY"
-    });
+    let ask = |method: &'static str, path: &str| Request::new(&client, method, path);
+    ask("POST", "/members").json(&member).key("a key").send().must_be(201);
+    let is_judged = || ask("GET", "/members/1").send().json["memberStatus"] != "READY";
+    within(Duration::from_secs(10), "the member is judged", is_judged);
+    // What is repeated, refused and changed is known for a moment too.
+    ask("POST", "/members").json(&member).key("a key").send().must_be(201);
+    ask("POST", "/members").json(&member).key("another").send().must_be(409);
+    let refused = [
+        json!({"nickname": "Zebulon ".repeat(40)}).to_string(),
+        json!({"memberId": "Zebulon", "name": ["제불론"]}).to_string(),
+        "{\"nickname\": \"Zebulon\", \"name\": 제불론}".to_owned(),
+    ];
+    for body in refused {
+        let status = ask("POST", "/members").bytes(body).send().status;
+        assert!((400..500).contains(&status), "{status}");
+    }
+    let change = json!({"phoneNo": "01085581499", "nickname": "Zebedee"});
+    ask("PATCH", "/members/1").json(&change).send().must_be(200);
+    within(Duration::from_secs(10), "the member is judged again", is_judged);
+    let left = ask("DELETE", "/members/1").send();
+    assert!(matches!(left.status, 202 | 204), "{}", left.text);
+    std::thread::sleep(Duration::from_millis(300));
     said(&log)
 }
 

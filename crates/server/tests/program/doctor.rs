@@ -133,6 +133,25 @@ fn a_schema_that_is_behind_is_seen() {
 }
 
 #[test]
+fn a_secret_that_did_not_seal_the_store_is_seen() {
+    let store = Store::fresh(Engine::Sqlite);
+    assert!(store.run(&["migrate"]).status.success());
+    assert_eq!(verdict(&report_of(&store.run(&["doctor", "--json"])), "seal member"), "ok", "control");
+    let mut command = store.command(&["doctor", "--json"]);
+    command.args(["--set", "programme.secret=another-secret-of-thirty-two-bytes"]);
+    let report = report_of(&command.output().expect("the program runs"));
+    for check in ["seal member", "seal mypage"] {
+        assert_eq!(verdict(&report, check), "fail", "{report:#}");
+    }
+    assert!(report.to_string().contains("restore the file programme.secret"), "{report:#}");
+    // One that is lost is not made anew by who only looks.
+    let data = format!("data={}", store.folder().display());
+    let report = report_of(&onepoint(&["doctor", "--json", "--set", &data]));
+    assert_eq!(verdict(&report, "seal member"), "fail", "{report:#}");
+    assert!(!store.folder().join("programme.secret").exists());
+}
+
+#[test]
 fn a_postgres_that_does_not_wait_for_the_disk_is_seen() {
     let (database, folder) = (postgres::Database::fresh(), tempfile::tempdir().expect("a temporary folder"));
     let data = format!("data={}", folder.path().display());

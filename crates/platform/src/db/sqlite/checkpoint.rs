@@ -29,7 +29,7 @@ const RESTART_PATIENCE: Duration = Duration::from_millis(5);
 /// The writer takes over only when the background passes have left no more than this (1 MiB).
 const REST_PAGES: i64 = 1_024;
 const MOST_PASSES: usize = 8;
-/// Between two cuts, however many erasures ask for one: each costs the writer two syncs.
+/// From one cut to the next, however many erasures ask for one: each costs the writer two syncs.
 const WIPE_PAUSE: Duration = Duration::from_secs(2);
 
 /// Checkpoints one file.
@@ -113,9 +113,9 @@ impl Checkpointer {
         }
     }
 
-    /// Moves everything into the file and cuts the log off to nothing; whether it worked. Readers may be in the way; it
-    /// is tried again then.
-    fn cut(&self, connection: &Connection) -> bool {
+    /// Moves everything into the file and cuts the log off to nothing. Readers may be in the way; then it is still to be
+    /// done.
+    fn cut(&self, connection: &Connection) {
         let wanted = self.wipes_wanted.load(Ordering::Acquire);
         let _ = connection.busy_timeout(RESTART_PATIENCE);
         let is_cut = connection
@@ -124,25 +124,18 @@ impl Checkpointer {
         if is_cut {
             self.wipes_done.fetch_max(wanted, Ordering::AcqRel);
         }
-        is_cut
     }
 
     /// Has the log cut off when an erasure wishes it: asks the writer first, and does it a pass later if the writer
-    /// had nothing to do meanwhile. `last` is when this was done last.
+    /// had nothing to do meanwhile. `last` is when this was begun last; however often it fails or is wished for, the
+    /// writer is not held up more often.
     fn wipe(&self, connection: &Connection, last: &mut Option<Instant>) {
-        if !self.has_to_wipe() {
-            return;
-        }
-        if last.is_some_and(|last| last.elapsed() < WIPE_PAUSE) {
-            return;
-        }
         // Still due: nobody writes.
-        if self.cut_due.swap(true, Ordering::AcqRel) {
+        if self.cut_due.swap(false, Ordering::AcqRel) {
             self.cut(connection);
-        }
-        if !self.has_to_wipe() {
-            self.cut_due.store(false, Ordering::Release);
+        } else if self.has_to_wipe() && last.is_none_or(|last| last.elapsed() >= WIPE_PAUSE) {
             *last = Some(Instant::now());
+            self.cut_due.store(true, Ordering::Release);
         }
     }
 
@@ -176,7 +169,7 @@ impl Checkpointer {
             tracing::error!(path = %self.path.display(), "no checkpoints: the file cannot be opened");
             return;
         };
-        let mut last_wipe = None;
+        let mut last_cut = None;
         while !self.stopping.load(Ordering::Acquire) {
             let is_dirty = {
                 let mut dirty = self.dirty.lock();
@@ -189,7 +182,7 @@ impl Checkpointer {
             if is_dirty {
                 self.copy(&connection);
             }
-            self.wipe(&connection, &mut last_wipe);
+            self.wipe(&connection, &mut last_cut);
         }
     }
 }
