@@ -121,8 +121,7 @@ fn cases(first: i64) -> Vec<Case> {
 }
 
 fn play(app: &mut TestApp, line: &Arc<Line>, dies: Dies, mut cases: Vec<Case>, seen: &mut Seen) {
-    let sets = settings(dies);
-    app.restart_with(&sets.each_ref().map(String::as_str));
+    restart(app, line, dies);
     each(&mut cases, |case| {
         app.join(case.member_id, &phone(case.member_id));
     });
@@ -131,9 +130,7 @@ fn play(app: &mut TestApp, line: &Arc<Line>, dies: Dies, mut cases: Vec<Case>, s
     if dies == Dies::Never {
         line.be_sound();
     } else {
-        line.hang_up();
-        let sets = settings(Dies::Never);
-        app.restart_with(&sets.each_ref().map(String::as_str));
+        restart(app, line, Dies::Never);
     }
     let app = &*app;
     each(&mut cases, |case| {
@@ -151,6 +148,13 @@ fn play(app: &mut TestApp, line: &Arc<Line>, dies: Dies, mut cases: Vec<Case>, s
     seen.late_questions += line.deliver_late();
     each(&mut cases, |case| must_hold(case, UNDONE_WITHIN, || case.wrong_end(app)));
     seen.note(&cases);
+}
+
+/// The server dies, and another one starts that is going to die like this.
+fn restart(app: &mut TestApp, line: &Line, dies: Dies) {
+    line.hang_up();
+    let sets = settings(dies);
+    app.restart_with(&sets.each_ref().map(String::as_str));
 }
 
 /// Everybody asks to leave at once, and the server is brought to the commit after which it is to die.
@@ -171,7 +175,11 @@ fn leave(app: &TestApp, line: &Line, dies: Dies, cases: &mut [Case], seen: &mut 
     if dies.held().is_some() {
         within(ENDS_WITHIN, "all questions are on their way", || line.asked() == 2 * cases.len());
         seen.look(app, cases);
-        // The senders are let down when the server dies.
+        line.hang_up();
+        // Their drivers are gone, and nothing that they are told counts.
+        for sender in asking {
+            let _ = sender.join();
+        }
         return;
     }
     for (case, asking) in cases.iter_mut().zip(asking) {
@@ -262,8 +270,7 @@ fn each(cases: &mut [Case], look: impl Fn(&mut Case) + Sync) {
 fn control_a_wallet_that_nobody_releases_is_not_as_before() {
     let line = Arc::new(Line::default());
     let mut app = TestApp::start_up(setup(Engine::Sqlite, &line));
-    let sets = settings(Dies::Never);
-    app.restart_with(&sets.each_ref().map(String::as_str));
+    restart(&mut app, &line, Dies::Never);
     let mut case = Case::new(1, Follower::Coupon, Fault::AnswerLost, Sender::Leaves);
     app.join(1, &phone(1));
     app.settle();

@@ -54,7 +54,7 @@ impl Fault {
     ];
 }
 
-/// Who is asked at all; whoever asks waits until the server dies.
+/// Who is reached at all; whoever asks waits until the server dies.
 pub type Held = &'static [Follower];
 
 #[derive(Default)]
@@ -90,7 +90,7 @@ impl Line {
         self.0.lock().asked.clear();
     }
 
-    /// From now on only these are reached, and nobody hears an answer.
+    /// From now on only these are reached, and nobody hears an answer: drivers wait, and die when the line hangs up.
     pub fn hold(&self, held: Held) {
         self.0.lock().held = Some(held);
     }
@@ -112,7 +112,7 @@ impl Line {
         self.0.lock().faults.clear();
     }
 
-    /// From now on whoever is asked takes the attempt for one that is so many later.
+    /// From now on coupon takes the attempt for one that is so many later.
     pub fn mistake_attempts(&self, later: i64) {
         self.0.lock().mistaken = later;
     }
@@ -217,7 +217,11 @@ impl Line {
         }
         self.dealt_with(who, member_id).await;
         if held.is_some() {
-            return pending().await;
+            while self.0.lock().held.is_some() {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            // The driver dies here, without a word and without another commit.
+            std::panic::resume_unwind(Box::new("the server dies"));
         }
         match fault {
             Fault::Sound | Fault::Doubled | Fault::QuestionRefused => answer,
@@ -238,8 +242,7 @@ struct Lossy<Callee> {
 
 impl PointApi for Lossy<Arc<dyn PointApi>> {
     fn prepare_withdrawal(&self, member_id: i64, attempt: i64) -> Asked<'_, i64, point::Rejection> {
-        let taken_for = attempt + self.line.mistaken();
-        let ask = move || self.callee.prepare_withdrawal(member_id, taken_for);
+        let ask = move || self.callee.prepare_withdrawal(member_id, attempt);
         Box::pin(self.line.carry(Follower::Point, member_id, attempt, ask))
     }
 
