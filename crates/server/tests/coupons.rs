@@ -40,6 +40,8 @@ mod senders;
 mod shown;
 #[path = "coupons/verified.rs"]
 mod verified;
+#[path = "coupons/verified_campaigns.rs"]
+mod verified_campaigns;
 
 use domain::coupon::code::Pattern;
 use serde_json::{Value, json};

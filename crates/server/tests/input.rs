@@ -70,15 +70,27 @@ fn writes(app: &TestApp) -> Vec<Write> {
             json!({"code": code, "memberId": "01", "reference": {"type": "receipt", "id": 4}}),
             201,
         ),
+        write("POST", "/couponCampaigns", campaign("7", "1"), 201),
+        write("PATCH", "/couponCampaigns/1", json!({"name": "가을", "open": true, "quantity": " 0500"}), 200),
+        write("POST", "/couponCampaigns/2/issues", json!({"count": " 05"}), 201),
+        write("POST", "/coupons", json!({"campaignId": "01", "memberId": "0001"}), 201),
         Write { limit: 1024 * 1024, ..many },
     ]
 }
 
-/// A store with one member who is NORMAL and has points, and one merchant.
+/// What is said of a campaign with this number whose members may have so many coupons.
+fn campaign(campaign_id: &str, per_member_limit: &str) -> Value {
+    json!({"campaignId": campaign_id, "name": "여름", "codePattern": "SUMMER-####-####-####", "quantity": "1000",
+        "perMemberLimit": per_member_limit, "startDate": "2026-01-01", "endDate": "2036-12-31", "open": true})
+}
+
+/// A store with one member who is NORMAL and has points, one merchant and two campaigns.
 fn with_member(engine: Engine) -> TestApp {
     let app = TestApp::open(engine);
     app.join_normal(1);
     app.post("/merchants", &json!({"merchantId": 1, "name": "one"})).must_be(201);
+    app.post("/couponCampaigns", &campaign("1", "1000")).must_be(201);
+    app.post("/couponCampaigns", &campaign("2", "1")).must_be(201);
     app.settle();
     app
 }

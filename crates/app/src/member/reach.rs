@@ -22,12 +22,14 @@ impl MemberWriter {
         slots: &HashMap<i64, Slot>,
     ) -> Result<Digests> {
         let mut reached = Vec::new();
-        for command in commands {
-            if let Command::RecordDelivery { member_id, delivered: true, .. } = command
-                && self.policy.again_after_ms > 0
-                && let Some(slot) = slots.get(member_id)
-            {
-                reached.extend(self.phone_digest(slot)?);
+        // What limits nothing is not looked into.
+        if self.policy.again_after_ms > 0 {
+            for command in commands {
+                if let Command::RecordDelivery { member_id, delivered: true, .. } = command
+                    && let Some(slot) = slots.get(member_id)
+                {
+                    reached.extend(self.phone_digest(slot)?);
+                }
             }
         }
         Digests::load(tx, &WELCOME, self.policy.again_after_ms, reached.into_iter())
@@ -69,7 +71,6 @@ impl MemberWriter {
         let Some(slot) = loaded.slots.get_mut(&member_id).filter(|slot| slot.present().is_some()) else {
             return Ok(Answer::Taken);
         };
-        // Whom no one welcomes, and what does not limit anything, is not looked into.
         let is_limited = delivered && self.policy.again_after_ms > 0;
         let digest = if is_limited { self.phone_digest(slot)? } else { None };
         let welcome_due = loaded.welcomed.is_due(digest.as_ref(), out.moment.now_ms);

@@ -72,6 +72,7 @@ pub(super) static WELCOME: Table =
 
 pub(super) static JOIN_COUPON: Table =
     Table { name: "join_coupon_given", columns: &[("phone_digest", Kind::Blob), ("at", Kind::Int)] };
+
 static CONTACTS: Table = Table { name: "member", columns: &[("member_id", Kind::Int), ("contacts", Kind::Blob)] };
 
 /// Members whose contact data is sealed in one go when it stood in the open before.

@@ -100,6 +100,8 @@ const UNKNOWN: &[(&str, &str, &str)] = &[
     ("/billings", "settlement.unknown", "there is no such billing"),
     ("/causes", "donation.cause_unknown", "there is no such cause; GET /causes lists them"),
     ("/closings", "settlement.closing_unknown", "this month was not closed yet; POST /closings does"),
+    ("/couponCampaigns", "coupon.campaign_unknown", "there is no such campaign; GET /couponCampaigns lists them"),
+    ("/couponCampaigns/{id}/issues/{issueId}", "coupon.issue_unknown", "the campaign has no such bulk issue"),
     ("/coupons", "coupon.unknown", "there is no such coupon"),
     ("/dealDashboards", "dashboard.deal_unknown", "there is no such deal"),
     ("/deals", "deal.unknown", "there is no such deal"),

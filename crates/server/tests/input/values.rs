@@ -27,6 +27,7 @@ fn values_that_cannot_be_meant_are_refused(engine: Engine) {
         causes(&app);
         deals(&app);
         merchants(&app);
+        campaigns(&app);
         conflicts(&app);
     });
 }
@@ -190,6 +191,41 @@ fn causes(app: &TestApp) {
     let taken = app.post("/causes", &json!({"causeId": 1, "name": "another fund"}));
     taken.must_be_problem(409);
     assert_eq!(taken.code(), "donation.number_taken");
+}
+
+fn campaigns(app: &TestApp) {
+    let with = |field: &str, value: &Value| {
+        let mut body = crate::campaign("9", "1");
+        body[field] = value.clone();
+        body
+    };
+    let none = [json!(0), json!(-1), json!(i64::MIN), json!(i64::MAX), json!(10_000_001)];
+    for number in no_numbers().into_iter().chain(none) {
+        for field in ["quantity", "perMemberLimit"] {
+            must_blame(app, "POST", "/couponCampaigns", &with(field, &number), &format!("/{field}"));
+        }
+        must_blame(app, "PATCH", "/couponCampaigns/1", &json!({"quantity": number}), "/quantity");
+        must_blame(app, "POST", "/couponCampaigns/2/issues", &json!({"count": number}), "/count");
+    }
+    let wrong = [json!(0), json!(-1), json!(i64::MAX), json!(9_007_199_254_740_992_i64)];
+    for number in no_numbers().into_iter().chain(wrong) {
+        must_blame(app, "POST", "/couponCampaigns", &with("campaignId", &number), "/campaignId");
+        let body = json!({"campaignId": 1, "memberId": number});
+        must_blame(app, "POST", "/coupons", &body, "/memberId");
+    }
+    for day in [json!(""), json!("2026-02-30"), json!("20260101"), json!(20_260_101), json!("1999-12-31"), json!(null)]
+    {
+        must_blame(app, "POST", "/couponCampaigns", &with("endDate", &day), "/endDate");
+    }
+    for pattern in [json!(""), json!("SUMMER"), json!("####-####"), json!("여름-####-####-####"), json!(1), json!(null)]
+    {
+        must_blame(app, "POST", "/couponCampaigns", &with("codePattern", &pattern), "/codePattern");
+    }
+    must_blame(app, "POST", "/coupons", &json!({"campaignId": 1}), "/memberId");
+    must_blame(app, "POST", "/coupons", &json!({"memberId": 1}), "/campaignId");
+    let taken = app.post("/couponCampaigns", &crate::campaign("1", "1"));
+    taken.must_be_problem(409);
+    assert_eq!(taken.code(), "coupon.campaign_number_taken");
 }
 
 fn deals(app: &TestApp) {

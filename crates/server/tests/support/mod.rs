@@ -133,7 +133,6 @@ impl TestApp {
         let options = Options {
             clock: Some(Arc::clone(&self.clock) as _),
             remembers_keys: self.setup.remembers_keys,
-            wipes: self.setup.wipes,
             betweens: self.setup.betweens.clone(),
             ..Options::default()
         };

@@ -20,6 +20,7 @@ const COLLECTIONS: [&str; 13] = [
     "withdrawals",
     "points",
     "coupons",
+    "couponCampaigns",
     "messages",
     "notifications",
     "mypages",
