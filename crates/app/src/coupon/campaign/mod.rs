@@ -129,7 +129,7 @@ impl Coupons {
         match self.funnel.ask(command, stamp).await? {
             Answer::Coupon(stored) => Ok(self.view(&stored)),
             Answer::Campaign(CampaignAnswer::KnownClaim { coupon_id, member_id }) => {
-                Ok(self.view(&self.stored(coupon_id).await?.as_issued(member_id)))
+                Ok(self.view(&self.stored(coupon_id).await?.issued_to(member_id)))
             }
             _ => Err(unexpected()),
         }
