@@ -1,4 +1,4 @@
-//! My page on the wire.
+//! A page on the wire.
 
 use domain::kernel::Day;
 use domain::member::MemberStatus;
@@ -66,7 +66,7 @@ impl PageView {
     ///
     /// # Errors
     /// `seal.broken` if contact data cannot be opened.
-    pub(super) fn read(row: &Row, seal: &Seal, zone: &Zone, today: Day) -> Result<Option<Self>> {
+    pub(super) fn read(row: &Row, (seal, zone): (&Seal, &Zone), today: Day) -> Result<Option<Self>> {
         let Some(member_status) = MemberStatus::from_name(row.text(2)).filter(|_| row.int(7) == 0 && row.int(5) > 0)
         else {
             return Ok(None);
