@@ -114,7 +114,7 @@ impl Pages {
     }
 
     fn view(&self, row: &Row) -> Result<Option<PageView>> {
-        PageView::read(row, &self.seal, &self.kit.zone, self.today())
+        PageView::read(row, (&self.seal, &self.kit.zone), self.today())
     }
 
     /// Pages of members with a number above `after`.
