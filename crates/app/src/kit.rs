@@ -2,7 +2,7 @@
 
 mod reference;
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::sync::Arc;
 
 use domain::kernel::{Day, Month};
@@ -10,7 +10,7 @@ pub use domain::kernel::{MAX_AMOUNT, MAX_SAFE};
 use futures_util::future::BoxFuture;
 use platform::access::{Principal, Role};
 use platform::clock::Clock;
-use platform::db::{Database, Session, Table, Value};
+use platform::db::{Database, Row, Session, Table, Value};
 use platform::error::{Error, ErrorKind, Result};
 use platform::funnel::Surroundings;
 use platform::http::shell::Caller;
@@ -96,6 +96,20 @@ pub fn month_of(day: platform::zone::CivilDay) -> Month {
     Month::new(day.0, day.1)
 }
 
+/// Locks the rows with these numbers, in their order.
+///
+/// # Errors
+/// `Unavailable` when the store cannot be reached.
+pub(crate) fn lock_numbers(
+    tx: &mut dyn Session,
+    table: &'static Table,
+    numbers: impl IntoIterator<Item = i64>,
+) -> Result<Vec<Row>> {
+    let numbers: BTreeSet<i64> = numbers.into_iter().collect();
+    let keys: Vec<Value> = numbers.into_iter().map(Value::Int).collect();
+    if keys.is_empty() { Ok(Vec::new()) } else { tx.lock_many(table, &keys) }
+}
+
 /// A day as the rules know it.
 #[must_use]
 pub fn day_of(day: platform::zone::CivilDay) -> Day {
@@ -134,7 +148,30 @@ pub fn must_be_service(caller: &Caller) -> Result<()> {
     if caller.0.role == Role::Service { Ok(()) } else { Err(forbidden()) }
 }
 
-fn forbidden() -> Error {
+/// The number of the caller's own for a caller of this kind, who may see only that; nothing for one who may see all.
+///
+/// # Errors
+/// `Forbidden` for callers of another kind.
+pub(crate) fn own_of(caller: &Caller, kind: &str) -> Result<Option<i64>> {
+    match caller.0.role {
+        Role::Operator | Role::Service => Ok(None),
+        Role::Owner(owner) if owner == kind => Ok(Some(caller.0.owner_id.unwrap_or(0))),
+        Role::Owner(_) => Err(forbidden()),
+    }
+}
+
+/// What a list is to be about: what was asked for, or the caller's own.
+///
+/// # Errors
+/// `Forbidden` for another's.
+pub(crate) fn only(asked: Option<i64>, own: Option<i64>) -> Result<Option<i64>> {
+    match (asked, own) {
+        (Some(asked), Some(own)) if asked != own => Err(forbidden()),
+        _ => Ok(asked.or(own)),
+    }
+}
+
+pub(crate) fn forbidden() -> Error {
     Error::new(ErrorKind::Forbidden, "auth.not_allowed", "this API key may not do that")
 }
 

@@ -4,21 +4,20 @@ use std::sync::Arc;
 
 use app::kit::must_be_operator;
 use axum::body::Body;
-use axum::extract::{FromRequestParts, Query, State};
-use axum::http::request::Parts;
+use axum::extract::State;
 use axum::http::{Response, StatusCode};
 use parking_lot::RwLock;
 use platform::db::Database;
 use platform::desk::Desk;
 use platform::error::{Error, ErrorKind, Result};
+use platform::http::filter::{Filter, in_query};
 use platform::http::hal::{Item, json, no_content};
 use platform::http::input::{Bodiless, PathNameId};
 use platform::http::list::PageQuery;
-use platform::http::percent::encoded;
 use platform::http::shell::Caller;
 use platform::parked::{self, ParkedEvent};
 use platform::zone::Zone;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -150,34 +149,6 @@ struct RetriedView {
     reason: Option<String>,
 }
 
-/// Whose parked events are asked for.
-struct OfConsumer(Option<String>);
-
-#[derive(Deserialize)]
-struct RawFilter {
-    consumer: Option<String>,
-}
-
-impl<S: Send + Sync> FromRequestParts<S> for OfConsumer {
-    type Rejection = Error;
-
-    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self> {
-        let Query(raw) = Query::<RawFilter>::try_from_uri(&parts.uri)
-            .map_err(|error| Error::invalid("/query", "the query cannot be read").caused_by(error))?;
-        if raw.consumer.as_ref().is_some_and(|name| name.is_empty() || name.chars().any(char::is_control)) {
-            return Err(Error::invalid("/query/consumer", "consumer must be a name as in the list, like point<member"));
-        }
-        Ok(Self(raw.consumer))
-    }
-}
-
-impl OfConsumer {
-    /// As it stands in a link.
-    fn in_query(&self) -> String {
-        self.0.as_deref().map_or(String::new(), |name| format!("&consumer={}", encoded(name)))
-    }
-}
-
 /// The routes below `/parked`.
 pub fn routes(parking: Arc<Parking>) -> OpenApiRouter {
     OpenApiRouter::new()
@@ -196,9 +167,12 @@ async fn list_parked(
     State(parking): State<Arc<Parking>>,
     caller: Caller,
     page: PageQuery,
-    consumer: OfConsumer,
+    filter: Filter,
 ) -> Result<Response<Body>> {
     must_be_operator(&caller)?;
+    let is_name = |name: &&str| !name.is_empty() && !name.chars().any(char::is_control);
+    let read_name = |name: &str| Some(name).filter(is_name).map(str::to_owned);
+    let consumer = filter.read("consumer", "consumer must be a name as in the list, like point<member", read_name)?;
     let (first, after) = (page.after >> NUMBER_BITS, page.after & ((1 << NUMBER_BITS) - 1));
     let mut items = Vec::new();
     for (place, store) in (0_i64..).zip(&parking.stores).skip_while(|(place, _)| *place < first) {
@@ -207,11 +181,16 @@ async fn list_parked(
             break;
         }
         let after = if place == first { after } else { 0 };
-        let found = parked::list(store, consumer.0.as_deref(), after, missing).await?;
+        let found = parked::list(store, consumer.as_deref(), after, missing).await?;
         let context = store.context();
         items.extend(found.into_iter().map(|event| (place << NUMBER_BITS | event.id, parking.item(context, event))));
     }
-    page.show_items(format!("{}/{COLLECTION}", parking.base_url), COLLECTION, &consumer.in_query(), items)
+    page.show_items(
+        format!("{}/{COLLECTION}", parking.base_url),
+        COLLECTION,
+        &in_query([("consumer", consumer)]),
+        items,
+    )
 }
 
 /// A parked event.

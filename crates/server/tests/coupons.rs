@@ -36,8 +36,12 @@ mod scale;
 #[allow(dead_code, reason = "the tests of faults use the rest")]
 #[path = "faults/senders.rs"]
 mod senders;
+#[path = "coupons/shown.rs"]
+mod shown;
 #[path = "coupons/verified.rs"]
 mod verified;
+#[path = "coupons/verified_campaigns.rs"]
+mod verified_campaigns;
 
 use domain::coupon::code::Pattern;
 use serde_json::{Value, json};

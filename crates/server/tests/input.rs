@@ -72,8 +72,8 @@ fn writes(app: &TestApp) -> Vec<Write> {
         ),
         write("POST", "/couponCampaigns", campaign("7", "1"), 201),
         write("PATCH", "/couponCampaigns/1", json!({"name": "가을", "open": true, "quantity": " 0500"}), 200),
-        write("POST", "/couponCampaigns/2/issues", json!({"count": " 05"}), 201),
-        write("POST", "/coupons", json!({"campaignId": "01", "memberId": "0001"}), 201),
+        write("POST", "/couponCampaigns/1/issues", json!({"count": " 05"}), 201),
+        write("POST", "/coupons", json!({"campaignId": "02", "memberId": "0001"}), 201),
         Write { limit: 1024 * 1024, ..many },
     ]
 }
@@ -89,8 +89,8 @@ fn with_member(engine: Engine) -> TestApp {
     let app = TestApp::open(engine);
     app.join_normal(1);
     app.post("/merchants", &json!({"merchantId": 1, "name": "one"})).must_be(201);
-    app.post("/couponCampaigns", &campaign("1", "1000")).must_be(201);
-    app.post("/couponCampaigns", &campaign("2", "1")).must_be(201);
+    app.post("/couponCampaigns", &campaign("1", "1")).must_be(201);
+    app.post("/couponCampaigns", &campaign("2", "1000")).must_be(201);
     app.settle();
     app
 }

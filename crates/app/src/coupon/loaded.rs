@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use domain::coupon::code::Code;
 use domain::coupon::{self, CouponStatus, Event, Wallet};
 use domain::kernel::Day;
-use platform::db::{Row, Session, Table, Value};
+use platform::db::{Session, Value};
 use platform::error::{Error, Result};
 use platform::funnel::Out;
 
 use super::campaign::{self, Campaigns};
 use super::store::{COUPON, COUPON_STATE, Slot, Stored, WALLET};
+use crate::kit::lock_numbers;
 
 /// Rows of a batch.
 #[derive(Default)]
@@ -41,12 +42,6 @@ pub(super) struct Touched {
     pub(super) campaigns: campaign::Touched,
 }
 
-fn lock(tx: &mut dyn Session, table: &'static Table, ids: impl IntoIterator<Item = i64>) -> Result<Vec<Row>> {
-    let ids: BTreeSet<i64> = ids.into_iter().collect();
-    let keys: Vec<Value> = ids.into_iter().map(Value::Int).collect();
-    if keys.is_empty() { Ok(Vec::new()) } else { tx.lock_many(table, &keys) }
-}
-
 /// The coupons of a member from `$1` backwards, at most `$2`, as `walk`.
 pub(super) fn newest_first() -> String {
     COUPON.walk("previous")
@@ -56,14 +51,14 @@ impl Loaded {
     /// Finds and locks what is touched: coupons, the wallets they are in, and what leaving members would lose.
     pub(super) fn load(tx: &mut dyn Session, mut touched: Touched, today: Day) -> Result<Self> {
         let mut loaded = Self::default();
-        let coupons = lock(tx, &COUPON, touched.coupons)?;
+        let coupons = lock_numbers(tx, &COUPON, touched.coupons)?;
         loaded.coupons = coupons.iter().map(|row| (row.int(0), Stored::read(row))).collect();
         let owners = loaded.coupons.values().filter_map(|stored| stored.coupon.member_id);
         // Who brings a code that nobody has may have had as many as one member may.
         if loaded.coupons.values().any(|stored| stored.coupon.member_id.is_none()) {
             touched.campaigns.members.extend(&touched.members);
         }
-        let wallets = lock(tx, &WALLET, owners.chain(touched.members).chain(touched.leaving.iter().copied()))?;
+        let wallets = lock_numbers(tx, &WALLET, owners.chain(touched.members).chain(touched.leaving.iter().copied()))?;
         loaded.wallets = wallets.iter().map(|row| (row.int(0), Slot::read(row))).collect();
         for member_id in touched.leaving {
             loaded.load_issued(tx, member_id, today)?;

@@ -66,7 +66,7 @@ impl CouponView {
 
 impl Stored {
     /// As it stood when it was given to this member, whatever happened to it since.
-    pub(super) fn as_issued(mut self, member_id: i64) -> Self {
+    pub(super) fn issued_to(mut self, member_id: i64) -> Self {
         self.coupon.status = CouponStatus::Issued;
         self.coupon.member_id = Some(member_id);
         self.redemption = None;

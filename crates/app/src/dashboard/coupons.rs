@@ -33,6 +33,24 @@ const ROLLED_BACK: &str = "rolledBack";
 const CANCELLED: &str = "cancelled";
 const EXPIRED: &str = "expired";
 
+/// Events of coupon that count; the others are not even read.
+const EVENTS: [&str; 9] = [
+    "CouponIssued",
+    "CodesIssued",
+    "CouponRedeemed",
+    "RedemptionRolledBack",
+    "CouponCancelled",
+    "WalletClosed",
+    "CodeCancelled",
+    "CouponExpired",
+    "CodesExpired",
+];
+
+/// Those of these events that count.
+fn counting(events: &[log::Event]) -> impl Iterator<Item = &log::Event> {
+    events.iter().filter(|event| EVENTS.contains(&event.kind.as_str()))
+}
+
 /// What an event of coupon counts: of which kinds, and how many.
 fn counted(event: &Event) -> [Option<(&'static str, i64)>; 2] {
     let (first, second) = match event {
@@ -68,7 +86,7 @@ pub struct CouponsMoved {
 pub(super) fn count(zone: &Zone, events: &[log::Event]) -> Result<Vec<CouponsMoved>> {
     let mut days = Days::new(zone.clone());
     let mut moved: Vec<CouponsMoved> = Vec::new();
-    for event in events {
+    for event in counting(events) {
         let day = days.of(event.at_ms);
         for (kind, quantity) in counted(&event.decode()?).into_iter().flatten() {
             // A piece of the log holds few days and kinds.
@@ -96,7 +114,7 @@ pub fn counted_in(log: &mut LogReader, until: Cursor) -> Result<Counted> {
             break;
         }
         after = page.end;
-        for event in page.events.iter().filter(|event| event.cursor <= until) {
+        for event in counting(&page.events).filter(|event| event.cursor <= until) {
             for (kind, quantity) in counted(&event.decode()?).into_iter().flatten() {
                 let sum = sums.entry(kind).or_default();
                 *sum = plus(*sum, quantity)?;

@@ -3,17 +3,15 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{FromRequestParts, Query, State};
+use axum::extract::State;
 use axum::http::Response;
-use axum::http::request::Parts;
-use domain::kernel::Day;
-use platform::error::{Error, Result};
+use platform::error::Result;
+use platform::http::filter::{Filter, in_query};
 use platform::http::hal::{Item, Place};
 use platform::http::input::PathId;
-use platform::http::list::{PageQuery, number_in_query};
+use platform::http::list::PageQuery;
 use platform::http::shell::Caller;
 use platform::zone::parse_day;
-use serde::Deserialize;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -41,12 +39,13 @@ async fn list_deals(
     State(dashboards): State<Arc<Dashboards>>,
     caller: Caller,
     page: PageQuery,
-    DealFilter(chosen): DealFilter,
+    filter: Filter,
 ) -> Result<Response<Body>> {
     must_be_operator(&caller)?;
+    let chosen = Chosen { member_id: filter.number("memberId")?, merchant_id: filter.number("merchantId")? };
     let found = dashboards.deals(chosen, page.after, page.fetch()).await?;
-    let filter = [("memberId", chosen.member_id), ("merchantId", chosen.merchant_id)];
-    let filter: String = filter.iter().filter_map(|(name, id)| id.map(|id| format!("&{name}={id}"))).collect();
+    let text = |id: Option<i64>| id.map(|id| id.to_string());
+    let filter = in_query([("memberId", text(chosen.member_id)), ("merchantId", text(chosen.merchant_id))]);
     let base = &dashboards.kit.base_url;
     let item = |deal: DealDashboardView| (deal.deal_id, Item::new(base, DEALS, deal.deal_id, deal));
     let found = found.into_iter().map(item).collect();
@@ -84,62 +83,12 @@ async fn show_summary(State(dashboards): State<Arc<Dashboards>>, caller: Caller)
 async fn show_series(
     State(dashboards): State<Arc<Dashboards>>,
     caller: Caller,
-    days: DaysQuery,
+    filter: Filter,
 ) -> Result<Response<Body>> {
     must_be_operator(&caller)?;
-    let DaysQuery { from, to } = days;
+    let day = |name| filter.read(name, "a day is written like 2020-07-15", |text| parse_day(text).map(day_of));
+    let (from, to) = (day("from")?, day("to")?);
     let span = Span::of(from, to, dashboards.kit.clock.now_ms(), &dashboards.kit.zone)?;
     let series = dashboards.series(span).await?;
     Item::at(format!("{}/dashboards/series", dashboards.kit.base_url), "series", series).shown()
-}
-
-/// `memberId` and `merchantId` in the query of a list.
-struct DealFilter(Chosen);
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct RawFilter {
-    member_id: Option<String>,
-    merchant_id: Option<String>,
-}
-
-impl<S: Send + Sync> FromRequestParts<S> for DealFilter {
-    type Rejection = Error;
-
-    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self> {
-        let Query(raw) = Query::<RawFilter>::try_from_uri(&parts.uri).map_err(unreadable)?;
-        Ok(Self(Chosen {
-            member_id: number_in_query(raw.member_id.as_deref(), "/query/memberId")?,
-            merchant_id: number_in_query(raw.merchant_id.as_deref(), "/query/merchantId")?,
-        }))
-    }
-}
-
-/// `from` and `to` in the query of a series.
-struct DaysQuery {
-    from: Option<Day>,
-    to: Option<Day>,
-}
-
-#[derive(Deserialize)]
-struct RawDays {
-    from: Option<String>,
-    to: Option<String>,
-}
-
-impl<S: Send + Sync> FromRequestParts<S> for DaysQuery {
-    type Rejection = Error;
-
-    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self> {
-        let Query(raw) = Query::<RawDays>::try_from_uri(&parts.uri).map_err(unreadable)?;
-        let day = |text: Option<String>, pointer: &'static str| {
-            let wrong = || Error::invalid(pointer, "a day is written like 2020-07-15");
-            text.map(|text| parse_day(&text).map(day_of).ok_or_else(wrong)).transpose()
-        };
-        Ok(Self { from: day(raw.from, "/query/from")?, to: day(raw.to, "/query/to")? })
-    }
-}
-
-fn unreadable(error: axum::extract::rejection::QueryRejection) -> Error {
-    Error::invalid("/query", "the query cannot be read").caused_by(error)
 }

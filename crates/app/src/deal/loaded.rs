@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
 use domain::deal::{self, CancelDeal, Deal, DealStatus, DealType, Event, MerchantFacts, can_cancel};
-use platform::db::{Row, Session, Table, Value};
+use platform::db::{Row, Session, Value};
 use platform::error::{Error, Result};
 use platform::funnel::Out;
 
 use super::list::newest_first;
 use super::store::{BILLED_MONTH, DEAL, DEAL_STATE, MEMBER, MERCHANT, MerchantSlot, Stored, month_key};
+use crate::kit::lock_numbers;
 
 /// A cancel that names no deal looks so many deals of the member back.
 pub(super) const LOOK_BACK: i64 = 10_000;
@@ -45,12 +46,6 @@ pub(super) struct Touched {
     pub(super) cancels: HashMap<i64, i64>,
 }
 
-fn lock(tx: &mut dyn Session, table: &'static Table, ids: impl IntoIterator<Item = i64>) -> Result<Vec<Row>> {
-    let ids: BTreeSet<i64> = ids.into_iter().collect();
-    let keys: Vec<Value> = ids.into_iter().map(Value::Int).collect();
-    if keys.is_empty() { Ok(Vec::new()) } else { tx.lock_many(table, &keys) }
-}
-
 /// The newest deals that a cancel without a name may be about, among the member's last ones from `newest` on.
 fn search(tx: &mut dyn Session, newest: i64, cancel: &CancelDeal, wanted: i64) -> Result<Vec<i64>> {
     let type_is = match cancel.deal_type {
@@ -72,7 +67,7 @@ impl Loaded {
     /// Finds and locks what is touched: deals, those that they cancel, and the merchants of all of them.
     pub(super) fn load(tx: &mut dyn Session, mut touched: Touched) -> Result<Self> {
         let mut loaded = Self::default();
-        let members = lock(tx, &MEMBER, touched.members)?;
+        let members = lock_numbers(tx, &MEMBER, touched.members)?;
         loaded.last_deals = members.iter().map(|row| (row.int(0), row.int(1))).collect();
         loaded.lock_deals(tx, touched.deals)?;
         loaded.search_again(tx, &touched.found, &touched.cancels)?;
@@ -81,7 +76,7 @@ impl Loaded {
         let originals: Vec<i64> = waiting.filter_map(|stored| stored.deal.facts.original_deal_id).collect();
         loaded.lock_deals(tx, originals)?;
         touched.merchants.extend(loaded.deals.values().map(|stored| stored.deal.facts.merchant_id));
-        let merchants = lock(tx, &MERCHANT, touched.merchants)?;
+        let merchants = lock_numbers(tx, &MERCHANT, touched.merchants)?;
         loaded.merchants = merchants.iter().map(|row| (row.int(0), MerchantSlot::read(row))).collect();
         if !touched.months.is_empty() {
             let keys: BTreeSet<String> = touched.months.iter().map(|(id, month)| month_key(*id, *month)).collect();
@@ -118,7 +113,7 @@ impl Loaded {
 
     fn lock_deals(&mut self, tx: &mut dyn Session, ids: Vec<i64>) -> Result<()> {
         let missing = ids.into_iter().filter(|id| !self.deals.contains_key(id)).collect::<Vec<_>>();
-        let rows = lock(tx, &DEAL, missing)?;
+        let rows = lock_numbers(tx, &DEAL, missing)?;
         self.deals.extend(rows.iter().map(|row| (row.int(0), Stored::read(row))));
         Ok(())
     }

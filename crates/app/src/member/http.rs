@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{FromRequestParts, Query, State};
+use axum::extract::State;
 use axum::http::header::{LOCATION, RETRY_AFTER};
-use axum::http::request::Parts;
 use axum::http::{HeaderValue, Response, StatusCode};
 use axum::routing::post;
 use domain::kernel::MAX_SAFE;
 use platform::error::{Error, Result};
+use platform::http::filter::{Filter, in_query};
 use platform::http::hal::{Item, Place, json, no_content};
 use platform::http::input::{Bodiless, PathId, Write};
 use platform::http::list::PageQuery;
@@ -190,31 +190,6 @@ async fn show_withdrawal(
     Item::new(&members.kit.base_url, WITHDRAWALS, member_id, withdrawal).shown()
 }
 
-/// Which withdrawals are asked for.
-struct WithdrawalFilter {
-    /// Only those that have not ended.
-    unfinished: bool,
-}
-
-#[derive(Deserialize)]
-struct RawFilter {
-    unfinished: Option<String>,
-}
-
-impl<S: Send + Sync> FromRequestParts<S> for WithdrawalFilter {
-    type Rejection = Error;
-
-    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self> {
-        let Query(raw) = Query::<RawFilter>::try_from_uri(&parts.uri)
-            .map_err(|error| Error::invalid("/query", "the query cannot be read").caused_by(error))?;
-        match raw.unfinished.as_deref() {
-            None | Some("false") => Ok(Self { unfinished: false }),
-            Some("true") => Ok(Self { unfinished: true }),
-            Some(_) => Err(Error::invalid("/query/unfinished", "unfinished is true or false")),
-        }
-    }
-}
-
 /// All withdrawals, by member number, or those that have not ended: how far each is, since when, and whom it waits for.
 #[utoipa::path(get, path = "/withdrawals", operation_id = "listWithdrawals", tag = "members",
     params(("unfinished" = Option<bool>, Query, description = "Only withdrawals that have not ended"),
@@ -224,15 +199,17 @@ async fn list_withdrawals(
     State(members): State<Arc<Members>>,
     caller: Caller,
     page: PageQuery,
-    WithdrawalFilter { unfinished }: WithdrawalFilter,
+    filter: Filter,
 ) -> Result<Response<Body>> {
     must_be_operator(&caller)?;
+    let unfinished =
+        filter.read("unfinished", "unfinished is true or false", |text| text.parse().ok())?.unwrap_or(false);
     let found = members.withdrawals(unfinished, page.after, page.fetch()).await?;
     let base = &members.kit.base_url;
     let item = |withdrawal: WithdrawalView| {
         (withdrawal.member_id, Item::new(base, WITHDRAWALS, withdrawal.member_id, withdrawal))
     };
-    let filter = if unfinished { "&unfinished=true" } else { "" };
+    let filter = in_query([("unfinished", unfinished.then(|| "true".to_owned()))]);
     let items = found.into_iter().map(item).collect();
-    page.show_items(format!("{base}/withdrawals"), WITHDRAWALS.collection, filter, items)
+    page.show_items(format!("{base}/withdrawals"), WITHDRAWALS.collection, &filter, items)
 }

@@ -92,10 +92,23 @@ pub(super) fn on_donation_events(events: &[log::Event]) -> Result<Vec<Command>> 
     Ok(commands)
 }
 
-/// Turns events of coupon into changes of pages; those of campaigns concern none.
+/// Events of coupon that concern a member's wallet; those of campaigns are not even read.
+const WALLET_KINDS: [&str; 9] = [
+    "WalletOpened",
+    "CouponIssued",
+    "CouponRedeemed",
+    "RedemptionRolledBack",
+    "CouponCancelled",
+    "CouponExpired",
+    "WithdrawalPrepared",
+    "WithdrawalReleased",
+    "WalletClosed",
+];
+
+/// Turns events of coupon into changes of pages.
 pub(super) fn on_coupon_events(events: &[log::Event]) -> Result<Vec<Command>> {
     let mut commands = Vec::with_capacity(events.len());
-    for event in events {
+    for event in events.iter().filter(|event| WALLET_KINDS.contains(&event.kind.as_str())) {
         let told = coupons::Told::of(event.decode()?);
         commands.extend(told.map(|(member_id, told)| Command {
             member_id,

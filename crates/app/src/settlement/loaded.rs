@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 
 use domain::kernel::Month;
 use domain::settlement::{self, Asked, Event, LastRun, Line, LineKind, Merchant};
-use platform::db::{Row, Session, Table, Value};
+use platform::db::{Row, Session, Value};
 use platform::error::{Error, Result};
 use platform::funnel::Out;
 
@@ -13,6 +13,7 @@ use super::store::{
     BILLING, BilledTally, CLOSING, Closing, LINE, MERCHANT, RUN, StoredLine, TALLY, billing_row, merchant_month,
     merchant_row, read_merchant,
 };
+use crate::kit::lock_numbers;
 
 /// What the commands of a batch touch.
 #[derive(Default)]
@@ -41,22 +42,14 @@ pub struct Loaded {
     billings: Vec<Row>,
 }
 
-fn lock(tx: &mut dyn Session, table: &'static Table, mut ids: Vec<i64>) -> Result<Vec<Row>> {
-    ids.sort_unstable();
-    ids.dedup();
-    let keys: Vec<Value> = ids.into_iter().map(Value::Int).collect();
-    if keys.is_empty() { Ok(Vec::new()) } else { tx.lock_many(table, &keys) }
-}
-
 impl Loaded {
     /// Locks what is touched, and reserves as many numbers as will be needed.
     pub(super) fn load(tx: &mut dyn Session, touched: Touched) -> Result<Self> {
         let Touched { merchants, lines, bills, closes, closings } = touched;
         let mut loaded = Self::default();
         let read = |row: &Row| (row.int(0), read_merchant(row));
-        loaded.merchants = lock(tx, &MERCHANT, merchants)?.iter().map(read).collect();
-        let months = closings.iter().map(|month| month.as_number()).collect();
-        let closings = lock(tx, &CLOSING, months)?;
+        loaded.merchants = lock_numbers(tx, &MERCHANT, merchants)?.iter().map(read).collect();
+        let closings = lock_numbers(tx, &CLOSING, closings.iter().map(|month| month.as_number()))?;
         loaded.closings = closings.iter().filter_map(Closing::read).map(|closing| (closing.month, closing)).collect();
         let mut planned: HashSet<(i64, Month)> = closes
             .iter()

@@ -52,16 +52,6 @@ impl<S: Send + Sync> FromRequestParts<S> for PageQuery {
     }
 }
 
-/// A number in the query of a list that chooses what is listed.
-///
-/// # Errors
-/// `Invalid` at `pointer` unless it is a whole number from 1.
-pub fn number_in_query(text: Option<&str>, pointer: &'static str) -> Result<Option<i64>> {
-    let read = |text: &str| parse_whole(text).filter(|number| *number >= 1);
-    let wrong = || Error::invalid(pointer, "a number in a filter is a whole number from 1");
-    text.map(|text| read(text).ok_or_else(wrong)).transpose()
-}
-
 /// The mark of a place in a list: opaque to clients, so that it may come to mean more than an id.
 #[must_use]
 pub fn write_mark(id: i64) -> String {

@@ -2,9 +2,10 @@
 //!
 //! `serve` accepts connections, `shell` surrounds every request (id, key, metrics, problems), `input` reads bodies, `peer` asks other processes,
 //! `limit` counts requests, `outbound` asks others' servers,
-//! `hal` writes resources, `list` pages, `number` reads the numbers that clients send as text.
+//! `hal` writes resources, `list` pages, `filter` what is listed, `number` reads the numbers that clients send as text.
 
 pub mod csv;
+pub mod filter;
 pub mod hal;
 pub mod input;
 pub mod limit;

@@ -96,3 +96,18 @@ fn a_number_chosen_at_both_belongs_to_one_member() {
     app.settle();
     app.verify();
 }
+
+#[test]
+fn a_phone_number_that_joins_at_both_has_one_coupon() {
+    let app = TestApp::open(Engine::Postgres);
+    let second = Second::beside(&app, &[]);
+    for round in 0..5 {
+        let body = json!({"phoneNo": format!("0101234567{round}"), "nickname": "N"});
+        let answers = on_both(&app, &second, |_| Sent::post("/members", body.clone()));
+        assert!(answers.iter().all(|answer| answer.status == 201));
+    }
+    app.settle();
+    let coupons = app.all_of("coupons");
+    assert_eq!(coupons.as_array().map(Vec::len), Some(5), "one for each phone number");
+    app.verify();
+}

@@ -49,7 +49,7 @@ pub fn described(app: &TestApp) -> Vec<(String, Vec<String>)> {
     let paths = openapi["paths"].as_object().expect("paths").clone();
     let described = paths.into_iter().map(|(path, item)| {
         let methods = item.as_object().expect("an item").keys().map(|method| method.to_uppercase());
-        let numbers = ["{id}", "{entryId}", "{dealId}", "{billingMonth}"];
+        let numbers = ["{id}", "{entryId}", "{issueId}", "{dealId}", "{billingMonth}"];
         let path = numbers.iter().fold(path, |path, number| path.replace(number, "1")).replace("{file}", "docs.css");
         (path.replace("{context}", "point"), methods.collect())
     });
@@ -86,6 +86,7 @@ fn numbers_that_nobody_has(app: &TestApp) {
                     ("POST", true, _) => r#"{"kind": "EARN", "amount": 1}"#,
                     ("POST", false, true) => r#"{"amount": 1}"#,
                     ("PATCH", _, true) => r#"{"requirePoint": 1}"#,
+                    ("POST", ..) if path.ends_with("/issues") => r#"{"count": 1}"#,
                     _ => "{}",
                 };
                 let answer = app.request(method, &path).bytes(body).send();

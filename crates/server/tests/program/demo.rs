@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{json_of, onepoint};
-use crate::support::{Engine, TestApp};
+use crate::support::{Engine, TestApp, eventually};
 
 /// Exit code of work that was partly done: a server without donations.
 const PARTLY: i32 = 3;
@@ -74,6 +74,7 @@ fn deals_and_their_month_are_there(app: &TestApp, report: &Value) {
 
 /// Codes were made in advance, members got some of them, and some of these were used.
 fn coupons_are_there(app: &TestApp, report: &Value) {
+    eventually("the codes are made", || app.get("/couponCampaigns/1/issues/1").json["status"] == "DONE");
     let all = app.all_of("coupons");
     let coupons = || all.as_array().expect("coupons").iter();
     let of_campaign = || coupons().filter(|coupon| coupon["campaignId"] == report["campaign"]);

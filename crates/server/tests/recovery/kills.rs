@@ -110,6 +110,7 @@ pub fn rebuild_agrees(store: &Store, server: Serving) {
         has_read(store, "member", &["event"])
             && has_read(store, "point", &["event", "point_entry"])
             && has_read(store, "donation", &["event"])
+            && has_read(store, "coupon", &["event"])
     });
     server.kill();
     let (before, after) = rebuild(store);

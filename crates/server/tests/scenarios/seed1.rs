@@ -89,7 +89,8 @@ fn member_2_earns_and_uses(app: &TestApp) {
 
 fn the_dashboard_shows_a_member_who_leaves(app: &TestApp) {
     let rows = || rows(app, "2");
-    let all = |status: &str| rows().len() == 3 && rows().iter().all(|row| row["memberStatus"] == status);
+    let ended = |row: &Value, status: &str| row["memberStatus"] == status && row["status"] == "success";
+    let all = |status: &str| rows().len() == 3 && rows().iter().all(|row| ended(row, status));
     eventually("the dashboard shows the three deals of member 2", || all("valid"));
     let shown: Vec<_> = rows().iter().map(|row| (row["type"].clone(), row["point"].clone())).collect();
     assert_eq!(shown, [(json!("save"), json!(1_000)), (json!("use"), json!(200)), (json!("use"), json!(200))]);

@@ -129,7 +129,7 @@ impl Coupons {
         match self.funnel.ask(command, stamp).await? {
             Answer::Coupon(stored) => Ok(self.view(&stored)),
             Answer::Campaign(CampaignAnswer::KnownClaim { coupon_id, member_id }) => {
-                Ok(self.view(&self.stored(coupon_id).await?.as_issued(member_id)))
+                Ok(self.view(&self.stored(coupon_id).await?.issued_to(member_id)))
             }
             _ => Err(unexpected()),
         }
@@ -198,8 +198,9 @@ fn must_be_pattern(text: &str) -> Result<()> {
     Pattern::parse(text).map(|_| ()).ok_or_else(|| Error::invalid("/codePattern", message))
 }
 
-pub(super) fn campaign_unknown() -> Error {
-    refusal(Refusal::Unknown)
+fn campaign_unknown() -> Error {
+    let message = "there is no such campaign; GET /couponCampaigns lists them";
+    Error::new(ErrorKind::NotFound, "coupon.campaign_unknown", message)
 }
 
 /// A refusal of a campaign on the wire.
@@ -212,9 +213,7 @@ pub(super) fn refusal(refusal: Refusal) -> Error {
     let conflict = |message: &'static str| Error::new(ErrorKind::Conflict, code.clone(), message);
     match refusal {
         Refusal::Member(rejection) => super::refusal(rejection),
-        Refusal::Unknown => {
-            Error::new(ErrorKind::NotFound, code, "there is no such campaign; GET /couponCampaigns lists them")
-        }
+        Refusal::Unknown => campaign_unknown(),
         Refusal::NumberTaken => conflict("this number of a campaign is taken; choose another, or leave campaignId out"),
         Refusal::WrongDates => {
             invalid("/endDate", "a campaign ends on the day it begins or later, and not in the past")

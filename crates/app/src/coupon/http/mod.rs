@@ -6,26 +6,24 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{FromRequestParts, Query, State};
-use axum::http::request::Parts;
+use axum::extract::State;
 use axum::http::{Response, StatusCode};
 use axum::routing::post;
 use domain::coupon::CouponStatus;
 use platform::access::Role;
-use platform::error::{Error, ErrorKind, Result};
+use platform::error::Result;
+use platform::http::filter::{Filter, in_query};
 use platform::http::hal::{Item, Place, json, no_content};
 use platform::http::input::{Bodiless, PathId, Write};
-use platform::http::list::{PageQuery, Sublist, number_in_query};
-use platform::http::percent::encoded;
+use platform::http::list::{PageQuery, Sublist};
 use platform::http::shell::Caller;
-use serde::Deserialize;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::client::{PREPARE, Prepare, Prepared};
 use super::views::CouponView;
 use super::{Chosen, CouponApi, CouponPage, Coupons, coupon_unknown};
-use crate::kit::{must_be_operator, must_be_service};
+use crate::kit::{must_be_operator, must_be_service, only, own_of};
 
 pub(super) const COUPONS: Place = Place { collection: "coupons", name: "coupon" };
 
@@ -59,7 +57,7 @@ async fn show_coupon(
     PathId(coupon_id): PathId,
     caller: Caller,
 ) -> Result<Response<Body>> {
-    let own = own_coupons(&caller)?;
+    let own = own_of(&caller, "member")?;
     let coupon = coupons.coupon(coupon_id).await?;
     // To others it is not there, so nobody can count coupons.
     if own.is_some() && own != coupon.member_id {
@@ -82,26 +80,30 @@ async fn list_coupons(
     State(coupons): State<Arc<Coupons>>,
     caller: Caller,
     page: PageQuery,
-    filter: CouponFilter,
+    filter: Filter,
 ) -> Result<Response<Body>> {
-    let CouponFilter { mut chosen, code } = filter;
+    let code = filter.read("code", "a code is text", |code| Some(code.to_owned()))?;
     // Who has the code may know what it is good for.
     let is_merchant_with_code = code.is_some() && caller.0.role == Role::Owner("merchant");
-    let own = if is_merchant_with_code { None } else { own_coupons(&caller)? };
-    if own.is_some() && chosen.member_id.is_some() && chosen.member_id != own {
-        return Err(not_allowed());
-    }
-    chosen.member_id = chosen.member_id.or(own);
+    let own = if is_merchant_with_code { None } else { own_of(&caller, "member")? };
+    let chosen = Chosen {
+        member_id: only(filter.number("memberId")?, own)?,
+        campaign_id: filter.number("campaignId")?,
+        status: filter.read("status", "a status is ISSUED, REDEEMED, CANCELLED or EXPIRED", CouponStatus::from_name)?,
+    };
     let CouponPage { coupons: found, next } = match &code {
         Some(code) => coupons.page_of_code(chosen, code).await?,
         None => coupons.coupons(chosen, page.after, page.limit).await?,
     };
     let base = &coupons.kit.base_url;
-    let numbers = [("memberId", chosen.member_id), ("campaignId", chosen.campaign_id)];
-    let mut query = format!("limit={}", page.limit);
-    query.extend(numbers.iter().filter_map(|(name, id)| id.map(|id| format!("&{name}={id}"))));
-    query.extend(chosen.status.map(|status| format!("&status={}", status.name())));
-    query.extend(code.map(|code| format!("&code={}", encoded(&code))));
+    let text = |id: Option<i64>| id.map(|id| id.to_string());
+    let query = in_query([
+        ("memberId", text(chosen.member_id)),
+        ("campaignId", text(chosen.campaign_id)),
+        ("status", chosen.status.map(|status| status.name().to_owned())),
+        ("code", code),
+    ]);
+    let query = format!("limit={}{query}", page.limit);
     let items = found.into_iter().map(|coupon| shown(base, coupon)).collect();
     let after = Some(page.after).filter(|after| *after > 0);
     Sublist { href: format!("{base}/coupons"), collection: COUPONS.collection, query, after, next, items }.show()
@@ -124,51 +126,4 @@ async fn cancel_coupon(
 
 pub(super) fn shown(base: &str, coupon: CouponView) -> Item<CouponView> {
     Item::new(base, COUPONS, coupon.coupon_id, coupon)
-}
-
-/// The member whose coupons are all that this caller may see; nothing for one who may see all.
-pub(super) fn own_coupons(caller: &Caller) -> Result<Option<i64>> {
-    match caller.0.role {
-        Role::Operator | Role::Service => Ok(None),
-        Role::Owner("member") => Ok(Some(caller.0.owner_id.unwrap_or(0))),
-        Role::Owner(_) => Err(not_allowed()),
-    }
-}
-
-pub(super) fn not_allowed() -> Error {
-    Error::new(ErrorKind::Forbidden, "auth.not_allowed", "this API key may not do that")
-}
-
-/// `memberId`, `campaignId`, `status` and `code` in the query of a list.
-struct CouponFilter {
-    chosen: Chosen,
-    code: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct RawFilter {
-    member_id: Option<String>,
-    campaign_id: Option<String>,
-    status: Option<String>,
-    code: Option<String>,
-}
-
-impl<S: Send + Sync> FromRequestParts<S> for CouponFilter {
-    type Rejection = Error;
-
-    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self> {
-        let Query(raw) = Query::<RawFilter>::try_from_uri(&parts.uri)
-            .map_err(|error| Error::invalid("/query", "the query cannot be read").caused_by(error))?;
-        let status = |name: &str| {
-            let message = "a status is ISSUED, REDEEMED, CANCELLED or EXPIRED";
-            CouponStatus::from_name(name).ok_or_else(|| Error::invalid("/query/status", message))
-        };
-        let chosen = Chosen {
-            member_id: number_in_query(raw.member_id.as_deref(), "/query/memberId")?,
-            campaign_id: number_in_query(raw.campaign_id.as_deref(), "/query/campaignId")?,
-            status: raw.status.as_deref().map(status).transpose()?,
-        };
-        Ok(Self { chosen, code: raw.code })
-    }
 }

@@ -18,10 +18,10 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{not_allowed, shown};
+use super::shown;
 use crate::coupon::views::CouponView;
 use crate::coupon::{Brought, Coupons};
-use crate::kit::{ReferenceInput, ReferenceView, must_be_operator};
+use crate::kit::{ReferenceInput, ReferenceView, must_be_operator, only, own_of};
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Coupons>> {
     OpenApiRouter::new().routes(routes!(redeem_coupon)).routes(routes!(roll_back_redemption))
@@ -75,14 +75,7 @@ impl RedemptionInput {
 /// For whom this caller may redeem: the operator and merchants for whoever is said to have brought it, a member for
 /// nobody else.
 fn redeems_for(caller: &Caller, said: Option<i64>) -> Result<Option<i64>> {
-    match caller.0.role {
-        Role::Operator | Role::Service | Role::Owner("merchant") => Ok(said),
-        Role::Owner("member") => {
-            let own = caller.0.owner_id;
-            if said.is_none() || said == own { Ok(Some(own.unwrap_or(0))) } else { Err(not_allowed()) }
-        }
-        Role::Owner(_) => Err(not_allowed()),
-    }
+    if caller.0.role == Role::Owner("merchant") { Ok(said) } else { only(said, own_of(caller, "member")?) }
 }
 
 /// A coupon is redeemed, once. It belongs to a member, or to nobody until now: then it becomes that of `memberId`.

@@ -6,18 +6,18 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{FromRequestParts, Query, State};
-use axum::http::request::Parts;
+use axum::extract::State;
 use axum::http::{Response, StatusCode};
 use axum::routing::post;
 use domain::deal::DealType;
 use domain::kernel::{MAX_AMOUNT, MAX_SAFE};
 use platform::access::Role;
 use platform::db::Cursor;
-use platform::error::{Error, ErrorKind, Result};
+use platform::error::{Error, Result};
+use platform::http::filter::{Filter, in_query};
 use platform::http::hal::{Item, Place, json};
 use platform::http::input::{PathId, Write};
-use platform::http::list::{PageQuery, Sublist, number_in_query};
+use platform::http::list::{PageQuery, Sublist};
 use platform::http::number::Whole;
 use platform::http::shell::Caller;
 use serde::Deserialize;
@@ -29,7 +29,7 @@ use utoipa_axum::routes;
 use super::client::{LOG_END, LogEnd, WhichEnd};
 use super::views::DealView;
 use super::{Chosen, DealApi, DealPage, Deals, Posted, deal_unknown};
-use crate::kit::must_be_service;
+use crate::kit::{forbidden, must_be_service, only};
 
 const DEALS: Place = Place { collection: "deals", name: "deal" };
 
@@ -177,17 +177,17 @@ async fn list_deals(
     State(deals): State<Arc<Deals>>,
     caller: Caller,
     page: PageQuery,
-    DealFilter(chosen): DealFilter,
+    filter: Filter,
 ) -> Result<Response<Body>> {
     let own = own_deals(&caller)?;
     let chosen = Chosen {
-        member_id: only(chosen.member_id, own.member_id)?,
-        merchant_id: only(chosen.merchant_id, own.merchant_id)?,
+        member_id: only(filter.number("memberId")?, own.member_id)?,
+        merchant_id: only(filter.number("merchantId")?, own.merchant_id)?,
     };
     let DealPage { deals: found, next } = deals.deals(chosen, page.after, page.limit).await?;
     let base = &deals.kit.base_url;
-    let filter = [("memberId", chosen.member_id), ("merchantId", chosen.merchant_id)];
-    let filter: String = filter.iter().filter_map(|(name, id)| id.map(|id| format!("&{name}={id}"))).collect();
+    let text = |id: Option<i64>| id.map(|id| id.to_string());
+    let filter = in_query([("memberId", text(chosen.member_id)), ("merchantId", text(chosen.merchant_id))]);
     let items = found.into_iter().map(|deal| shown(base, deal)).collect();
     let (href, query) = (format!("{base}/deals"), format!("limit={}{filter}", page.limit));
     let after = Some(page.after).filter(|after| *after > 0);
@@ -198,14 +198,6 @@ fn shown(base: &str, deal: DealView) -> Item<DealView> {
     Item::new(base, DEALS, deal.deal_id, deal)
 }
 
-/// What a filter says, or what the caller may see; not both, unless they are the same.
-fn only(asked: Option<i64>, own: Option<i64>) -> Result<Option<i64>> {
-    match (asked, own) {
-        (Some(asked), Some(own)) if asked != own => Err(not_allowed()),
-        _ => Ok(asked.or(own)),
-    }
-}
-
 /// The deals that are all that this caller may see; no limit for one who may see all.
 fn own_deals(caller: &Caller) -> Result<Chosen> {
     let own = Some(caller.0.owner_id.unwrap_or(0));
@@ -213,7 +205,7 @@ fn own_deals(caller: &Caller) -> Result<Chosen> {
         Role::Operator | Role::Service => Ok(Chosen::default()),
         Role::Owner("merchant") => Ok(Chosen { merchant_id: own, member_id: None }),
         Role::Owner("member") => Ok(Chosen { member_id: own, merchant_id: None }),
-        Role::Owner(_) => Err(not_allowed()),
+        Role::Owner(_) => Err(forbidden()),
     }
 }
 
@@ -222,33 +214,6 @@ fn must_trade_as(caller: &Caller, merchant_id: i64) -> Result<()> {
     match caller.0.role {
         Role::Operator | Role::Service => Ok(()),
         Role::Owner("merchant") if caller.0.owner_id == Some(merchant_id) => Ok(()),
-        Role::Owner(_) => Err(not_allowed()),
-    }
-}
-
-fn not_allowed() -> Error {
-    Error::new(ErrorKind::Forbidden, "auth.not_allowed", "this API key may not do that")
-}
-
-/// `memberId` and `merchantId` in the query of a list.
-struct DealFilter(Chosen);
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct RawFilter {
-    member_id: Option<String>,
-    merchant_id: Option<String>,
-}
-
-impl<S: Send + Sync> FromRequestParts<S> for DealFilter {
-    type Rejection = Error;
-
-    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self> {
-        let Query(raw) = Query::<RawFilter>::try_from_uri(&parts.uri)
-            .map_err(|error| Error::invalid("/query", "the query cannot be read").caused_by(error))?;
-        Ok(Self(Chosen {
-            member_id: number_in_query(raw.member_id.as_deref(), "/query/memberId")?,
-            merchant_id: number_in_query(raw.merchant_id.as_deref(), "/query/merchantId")?,
-        }))
+        Role::Owner(_) => Err(forbidden()),
     }
 }

@@ -5,16 +5,15 @@ mod causes;
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{FromRequestParts, Query, State};
+use axum::extract::State;
 use axum::http::Response;
-use axum::http::request::Parts;
 use domain::donation::GENERAL_FUND;
 use domain::kernel::MAX_SAFE;
-use platform::access::Role;
 use platform::error::{Error, Result};
+use platform::http::filter::{Filter, in_query};
 use platform::http::hal::{Item, Place};
 use platform::http::input::{PathId, Write};
-use platform::http::list::{PageQuery, number_in_query};
+use platform::http::list::PageQuery;
 use platform::http::number::Whole;
 use platform::http::shell::Caller;
 use serde::de::IgnoredAny;
@@ -25,7 +24,7 @@ use utoipa_axum::routes;
 
 use super::views::DonationView;
 use super::{Chosen, Donations, donation_unknown};
-use crate::kit::must_concern;
+use crate::kit::{must_concern, only, own_of};
 
 const DONATIONS: Place = Place { collection: "donations", name: "donation" };
 
@@ -100,7 +99,7 @@ async fn show_donation(
     PathId(donation_id): PathId,
     caller: Caller,
 ) -> Result<Response<Body>> {
-    let own = own_donations(&caller)?;
+    let own = own_of(&caller, "member")?;
     let donation = donations.donation(donation_id).await?;
     // To a member the donations of others are not there, so nobody can count them.
     if own.is_some_and(|member_id| member_id != donation.member_id) {
@@ -118,15 +117,16 @@ async fn list_donations(
     State(donations): State<Arc<Donations>>,
     caller: Caller,
     page: PageQuery,
-    DonationFilter(mut chosen): DonationFilter,
+    filter: Filter,
 ) -> Result<Response<Body>> {
-    if let Some(member_id) = chosen.member_id.or(own_donations(&caller)?) {
-        must_concern(&caller, member_id)?;
-        chosen.member_id = Some(member_id);
-    }
+    let chosen = Chosen {
+        member_id: only(filter.number("memberId")?, own_of(&caller, "member")?)?,
+        cause_id: filter.number("causeId")?,
+        received: false,
+    };
     let found = donations.donations(chosen, page.after, page.fetch()).await?;
-    let filter = [("memberId", chosen.member_id), ("causeId", chosen.cause_id)];
-    let filter: String = filter.iter().filter_map(|(name, id)| id.map(|id| format!("&{name}={id}"))).collect();
+    let text = |id: Option<i64>| id.map(|id| id.to_string());
+    let filter = in_query([("memberId", text(chosen.member_id)), ("causeId", text(chosen.cause_id))]);
     let base = &donations.kit.base_url;
     let item = |donation: DonationView| (donation.donation_id, shown(base, donation.donation_id, donation));
     let found = found.into_iter().map(item).collect();
@@ -135,38 +135,4 @@ async fn list_donations(
 
 fn shown<T: Serialize>(base: &str, donation_id: i64, fields: T) -> Item<T> {
     Item::new(base, DONATIONS, donation_id, fields)
-}
-
-/// The member whose donations are all that this caller may see; nothing for one who may see all.
-fn own_donations(caller: &Caller) -> Result<Option<i64>> {
-    let own = match caller.0.role {
-        Role::Operator | Role::Service => return Ok(None),
-        Role::Owner(_) => caller.0.owner_id.unwrap_or(0),
-    };
-    must_concern(caller, own)?;
-    Ok(Some(own))
-}
-
-/// `memberId` and `causeId` in the query of a list.
-struct DonationFilter(Chosen);
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct RawFilter {
-    member_id: Option<String>,
-    cause_id: Option<String>,
-}
-
-impl<S: Send + Sync> FromRequestParts<S> for DonationFilter {
-    type Rejection = Error;
-
-    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self> {
-        let Query(raw) = Query::<RawFilter>::try_from_uri(&parts.uri)
-            .map_err(|error| Error::invalid("/query", "the query cannot be read").caused_by(error))?;
-        Ok(Self(Chosen {
-            member_id: number_in_query(raw.member_id.as_deref(), "/query/memberId")?,
-            cause_id: number_in_query(raw.cause_id.as_deref(), "/query/causeId")?,
-            received: false,
-        }))
-    }
 }

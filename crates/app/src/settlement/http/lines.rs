@@ -9,6 +9,7 @@ use axum::http::{HeaderValue, Response};
 use futures_util::stream;
 use platform::error::Result;
 use platform::http::csv::{Cell, write_row};
+use platform::http::filter::{Filter, in_query};
 use platform::http::hal::{Item, Place};
 use platform::http::input::PathId;
 use platform::http::list::PageQuery;
@@ -18,7 +19,8 @@ use utoipa_axum::routes;
 
 use super::super::views::{BillingView, LineView};
 use super::super::{ChosenLines, Settlements, line_unknown};
-use super::{Filter, allowed_merchant, own_billing, own_merchant};
+use super::own_billing;
+use crate::kit::{only, own_of};
 
 const VIEWS: Place = Place { collection: "billingAmountViews", name: "billingAmountView" };
 /// Lines read at once for a statement.
@@ -142,7 +144,7 @@ async fn show_line(
     PathId(deal_id): PathId,
     caller: Caller,
 ) -> Result<Response<Body>> {
-    let own = own_merchant(&caller)?;
+    let own = own_of(&caller, "merchant")?;
     let line = settlements.line(deal_id).await?;
     if own.is_some_and(|merchant_id| merchant_id != line.merchant_id) {
         return Err(line_unknown());
@@ -159,12 +161,12 @@ async fn list_lines(
     State(settlements): State<Arc<Settlements>>,
     caller: Caller,
     page: PageQuery,
-    Filter { merchant_id, .. }: Filter,
+    filter: Filter,
 ) -> Result<Response<Body>> {
-    let merchant_id = allowed_merchant(&caller, merchant_id)?;
+    let merchant_id = only(filter.number("merchantId")?, own_of(&caller, "merchant")?)?;
     let found = settlements.lines(ChosenLines { merchant_id }, page.after, page.fetch()).await?;
     let base = &settlements.kit.base_url;
-    let filter = merchant_id.map_or(String::new(), |id| format!("&merchantId={id}"));
+    let filter = in_query([("merchantId", merchant_id.map(|id| id.to_string()))]);
     let items = found.into_iter().map(|line| shown(base, line)).collect();
     page.show_items(format!("{base}/billingAmountViews"), VIEWS.collection, &filter, items)
 }

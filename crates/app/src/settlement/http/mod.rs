@@ -6,15 +6,14 @@ mod lines;
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{FromRequestParts, Query, State};
+use axum::extract::State;
 use axum::http::Response;
-use axum::http::request::Parts;
 use domain::kernel::{MAX_SAFE, Month};
-use platform::access::Role;
-use platform::error::{Error, ErrorKind, Result};
+use platform::error::{Error, Result};
+use platform::http::filter::{Filter, in_query};
 use platform::http::hal::{Item, Place};
 use platform::http::input::{PathId, Write};
-use platform::http::list::{PageQuery, number_in_query};
+use platform::http::list::PageQuery;
 use platform::http::number::{Whole, parse_whole};
 use platform::http::shell::Caller;
 use serde::Deserialize;
@@ -25,7 +24,7 @@ use utoipa_axum::routes;
 
 use super::views::BillingView;
 use super::{Chosen, Settlements, billing_unknown};
-use crate::kit::must_be_operator;
+use crate::kit::{must_be_operator, only, own_of};
 
 const BILLINGS: Place = Place { collection: "billings", name: "billing" };
 
@@ -117,13 +116,15 @@ async fn list_billings(
     State(settlements): State<Arc<Settlements>>,
     caller: Caller,
     page: PageQuery,
-    Filter { merchant_id, month }: Filter,
+    filter: Filter,
 ) -> Result<Response<Body>> {
-    let merchant_id = allowed_merchant(&caller, merchant_id)?;
+    let merchant_id = only(filter.number("merchantId")?, own_of(&caller, "merchant")?)?;
+    let read_month = |text: &str| parse_whole(text).and_then(Month::from_number);
+    let month = filter.read("billingMonth", "write a month as yyyyMM: 202010", read_month)?;
     let found = settlements.billings(Chosen { merchant_id, month }, page.after, page.fetch()).await?;
     let base = &settlements.kit.base_url;
-    let month = month.map(|month| format!("&billingMonth={month}"));
-    let filter = merchant_id.map(|id| format!("&merchantId={id}")).into_iter().chain(month).collect::<String>();
+    let (merchant, month) = (merchant_id.map(|id| id.to_string()), month.map(|month| month.to_string()));
+    let filter = in_query([("merchantId", merchant), ("billingMonth", month)]);
     let items = found.into_iter().map(|billing| (billing.billing_id, shown(base, billing))).collect();
     page.show_items(format!("{base}/billings"), BILLINGS.collection, &filter, items)
 }
@@ -139,61 +140,10 @@ fn shown(base: &str, billing: BillingView) -> Item<BillingView> {
 
 /// A billing that this caller may see. To a merchant those of others are not there, so nobody can count them.
 async fn own_billing(settlements: &Settlements, billing_id: i64, caller: &Caller) -> Result<BillingView> {
-    let own = own_merchant(caller)?;
+    let own = own_of(caller, "merchant")?;
     let billing = settlements.billing(billing_id).await?;
     if own.is_some_and(|merchant_id| merchant_id != billing.merchant_id) {
         return Err(billing_unknown());
     }
     Ok(billing)
-}
-
-/// The merchant that this caller may see alone; nothing for one who may see all.
-fn own_merchant(caller: &Caller) -> Result<Option<i64>> {
-    match caller.0.role {
-        Role::Operator | Role::Service => Ok(None),
-        Role::Owner("merchant") => Ok(Some(caller.0.owner_id.unwrap_or(0))),
-        Role::Owner(_) => Err(forbidden()),
-    }
-}
-
-/// The merchant that a list is to be about.
-fn allowed_merchant(caller: &Caller, asked: Option<i64>) -> Result<Option<i64>> {
-    match (own_merchant(caller)?, asked) {
-        (Some(own), Some(asked)) if own != asked => Err(forbidden()),
-        (own, asked) => Ok(own.or(asked)),
-    }
-}
-
-fn forbidden() -> Error {
-    Error::new(ErrorKind::Forbidden, "auth.not_allowed", "this API key may not do that")
-}
-
-/// `merchantId` and `billingMonth` in the query of a list.
-struct Filter {
-    merchant_id: Option<i64>,
-    month: Option<Month>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct RawFilter {
-    merchant_id: Option<String>,
-    billing_month: Option<String>,
-}
-
-impl<S: Send + Sync> FromRequestParts<S> for Filter {
-    type Rejection = Error;
-
-    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self> {
-        let Query(raw) = Query::<RawFilter>::try_from_uri(&parts.uri)
-            .map_err(|error| Error::invalid("/query", "the query cannot be read").caused_by(error))?;
-        let month = |text: String| {
-            let month = parse_whole(&text).and_then(Month::from_number);
-            month.ok_or_else(|| Error::invalid("/query/billingMonth", "write a month as yyyyMM: 202010"))
-        };
-        Ok(Self {
-            merchant_id: number_in_query(raw.merchant_id.as_deref(), "/query/merchantId")?,
-            month: raw.billing_month.map(month).transpose()?,
-        })
-    }
 }

@@ -85,6 +85,11 @@ impl Line {
         self.0.lock().faults.insert(member_id, (who, fault));
     }
 
+    /// What was asked so far does not count.
+    pub fn begin(&self) {
+        self.0.lock().asked.clear();
+    }
+
     /// From now on only these are reached, and nobody hears an answer.
     pub fn hold(&self, held: Held) {
         self.0.lock().held = Some(held);
@@ -100,7 +105,6 @@ impl Line {
         let mut state = self.0.lock();
         (state.point, state.coupon, state.held, state.stopping) = (None, None, None, None);
         state.faults.clear();
-        state.asked.clear();
     }
 
     /// No fault happens any more.
@@ -113,7 +117,7 @@ impl Line {
         self.0.lock().mistaken = later;
     }
 
-    /// How many questions about members were dealt with since the server began.
+    /// How many questions about members were dealt with since the beginning.
     pub fn asked(&self) -> usize {
         self.0.lock().asked.len()
     }
