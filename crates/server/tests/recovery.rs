@@ -5,6 +5,8 @@ mod support;
 
 #[path = "recovery/checker.rs"]
 mod checker;
+#[path = "recovery/coupons.rs"]
+mod coupons;
 #[path = "recovery/damage.rs"]
 mod damage;
 #[path = "recovery/deals.rs"]
