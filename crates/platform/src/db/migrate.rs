@@ -166,22 +166,25 @@ pub fn migrate_sealed(
     seal: &Seal,
     fills: &[Fill],
 ) -> Result<usize> {
-    compact(session, migrations)?;
-    take_steps(session, migrations, Some((seal, fills)))
-}
-
-/// What an embedded store deleted before it wiped what it deletes stands in unused parts of its pages. It goes before
-/// the steps are taken, so that a crash in between leaves nothing: then all of it is done again.
-fn compact(session: &mut dyn Session, migrations: &[Migration]) -> Result<()> {
-    if session.dialect() != Dialect::Sqlite {
-        return Ok(());
-    }
-    let steps = pending(session, migrations)?;
-    let is_new = steps.len() == PLATFORM.len() + migrations.len();
-    if !is_new && steps.iter().any(|step| step.sql.contains(REWRITE)) {
+    let leaves_remains = leaves_remains(session, migrations)?;
+    if leaves_remains && session.dialect() == Dialect::Sqlite {
+        // What was deleted before stands in unused parts of pages. It goes before the steps are taken, so that a crash in
+        // between leaves nothing: then all of it is done again.
         session.run_script("VACUUM")?;
     }
-    Ok(())
+    let taken = take_steps(session, migrations, Some((seal, fills)))?;
+    if leaves_remains && session.dialect() == Dialect::Postgres {
+        // The planner had samples of what stood there.
+        session.run_script("VACUUM FULL pg_statistic")?;
+    }
+    Ok(taken)
+}
+
+/// Whether what a due step removes was stored by an earlier program, which leaves it in places that no step reaches.
+fn leaves_remains(session: &mut dyn Session, migrations: &[Migration]) -> Result<bool> {
+    let steps = transaction(session, |tx| pending(tx, migrations))?;
+    let is_new = steps.len() == PLATFORM.len() + migrations.len();
+    Ok(!is_new && steps.iter().any(|step| step.sql.contains(REWRITE)))
 }
 
 fn take_steps(session: &mut dyn Session, migrations: &[Migration], sealing: Option<(&Seal, &[Fill])>) -> Result<usize> {

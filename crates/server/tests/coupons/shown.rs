@@ -81,7 +81,10 @@ fn a_coupon_reads_as_expired_from_the_next_day_on_whether_or_not_anybody_passed(
         eventually("the page shows it", || statuses(&app, 1) == ["ISSUED"]);
         // Nothing that happens from here on reaches my page.
         app.stop("coupon");
-        app.clock.advance_days(31 + 30 + 31 + 30 + 31 + 28);
+        // To the 28th of February, its last day, and beyond.
+        app.clock.advance_days(30 + 31 + 30 + 31 + 31 + 28);
+        assert_eq!(statuses(&app, 1), ["ISSUED"]);
+        app.clock.advance_days(1);
         assert_eq!(statuses(&app, 1), ["EXPIRED"]);
         app.start("coupon");
         app.settle();
