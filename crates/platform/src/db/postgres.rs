@@ -7,15 +7,16 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use futures_util::future::{join, join_all};
-use tokio::runtime::Runtime;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, NoTls, Statement};
 
 use super::{Cursor, Dialect, Kind, Row, Session, Table, Value};
 use crate::error::{Error, ErrorKind, Result};
+use driver::Driver;
 pub(super) use reader::Reader;
 use wire::{array, columns_of, failed, key_array, read_row};
 
+mod driver;
 mod reader;
 mod wire;
 
@@ -112,9 +113,9 @@ struct Write {
     params: Vec<Param>,
 }
 
-/// One connection with a small runtime of its own, driven only while its thread waits for it.
+/// One connection.
 struct PostgresSession {
-    runtime: Runtime,
+    driver: Driver,
     target: Target,
     client: Option<Client>,
     statements: HashMap<String, Statement>,
@@ -126,11 +127,10 @@ struct PostgresSession {
 
 impl PostgresSession {
     fn new(target: Target) -> Result<Self> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(|error| Error::internal("no runtime for a database session").caused_by(error))?;
-        let client = Some(runtime.block_on(target.connect())?);
+        let driver = Driver::new()?;
+        let client = Some(driver.block_on(target.connect())??);
         Ok(Self {
-            runtime,
+            driver,
             target,
             client,
             statements: HashMap::new(),
@@ -145,7 +145,7 @@ impl PostgresSession {
             return Ok(());
         }
         self.statements.clear();
-        self.client = Some(self.runtime.block_on(self.target.connect())?);
+        self.client = Some(self.driver.block_on(self.target.connect())??);
         Ok(())
     }
 
@@ -158,7 +158,7 @@ impl PostgresSession {
             return Ok(statement.clone());
         }
         self.open_transaction()?;
-        let statement = self.runtime.block_on(self.client()?.prepare(sql)).map_err(failed)?;
+        let statement = self.driver.block_on(self.client()?.prepare(sql))?.map_err(failed)?;
         self.statements.insert(sql.to_owned(), statement.clone());
         Ok(statement)
     }
@@ -166,7 +166,7 @@ impl PostgresSession {
     /// Sends a due BEGIN by itself, for the rare statement that cannot carry it along.
     fn open_transaction(&mut self) -> Result<()> {
         if let Some(begin) = self.begin_due.take() {
-            self.runtime.block_on(self.client()?.batch_execute(begin)).map_err(failed)?;
+            self.driver.block_on(self.client()?.batch_execute(begin))?.map_err(failed)?;
         }
         Ok(())
     }
@@ -177,7 +177,7 @@ impl PostgresSession {
         let statement = self.statement(sql)?;
         let begin = self.begin_due.take();
         let client = self.client()?;
-        let rows = self.runtime.block_on(async {
+        let rows = self.driver.block_on(async {
             let query = client.query(&statement, params);
             match begin {
                 Some(begin) => {
@@ -187,7 +187,7 @@ impl PostgresSession {
                 None => query.await,
             }
         });
-        rows.map_err(failed)?.iter().map(read_row).collect()
+        rows?.map_err(failed)?.iter().map(read_row).collect()
     }
 
     fn write(&mut self, sql: &str, params: Vec<Param>) -> Result<()> {
@@ -201,7 +201,7 @@ impl PostgresSession {
         let begin = self.begin_due.take();
         let writes = std::mem::take(&mut self.writes);
         let client = self.client()?;
-        let result = self.runtime.block_on(async {
+        let result = self.driver.block_on(async {
             let begun = async { if let Some(begin) = begin { client.batch_execute(begin).await } else { Ok(()) } };
             let written = join_all(writes.iter().map(|write| {
                 client.execute_raw(&write.statement, write.params.iter().map(|param| &**param as &dyn ToSql))
@@ -214,7 +214,7 @@ impl PostgresSession {
             }
             ended
         });
-        result.map_err(failed)
+        result?.map_err(failed)
     }
 
     fn flush(&mut self) -> Result<()> {
@@ -263,7 +263,8 @@ impl Session for PostgresSession {
         if begun
             && let Some(client) = &self.client
             && !client.is_closed()
-            && let Err(error) = self.runtime.block_on(client.batch_execute("ROLLBACK"))
+            && let Err(error) =
+                self.driver.block_on(client.batch_execute("ROLLBACK")).and_then(|ended| ended.map_err(failed))
         {
             tracing::warn!(%error, "rollback failed; the connection is given up");
             self.client = None;
@@ -363,8 +364,8 @@ impl Session for PostgresSession {
         let statement = self.statement(sql)?;
         self.open_transaction()?;
         let client = self.client()?;
-        self.runtime
-            .block_on(client.execute_raw(&statement, params.iter().map(|value| value as &dyn ToSql)))
+        self.driver
+            .block_on(client.execute_raw(&statement, params.iter().map(|value| value as &dyn ToSql)))?
             .map_err(failed)
     }
 
@@ -372,7 +373,7 @@ impl Session for PostgresSession {
         self.connected()?;
         self.flush()?;
         self.open_transaction()?;
-        self.runtime.block_on(self.client()?.batch_execute(sql)).map_err(failed)
+        self.driver.block_on(self.client()?.batch_execute(sql))?.map_err(failed)
     }
 
     fn dialect(&self) -> Dialect {
