@@ -10,7 +10,7 @@ const KNOWN: &[(&str, &[&str])] = &[
     ("member", &["MemberApi", "Contacts"]),
     ("notification", &[]),
     ("point", &["PointApi", "PointEvent", "EntryFacts", "DonationQuestion", "DealQuestion", "DealtFacts"]),
-    ("coupon", &["CouponApi"]),
+    ("coupon", &["CouponApi", "Held"]),
     ("donation", &[]),
     ("deal", &["DealApi"]),
     ("mypage", &[]),
