@@ -54,10 +54,13 @@ fn a_decision_that_never_came_to_the_store_is_undone() {
 #[test]
 fn while_the_store_is_out_of_reach_it_is_told_that_nobody_knows() {
     let _machine = crate::beside_others();
-    let (app, wire, answer) = leaves_over(Break::AnswerLostForLong);
+    let (mut app, wire, answer) = leaves_over(Break::AnswerLostForLong);
     answer.must_be_problem(503);
     assert_eq!(answer.code(), "member.withdrawal_unclear", "{}", answer.text);
     assert!(answer.text.contains("/withdrawals/1") && !answer.text.contains("nothing was changed"), "{}", answer.text);
     wire.mend();
+    eventually("what was decided has followed", || app.get("/withdrawals/1").json["step"] == "DONE");
+    // Its connections that were idle learn only now that they are lost, and these tests look through them.
+    app.restart();
     must_be_gone(&app);
 }
