@@ -45,14 +45,16 @@ fn make_old(sets: &[String], members: i64) {
     let forget = "DELETE FROM migration WHERE number IN (22, 23, 24); DROP TABLE seal_mark;";
     run("member", &format!("{forget} {}", add("member", &six)));
     run("mypage", &format!("{forget} {}", add("page", &six[..2])));
-    for member_id in 1..=members {
-        for (context, table) in [("member", "member"), ("mypage", "page")] {
+    for (context, table) in [("member", "member"), ("mypage", "page")] {
+        let mut updates = String::new();
+        for member_id in 1..=members {
             for phone in [earlier_phone(member_id), phone(member_id)] {
                 let nickname = nickname(member_id);
                 let set = format!("SET phone_no = '{phone}', nickname = '{nickname}' WHERE member_id = {member_id};");
-                run(context, &format!("UPDATE {table} {set}"));
+                updates.push_str(&format!("UPDATE {table} {set}\n"));
             }
         }
+        run(context, &updates);
     }
 }
 
