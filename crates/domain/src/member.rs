@@ -197,8 +197,8 @@ pub enum Rejection {
     AttemptOver,
 }
 
-/// A new member under a number that was never used. `coupon_due`: nobody had a join coupon with this phone number within
-/// `welcome.again_after_days`.
+/// A new member under a number that was never used. `coupon_due`: within `welcome.again_after_days` nobody had a join
+/// coupon with this phone number, and no member changed to it.
 ///
 /// # Errors
 /// [`Rejection::NumberTaken`].

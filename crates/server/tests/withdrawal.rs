@@ -17,8 +17,12 @@ mod fresh_page;
 mod repeated;
 #[path = "withdrawal/slow_point.rs"]
 mod slow_point;
+#[path = "withdrawal/unknown.rs"]
+mod unknown;
 #[path = "withdrawal/welcome.rs"]
 mod welcome;
+#[path = "withdrawal/wire.rs"]
+mod wire;
 
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 

@@ -102,9 +102,13 @@ impl Contacts {
         normal(&self.phone_no) != before
     }
 
-    /// What is kept of a phone number after welcome points: a digest under the programme's secret.
+    /// What is kept of a phone number after welcome points or a join coupon: a digest under the programme's secret.
+    /// Blanks and hyphens alone are no phone number.
     pub(super) fn phone_digest(&self, secret: &[u8]) -> Option<Vec<u8>> {
         let phone = normal_phone(self.phone_no.as_deref()?);
+        if phone.is_empty() {
+            return None;
+        }
         let mut mac = Hmac::<Sha256>::new_from_slice(secret).ok()?;
         mac.update(phone.as_bytes());
         Some(mac.finalize().into_bytes().to_vec())

@@ -22,13 +22,15 @@ impl MemberWriter {
         free_numbers(tx, ("member_number", &MEMBER), wanted, &chosen)
     }
 
-    /// When somebody last joined with these phone numbers and had a coupon for it.
+    /// When these phone numbers last had a join coupon, or came to a member who had joined without them.
     pub(super) fn coupons_given(&self, tx: &mut dyn Session, commands: &[&Command]) -> Result<Digests> {
-        let joining = commands.iter().filter_map(|command| match command {
-            Command::Join { contacts, .. } => contacts.phone_digest(&self.policy.secret),
+        let new = commands.iter().filter_map(|command| match command {
+            Command::Join { contacts, .. } | Command::ChangeContacts { change: contacts, .. } => {
+                contacts.phone_digest(&self.policy.secret)
+            }
             _ => None,
         });
-        Digests::load(tx, &JOIN_COUPON, self.policy.again_after_ms, joining)
+        Digests::load(tx, &JOIN_COUPON, self.policy.again_after_ms, new)
     }
 
     /// Takes a new member in.

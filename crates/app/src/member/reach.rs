@@ -54,6 +54,15 @@ impl MemberWriter {
             .ok_or_else(|| refusal(Rejection::MemberUnknown))?;
         let mut contacts = slot.contacts.look(&self.policy.seal, member_id)?;
         let phone_changed = contacts.change(change);
+        // A phone number that has come to a member is not a newcomer's: otherwise who joins without one, takes one and
+        // joins with it again has two coupons.
+        let now_ms = out.moment.now_ms;
+        if phone_changed
+            && let Some(digest) = contacts.phone_digest(&self.policy.secret)
+            && loaded.coupons_given.is_due(Some(&digest), now_ms)
+        {
+            loaded.coupons_given.give(digest, now_ms);
+        }
         slot.contacts = Kept::Open(contacts);
         let event = member::change_contacts(&slot.member, phone_changed);
         slot.record(&event, out)?;

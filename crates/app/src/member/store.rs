@@ -128,7 +128,7 @@ pub(super) fn stuck_withdrawals(session: &mut dyn Session, before_ms: i64) -> Re
     Ok(session.query(sql, &[before_ms.into()])?.iter().map(|row| (row.int(0), row.int(1))).collect())
 }
 
-/// Forgets phone numbers that were welcomed, or had a join coupon, before `before_ms`.
+/// Forgets phone numbers that were welcomed, or had a join coupon or came to a member, before `before_ms`.
 pub(super) fn forget_phones(session: &mut dyn Session, before_ms: i64) -> Result<()> {
     session.execute("DELETE FROM welcome_given WHERE at < $1", &[before_ms.into()])?;
     session.execute("DELETE FROM join_coupon_given WHERE at < $1", &[before_ms.into()]).map(|_| ())
@@ -297,6 +297,6 @@ pub struct Loaded {
     pub(super) free_numbers: VecDeque<i64>,
     /// Phone numbers that become NORMAL, and when they were welcomed.
     pub(super) welcomed: Digests,
-    /// Phone numbers that join, and when they had a join coupon.
+    /// Phone numbers that join or come to a member, and when they had a join coupon or did so before.
     pub(super) coupons_given: Digests,
 }

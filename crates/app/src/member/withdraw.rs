@@ -48,7 +48,7 @@ impl Members {
     ///
     /// # Errors
     /// 404 when there is no such member; `Unavailable` when point or coupon cannot let the member go now, and nothing
-    /// changed.
+    /// changed; `member.withdrawal_unclear` when the store broke off and does not say whether it was decided.
     pub async fn withdraw(self: &Arc<Self>, member_id: i64, stamp: Option<KeyStamp>) -> Result<Withdrawn> {
         let this = Arc::clone(self);
         // A task of its own: a client that hangs up must not leave the saga half way for the sweeper.
@@ -59,10 +59,11 @@ impl Members {
     async fn drive_withdrawal(&self, member_id: i64, stamp: Option<KeyStamp>) -> Result<Withdrawn> {
         let deadline = Instant::now() + ANSWER_TIME;
         self.refuse_while_one_fails(member_id).await?;
-        let requested = self.funnel.ask(Command::RequestWithdrawal { member_id }, stamp).await?;
-        let attempt = match (self.step_of(member_id).await?, requested) {
-            (Some(WithdrawalStep::Preparing), Answer::Withdrawal { attempt }) => attempt,
-            (Some(WithdrawalStep::Withdrawing | WithdrawalStep::Done), _) => {
+        self.funnel.ask(Command::RequestWithdrawal { member_id }, stamp).await?;
+        // Of a repeated key the funnel recalls the attempt that it began; another one may be under way by now.
+        let attempt = match self.standing(member_id).await? {
+            Some((attempt, WithdrawalStep::Preparing)) => attempt,
+            Some((_, WithdrawalStep::Withdrawing | WithdrawalStep::Done)) => {
                 return self.wait_until_done(member_id, deadline).await;
             }
             // The key is of an attempt that came to nothing: this is a new one.
@@ -74,26 +75,35 @@ impl Members {
         if self.mode == WithdrawalMode::Strict
             && let Err(Unprepared { error, reason }) = self.prepare(member_id, attempt).await
         {
-            self.funnel.ask(Command::ReleaseWithdrawal { member_id, attempt, reason }, None).await?;
             // They also refuse what is closed because another sender's request was decided first.
-            return match self.step_of(member_id).await? {
-                Some(WithdrawalStep::Withdrawing | WithdrawalStep::Done) => {
-                    self.wait_until_done(member_id, deadline).await
-                }
-                _ => Err(error),
+            return match self.undo(member_id, attempt, reason).await? {
+                Undone::Released => Err(error),
+                Undone::Decided => self.wait_until_done(member_id, deadline).await,
             };
         }
         match self.funnel.ask(Command::DecideWithdrawal { member_id, attempt }, None).await {
             Ok(_) if self.mode == WithdrawalMode::Deferred => Ok(Withdrawn::Done),
             Ok(_) => self.wait_until_done(member_id, deadline).await,
-            // Someone else who asked for the same withdrawal decided or released it first.
-            Err(error) if error.code == "member.withdrawal_over" => match self.step_of(member_id).await? {
-                Some(WithdrawalStep::Withdrawing | WithdrawalStep::Done) => {
-                    self.wait_until_done(member_id, deadline).await
-                }
-                _ => Err(cannot_leave_now()),
+            // Someone else who asked for the same withdrawal decided or released it first, or the store broke off and
+            // may have decided it.
+            Err(error) => match self.undo(member_id, attempt, error.code.to_string()).await? {
+                Undone::Released => Err(cannot_leave_now().caused_by(error)),
+                Undone::Decided => self.wait_until_done(member_id, deadline).await,
             },
-            Err(error) => Err(error),
+        }
+    }
+
+    /// Releases an attempt, and looks how it ended. A release waits for a decision that is still on its way, and after
+    /// one it changes nothing.
+    ///
+    /// # Errors
+    /// `member.withdrawal_unclear` when it cannot be released and is not known to be decided.
+    async fn undo(&self, member_id: i64, attempt: i64, reason: String) -> Result<Undone> {
+        let released = self.funnel.ask(Command::ReleaseWithdrawal { member_id, attempt, reason }, None).await;
+        match (self.standing(member_id).await, released) {
+            (Ok(Some((_, WithdrawalStep::Withdrawing | WithdrawalStep::Done))), _) => Ok(Undone::Decided),
+            (Ok(_), Ok(_)) => Ok(Undone::Released),
+            (Err(error), _) | (Ok(_), Err(error)) => Err(unclear(member_id).caused_by(error)),
         }
     }
 
@@ -104,8 +114,8 @@ impl Members {
         }
         let [point, coupon] = self.guards().map(Guard::must_not_be_failing);
         let Err(failing) = point.and(coupon) else { return Ok(()) };
-        match self.step_of(member_id).await? {
-            None | Some(WithdrawalStep::Released) => self.member(member_id).await.and(Err(failing)),
+        match self.standing(member_id).await? {
+            None | Some((_, WithdrawalStep::Released)) => self.member(member_id).await.and(Err(failing)),
             Some(_) => Ok(()),
         }
     }
@@ -124,9 +134,10 @@ impl Members {
         }
     }
 
+    /// Waits for what follows a decision. A look that fails sees nothing; it does not take the decision back.
     async fn wait_until_done(&self, member_id: i64, deadline: Instant) -> Result<Withdrawn> {
         loop {
-            if self.step_of(member_id).await? == Some(WithdrawalStep::Done) {
+            if matches!(self.standing(member_id).await, Ok(Some((_, WithdrawalStep::Done)))) {
                 return Ok(Withdrawn::Done);
             }
             if Instant::now() >= deadline {
@@ -136,10 +147,19 @@ impl Members {
         }
     }
 
-    async fn step_of(&self, member_id: i64) -> Result<Option<WithdrawalStep>> {
+    /// The last attempt and how far it is.
+    async fn standing(&self, member_id: i64) -> Result<Option<(i64, WithdrawalStep)>> {
         let row = self.database.get(&super::store::WITHDRAWAL, member_id).await?;
-        Ok(row.and_then(|row| WithdrawalStep::from_name(row.text(2))))
+        Ok(row.and_then(|row| Some((row.int(1), WithdrawalStep::from_name(row.text(2))?))))
     }
+}
+
+/// How an attempt ended that was to be undone.
+enum Undone {
+    /// It was: nothing has changed.
+    Released,
+    /// It was decided before.
+    Decided,
 }
 
 /// Why a withdrawal is undone: what the client is told, and what stands at the withdrawal, which names who it was.
@@ -181,4 +201,9 @@ impl CouponQuestions {
 fn cannot_leave_now() -> Error {
     let message = "the withdrawal could not be completed now and nothing was changed; repeat it in a moment";
     Error { retry_after_s: Some(1), ..Error::new(ErrorKind::Unavailable, "member.withdrawal_undone", message) }
+}
+
+fn unclear(member_id: i64) -> Error {
+    let message = format!("it is not known whether the withdrawal was decided; look at /withdrawals/{member_id}");
+    Error::unavailable("member.withdrawal_unclear", message)
 }

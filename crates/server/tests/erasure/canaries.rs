@@ -53,22 +53,21 @@ impl Person {
 
 /// Joins everyone, and has them do what members do, so that pages are written, split and written again.
 pub fn populate(app: &TestApp, people: &[Person]) {
-    let mut leaving = people.iter().peekable();
-    for member_id in 1..=MEMBERS {
-        match leaving.next_if(|person| person.member_id == member_id) {
-            Some(person) => {
-                let mut body = person.contacts.clone();
-                body["memberId"] = json!(member_id);
-                app.post("/members", &body).must_be(201);
-            }
-            None => drop(app.join(member_id, &format!("0101{member_id:07}"))),
+    of_everyone(|member_id| match people.iter().find(|person| person.member_id == member_id) {
+        Some(person) => {
+            let mut body = person.contacts.clone();
+            body["memberId"] = json!(member_id);
+            app.post("/members", &body).must_be(201);
         }
-    }
+        None => drop(app.join(member_id, &format!("0101{member_id:07}"))),
+    });
     app.settle();
-    for member_id in (1..=MEMBERS).filter(|member_id| member_id % 3 == 0) {
-        app.patch(&format!("/members/{member_id}"), &json!({"address": "a long way from here ".repeat(8)}))
-            .must_be(200);
-    }
+    of_everyone(|member_id| {
+        if member_id % 3 == 0 {
+            let moved = json!({"address": "a long way from here ".repeat(8)});
+            app.patch(&format!("/members/{member_id}"), &moved).must_be(200);
+        }
+    });
     app.post("/merchants", &json!({"merchantId": 5, "name": "A bakery"}));
     for person in people {
         let member_id = person.member_id;
@@ -85,4 +84,15 @@ pub fn populate(app: &TestApp, people: &[Person]) {
         app.change_points(member_id + 1, 10).must_be(200);
     }
     app.settle();
+}
+
+/// Does this for every member, a few of them at a time.
+fn of_everyone(work: impl Fn(i64) + Sync) {
+    const AT_ONCE: usize = 8;
+    std::thread::scope(|scope| {
+        for first in (1..=MEMBERS).take(AT_ONCE) {
+            let work = &work;
+            scope.spawn(move || (first..=MEMBERS).step_by(AT_ONCE).for_each(work));
+        }
+    });
 }

@@ -38,7 +38,7 @@ fn rejoining_with_one_phone_number_farms_nothing(engine: Engine) {
     is_normal(&app, 3);
     leaves(&app, 3);
     let of_other = joins(&app, 4, OTHER);
-    assert_eq!(of_other, (0, 1), "the points went to the member who changed to it, the coupon to who joined with it");
+    assert_eq!(of_other, NOTHING, "the points went to the member who changed to it, and no newcomer has it");
     app.patch("/members/4", &json!({"phoneNo": PHONE})).must_be(200);
     is_normal(&app, 4);
     assert_eq!(app.points_of(4), Some(0), "this one was welcomed long ago");
@@ -91,6 +91,65 @@ fn two_who_join_at_once_with_one_phone_number_get_one_coupon(engine: Engine) {
         let (one, other) = (of(1 + 2 * pair), of(2 + 2 * pair));
         assert_eq!((one.0 + other.0, one.1 + other.1), BOTH, "pair {pair}: {one:?} and {other:?}");
     }
+    app.verify();
+}
+
+#[test]
+fn who_joins_without_a_phone_number_and_takes_one_later_has_had_its_coupon_on_sqlite() {
+    who_joins_without_a_phone_number_and_takes_one_later_has_had_its_coupon(Engine::Sqlite);
+}
+
+#[test]
+fn who_joins_without_a_phone_number_and_takes_one_later_has_had_its_coupon_on_postgres() {
+    who_joins_without_a_phone_number_and_takes_one_later_has_had_its_coupon(Engine::Postgres);
+}
+
+fn who_joins_without_a_phone_number_and_takes_one_later_has_had_its_coupon(engine: Engine) {
+    let _machine = crate::beside_others();
+    let mut app = TestApp::open(engine);
+    let change = |app: &TestApp, member_id: i64, phone: &str| {
+        app.patch(&format!("/members/{member_id}"), &json!({"phoneNo": phone})).must_be(200);
+    };
+    app.post("/members", &json!({"memberId": 1})).must_be(201);
+    change(&app, 1, PHONE);
+    is_normal(&app, 1);
+    assert_eq!((app.points_of(1), coupons(&app, 1)), (Some(BOTH.0), BOTH.1));
+    leaves(&app, 1);
+    app.restart();
+    assert_eq!(joins(&app, 2, PHONE), NOTHING, "this number had both as the first member's");
+    // On to the next number, and back without a word in between: nobody waits for what follows.
+    for phone in [OTHER, PHONE, "010-8558-1236", ""] {
+        change(&app, 2, phone);
+    }
+    leaves(&app, 2);
+    for (member_id, phone) in [(3, OTHER), (4, PHONE), (5, "01085581236")] {
+        app.join(member_id, phone);
+        is_normal(&app, member_id);
+        assert_eq!(coupons(&app, member_id), 0, "{phone} was a member's");
+    }
+    // What is written anew and stays the same number does not begin the time anew.
+    app.clock.advance_days(364);
+    change(&app, 4, "010-8558-1234");
+    leaves(&app, 4);
+    app.clock.advance_days(2);
+    assert_eq!(joins(&app, 6, PHONE), BOTH, "more than a year later both are due again");
+    // Control: a number that was nobody's is a newcomer's.
+    assert_eq!(joins(&app, 7, "01085581237"), BOTH);
+    app.verify();
+}
+
+#[test]
+fn blanks_and_hyphens_are_nobodys_phone_number() {
+    let _machine = crate::beside_others();
+    let app = TestApp::open(Engine::Sqlite);
+    for (member_id, phone) in [(1, ""), (2, ""), (3, " - "), (4, "--")] {
+        app.join(member_id, phone);
+        app.settle();
+        assert_eq!(coupons(&app, member_id), 1, "member {member_id} shares {phone:?} with nobody");
+    }
+    app.patch("/members/1", &json!({"phoneNo": "-"})).must_be(200);
+    let kept = app.app().members.funnel.with_session(|tx| tx.query("SELECT at FROM join_coupon_given", &[]));
+    assert_eq!(kept.expect("digests can be read").len(), 0);
     app.verify();
 }
 

@@ -1,10 +1,17 @@
 //! The same withdrawal asked for again.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use app::coupon::CouponApi;
+use app::kit::Asked;
+use domain::coupon::Rejection;
+use platform::error::Error;
 use serde_json::json;
+use server::assembly::Betweens;
 
-use crate::support::{Engine, TestApp, within};
+use crate::support::{Engine, Setup, TestApp, eventually, within};
 
 #[test]
 fn a_repeated_key_gets_the_same_answer_on_sqlite() {
@@ -97,6 +104,70 @@ fn two_who_ask_for_the_same_withdrawal_at_once_both_learn_how_it_ended(engine: E
     assert_eq!(app.get("/points/1").status, 404);
     assert_eq!(app.get("/withdrawals/1").json["forfeitedPoint"], 1_000);
     app.settle();
+    app.verify();
+}
+
+/// Coupon, which cannot be asked about the first attempt, and is slow to say that it has prepared the second one when
+/// it is asked for the first time.
+struct Slow {
+    coupon: Arc<dyn CouponApi>,
+    seconds: Arc<AtomicUsize>,
+}
+
+/// Longer than a repeat takes, and within the time limit.
+const SLOW: Duration = Duration::from_millis(400);
+
+impl CouponApi for Slow {
+    fn prepare_withdrawal(&self, member_id: i64, attempt: i64) -> Asked<'_, i64, Rejection> {
+        Box::pin(async move {
+            if attempt == 1 && self.seconds.load(Ordering::SeqCst) == 0 {
+                return Err(Error::unavailable("test.lost", "the line is bad"));
+            }
+            let is_first = attempt == 2 && self.seconds.fetch_add(1, Ordering::SeqCst) == 0;
+            let prepared = self.coupon.prepare_withdrawal(member_id, attempt).await;
+            if is_first {
+                tokio::time::sleep(SLOW).await;
+            }
+            prepared
+        })
+    }
+}
+
+#[test]
+fn a_repeated_key_joins_the_attempt_that_is_under_way_on_sqlite() {
+    a_repeated_key_joins_the_attempt_that_is_under_way(Engine::Sqlite);
+}
+
+#[test]
+fn a_repeated_key_joins_the_attempt_that_is_under_way_on_postgres() {
+    a_repeated_key_joins_the_attempt_that_is_under_way(Engine::Postgres);
+}
+
+fn a_repeated_key_joins_the_attempt_that_is_under_way(engine: Engine) {
+    let _machine = crate::beside_others();
+    let seconds = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&seconds);
+    let slow = move |coupon| Arc::new(Slow { coupon, seconds: Arc::clone(&counted) }) as Arc<dyn CouponApi>;
+    let mut setup = Setup::on(engine).with(&["breaker.min_calls=1000"]);
+    setup.betweens = Betweens { member_and_coupon: Some(Arc::new(slow)), ..Betweens::default() };
+    let app = TestApp::start_up(setup);
+    app.join_normal(1);
+    app.settle();
+    let with_key = || app.request("DELETE", "/members/1").key("leave").send();
+    with_key().must_be_problem(503);
+    assert_eq!(app.get("/withdrawals/1").json["step"], "RELEASED");
+    std::thread::scope(|scope| {
+        let other = scope.spawn(|| app.delete("/members/1"));
+        eventually("another sender's attempt is being prepared", || seconds.load(Ordering::SeqCst) == 1);
+        assert_eq!(app.get("/withdrawals/1").json["step"], "PREPARING");
+        let again = with_key();
+        assert!(matches!(again.status, 202 | 204), "{}", again.text);
+        let other = other.join().expect("a sender");
+        assert!(matches!(other.status, 202 | 204), "{}", other.text);
+    });
+    assert!(seconds.load(Ordering::SeqCst) >= 2, "the repeat prepared the same attempt");
+    app.settle();
+    assert_eq!(app.get("/withdrawals/1").json["step"], "DONE");
     app.verify();
 }
 
