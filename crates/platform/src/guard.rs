@@ -96,12 +96,26 @@ impl Guard {
         F: Fn() -> Fut,
         Fut: Future<Output = Result<T, Error>>,
     {
-        let (outcome, answer) = self.question(call).await;
+        self.ask_until(Instant::now() + self.time_limit, call).await
+    }
+
+    /// As [`Guard::ask`], for an answer that is of use only until `latest`: the question ends then, or at the time limit
+    /// if that comes first.
+    ///
+    /// # Errors
+    /// As [`Guard::ask`].
+    pub async fn ask_until<T, F, Fut>(&self, latest: Instant, call: F) -> Result<T, Error>
+    where
+        F: Fn() -> Fut,
+        Fut: Future<Output = Result<T, Error>>,
+    {
+        let deadline = latest.min(Instant::now() + self.time_limit);
+        let (outcome, answer) = self.question(deadline, call).await;
         metrics::counter!("questions_total", "callee" => self.callee, "outcome" => outcome.label()).increment(1);
         answer
     }
 
-    async fn question<T, F, Fut>(&self, call: F) -> (Outcome, Result<T>)
+    async fn question<T, F, Fut>(&self, deadline: Instant, call: F) -> (Outcome, Result<T>)
     where
         F: Fn() -> Fut,
         Fut: Future<Output = Result<T>>,
@@ -109,7 +123,6 @@ impl Guard {
         let Ok(_slot) = self.slots.try_acquire() else {
             return (Outcome::Busy, Err(self.busy()));
         };
-        let deadline = Instant::now() + self.time_limit;
         let mut permit = match self.breaker.admit() {
             Ok(permit) => permit,
             Err(refused) => return (Outcome::Open, Err(self.open(refused))),
@@ -167,8 +180,7 @@ impl Guard {
     }
 
     fn late(&self) -> Error {
-        let limit_ms = self.time_limit.as_millis();
-        self.unavailable(format!("{} did not answer within {limit_ms} ms; try again in 1 s.", self.callee))
+        self.unavailable(format!("{} did not answer in time; try again in 1 s.", self.callee))
     }
 
     fn unavailable(&self, message: String) -> Error {

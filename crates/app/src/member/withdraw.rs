@@ -19,6 +19,8 @@ use super::{CouponQuestions, Members, PointQuestions, unexpected};
 
 /// A withdrawal answers within this, done or not.
 const ANSWER_TIME: Duration = Duration::from_millis(650);
+/// By then point and coupon have to have answered, so that what follows a decision fits into the rest.
+const PREPARED_BY: Duration = Duration::from_millis(605);
 /// How often the sender's task looks whether everything has followed. Looking works the same when another process
 /// does the following.
 const LOOK_EVERY: Duration = Duration::from_millis(3);
@@ -57,7 +59,8 @@ impl Members {
     }
 
     async fn drive_withdrawal(&self, member_id: i64, stamp: Option<KeyStamp>) -> Result<Withdrawn> {
-        let deadline = Instant::now() + ANSWER_TIME;
+        let started = Instant::now();
+        let deadline = started + ANSWER_TIME;
         self.refuse_while_one_fails(member_id).await?;
         self.funnel.ask(Command::RequestWithdrawal { member_id }, stamp).await?;
         // Of a repeated key the funnel recalls the attempt that it began; another one may be under way by now.
@@ -73,7 +76,7 @@ impl Members {
             },
         };
         if self.mode == WithdrawalMode::Strict
-            && let Err(Unprepared { error, reason }) = self.prepare(member_id, attempt).await
+            && let Err(Unprepared { error, reason }) = self.prepare(member_id, attempt, started + PREPARED_BY).await
         {
             // They also refuse what is closed because another sender's request was decided first.
             return match self.undo(member_id, attempt, reason).await? {
@@ -122,9 +125,10 @@ impl Members {
 
     /// Asks both at the same time, so that the slower one alone makes out how long it takes. Whoever fails, the other's
     /// answer is waited for as well: its guard learns how it stands, and the reason names both.
-    async fn prepare(&self, member_id: i64, attempt: i64) -> Result<(), Unprepared> {
-        let questions = (self.point.prepare(member_id, attempt), self.coupon.prepare(member_id, attempt));
-        match tokio::join!(questions.0, questions.1) {
+    async fn prepare(&self, member_id: i64, attempt: i64, latest: Instant) -> Result<(), Unprepared> {
+        let point = self.point.prepare(member_id, attempt, latest);
+        let coupon = self.coupon.prepare(member_id, attempt, latest);
+        match tokio::join!(point, coupon) {
             (Ok(()), Ok(())) => Ok(()),
             (Err(one), Ok(())) | (Ok(()), Err(one)) => Err(one),
             (Err(point), Err(coupon)) => {
@@ -180,20 +184,20 @@ impl Unprepared {
 }
 
 impl PointQuestions {
-    async fn prepare(&self, member_id: i64, attempt: i64) -> Result<(), Unprepared> {
+    async fn prepare(&self, member_id: i64, attempt: i64, latest: Instant) -> Result<(), Unprepared> {
         let question = || async {
             self.delay.pass().await;
             self.api.prepare_withdrawal(member_id, attempt).await
         };
-        let prepared = self.guard.ask(question).await.map_err(Unprepared::unheard)?;
+        let prepared = self.guard.ask_until(latest, question).await.map_err(Unprepared::unheard)?;
         prepared.map(|_| ()).map_err(|no| Unprepared::refused(format!("point.{}", no.reason())))
     }
 }
 
 impl CouponQuestions {
-    async fn prepare(&self, member_id: i64, attempt: i64) -> Result<(), Unprepared> {
+    async fn prepare(&self, member_id: i64, attempt: i64, latest: Instant) -> Result<(), Unprepared> {
         let question = || self.api.prepare_withdrawal(member_id, attempt);
-        let prepared = self.guard.ask(question).await.map_err(Unprepared::unheard)?;
+        let prepared = self.guard.ask_until(latest, question).await.map_err(Unprepared::unheard)?;
         prepared.map(|_| ()).map_err(|no| Unprepared::refused(format!("coupon.{}", no.reason())))
     }
 }

@@ -68,7 +68,20 @@ async fn a_question_ends_with_its_time_limit() {
         (error.kind, &*error.code, error.retry_after_s),
         (ErrorKind::Unavailable, "callee.unavailable", Some(1))
     );
-    assert_eq!(error.message, "callee did not answer within 60 ms; try again in 1 s.");
+    assert_eq!(error.message, "callee did not answer in time; try again in 1 s.");
+}
+
+#[tokio::test]
+async fn a_question_ends_when_its_answer_is_of_no_more_use() {
+    let (guard, _) = guard(GuardSettings { time_limit_ms: 60, ..Default::default() });
+    for (wanted_for_ms, least, most) in [(20, 20, 58), (60_000, 60, 400)] {
+        let started = Instant::now();
+        let latest = tokio::time::Instant::now() + Duration::from_millis(wanted_for_ms);
+        let error = guard.ask_until(latest, hang).await.expect_err("it hangs");
+        let took_ms = started.elapsed().as_millis();
+        assert!((least..most).contains(&took_ms), "{took_ms} ms");
+        assert_eq!(&*error.code, "callee.unavailable");
+    }
 }
 
 #[tokio::test]
