@@ -1,7 +1,7 @@
 //! Following a member: the account opens, takes the status over, is welcomed once, and ends with the membership.
 
-use domain::point::{self, Account, Event, FollowMember, Rejection, WelcomeMember};
 use domain::member::MemberStatus;
+use domain::point::{self, Account, Event, FollowMember, Rejection, WelcomeMember};
 use platform::error::Result;
 use platform::funnel::Out;
 

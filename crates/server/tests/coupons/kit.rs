@@ -54,7 +54,8 @@ fn write(tx: &mut dyn Session, events: &[(i64, i64, Event)]) -> Result<()> {
     let mut rows = Vec::with_capacity(positions.len());
     for ((member_id, sequence, event), position) in events.iter().zip(positions) {
         let (kind, data) = encode(event)?;
-        let mut row: Vec<Field> = vec![position.into(), kind.into(), (*member_id).into(), (*sequence).into(), JOINED_AT_MS.into()];
+        let mut row: Vec<Field> =
+            vec![position.into(), kind.into(), (*member_id).into(), (*sequence).into(), JOINED_AT_MS.into()];
         row.extend([Field::Null, Field::Null, data.into(), Field::Null, Field::Null]);
         rows.push(Row(row));
     }
