@@ -32,6 +32,8 @@ CREATE TABLE coupon_bulk_issue (
     CHECK (issued BETWEEN 0 AND count)
 ){updated_in_place};
 CREATE INDEX coupon_bulk_issue_campaign ON coupon_bulk_issue (campaign_id, issue_id);
+-- Holds only those that are still to be worked on.
+CREATE INDEX coupon_bulk_issue_running ON coupon_bulk_issue (issue_id) WHERE status = 'RUNNING';
 {sequence bulk_issue_number}
 
 -- How many coupons of each campaign a member has had: campaign count;campaign count; and so on.

@@ -38,6 +38,8 @@ mod scale;
 mod senders;
 #[path = "coupons/shown.rs"]
 mod shown;
+#[path = "coupons/together.rs"]
+mod together;
 #[path = "coupons/verified.rs"]
 mod verified;
 #[path = "coupons/verified_campaigns.rs"]

@@ -14,7 +14,7 @@ const PIECE: i64 = 5_000;
 
 /// What members hold.
 #[derive(Debug, Default)]
-pub struct Held {
+pub struct HeldCoupons {
     /// Each member's wallet.
     pub wallets: HashMap<i64, HeldWallet>,
     /// Each coupon that a member has: whose it is, and how it stands.
@@ -34,8 +34,8 @@ pub struct HeldWallet {
 ///
 /// # Errors
 /// `Unavailable` when the store cannot be reached.
-pub fn held(session: &mut dyn Session) -> Result<Held> {
-    let (mut held, mut after) = (Held::default(), i64::MIN);
+pub fn held(session: &mut dyn Session) -> Result<HeldCoupons> {
+    let (mut held, mut after) = (HeldCoupons::default(), i64::MIN);
     loop {
         let rows = wallets_after(session, after, PIECE)?;
         let Some(last) = rows.last() else { break };

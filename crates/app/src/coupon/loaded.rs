@@ -68,7 +68,8 @@ impl Loaded {
         Ok(loaded)
     }
 
-    /// Loads the coupons that a member would lose. Not sorted: so the walk ends where all of them are found.
+    /// Loads the coupons that a member would lose: one for joining and at most `MAX_PER_MEMBER` of each campaign. Not
+    /// sorted: so the walk ends where all of them are found.
     fn load_issued(&mut self, tx: &mut dyn Session, member_id: i64, today: Day) -> Result<()> {
         let slot = self.wallets.get(&member_id).filter(|slot| slot.wallet.issued > 0);
         let Some(Slot { wallet, last_coupon, .. }) = slot else { return Ok(()) };

@@ -30,7 +30,7 @@ use platform::log::Log;
 
 pub use campaign::{BULK_JOB, BulkIssueView, BulkJob, CampaignView, EXPIRY_JOB, ExpiryWalk, NewCampaign};
 pub use client::RemoteCoupons;
-pub use held::{Held, HeldWallet, held};
+pub use held::{HeldCoupons, HeldWallet, held};
 pub use inspect::inspect;
 pub use list::Chosen;
 pub use store::MIGRATIONS;
@@ -146,9 +146,9 @@ impl Coupons {
         let coupon_id = self.by_code(&code, "/code").await?.map(|stored| stored.coupon.coupon_id);
         let command = Command::Redeem { coupon_id, member_id, reference: reference.clone() };
         match self.funnel.ask(command, stamp).await? {
-            Answer::Coupon(stored) => Ok(self.view(&stored)),
+            Answer::Coupon(stored) => Ok(self.decided(&stored)),
             Answer::KnownRedemption { coupon_id, member_id, at_ms } => {
-                Ok(self.view(&self.stored(coupon_id).await?.redeemed_at(member_id, at_ms, reference)))
+                Ok(self.decided(&self.stored(coupon_id).await?.redeemed_at(member_id, at_ms, reference)))
             }
             _ => Err(unexpected()),
         }
@@ -172,6 +172,10 @@ impl Coupons {
 
     fn view(&self, stored: &Stored) -> CouponView {
         CouponView::of(stored, self.today(), &self.kit.zone)
+    }
+
+    fn decided(&self, stored: &Stored) -> CouponView {
+        CouponView::decided(stored, &self.kit.zone)
     }
 
     fn today(&self) -> Day {

@@ -47,7 +47,13 @@ pub struct CouponView {
 }
 
 impl CouponView {
+    /// As it stands on this day.
     pub(super) fn of(stored: &Stored, today: Day, zone: &Zone) -> Self {
+        Self { status: stored.coupon.standing(today), ..Self::decided(stored, zone) }
+    }
+
+    /// As a command left it: what was issued or redeemed, was so on the day of the command, whatever the day is now.
+    pub(super) fn decided(stored: &Stored, zone: &Zone) -> Self {
         let coupon = &stored.coupon;
         let redemption = stored.redemption.as_ref();
         Self {
@@ -55,7 +61,7 @@ impl CouponView {
             code: stored.code.to_string(),
             member_id: coupon.member_id,
             campaign_id: coupon.campaign_id,
-            status: coupon.standing(today),
+            status: coupon.status,
             start_date: coupon.start_date.to_string(),
             end_date: coupon.end_date.to_string(),
             redeemed_at: redemption.map(|redemption| zone.format(redemption.at_ms)),

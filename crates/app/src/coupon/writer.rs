@@ -163,10 +163,14 @@ impl CouponWriter {
         Ok(Answer::Taken)
     }
 
-    /// What is over expires, what is left is lost, and the wallet closes.
+    /// What is over expires, what is left is lost, and the wallet closes. One that never opened, because the event of
+    /// joining was dropped, opens and closes: member waits for that.
     fn close(loaded: &mut Loaded, member_id: i64, attempt: i64, out: &mut Out<'_>) -> Result<Answer> {
-        if loaded.wallet(member_id).is_none_or(|wallet| wallet.closed) {
+        if loaded.wallet(member_id).is_some_and(|wallet| wallet.closed) {
             return Ok(Answer::Taken);
+        }
+        if let Some(event) = coupon::open_wallet(loaded.wallet(member_id), member_id) {
+            loaded.record(member_id, &event, out)?;
         }
         let (today, issued) = (today(out), loaded.issued_of(member_id));
         for coupon_id in &issued {

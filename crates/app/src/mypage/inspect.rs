@@ -6,7 +6,7 @@ use platform::db::{Session, Value};
 use platform::error::Result;
 
 use super::coupons::{PageCoupon, SHOWN_COUPONS};
-use crate::coupon::Held;
+use crate::coupon::HeldCoupons;
 use crate::kit::{Finding, Findings};
 
 const CHECK: &str = "pages show the ledger's balances";
@@ -17,7 +17,7 @@ const COUPONS: &str = "pages show the members' coupons";
 ///
 /// # Errors
 /// `Unavailable` when the store cannot be reached.
-pub fn inspect(session: &mut dyn Session, balances: &HashMap<i64, (i64, i64)>, held: &Held) -> Result<Findings> {
+pub fn inspect(session: &mut dyn Session, balances: &HashMap<i64, (i64, i64)>, held: &HeldCoupons) -> Result<Findings> {
     let mut findings = Findings::new(&[CHECK, COUPONS]);
     page_coupons(session, &mut |member_id, sequence, shown| {
         let Some(wallet) = held.wallets.get(&member_id).filter(|wallet| wallet.sequence == sequence) else { return };

@@ -1,5 +1,6 @@
 //! Following a member: the account opens, takes the status over, is welcomed once, and ends with the membership.
 
+use domain::member::MemberStatus;
 use domain::point::{self, Account, Event, FollowMember, Rejection, WelcomeMember};
 use platform::error::Result;
 use platform::funnel::Out;
@@ -23,14 +24,7 @@ impl PointWriter {
             Some(account) => point::follow_member(account, follow),
         };
         let Some(event) = event else { return Ok(Answer::Taken) };
-        loaded.slots.entry(member_id).or_insert_with(|| Slot {
-            account: Account::new(member_id),
-            head: chain::START,
-            last_entry: 0,
-            changed: false,
-            is_new: true,
-        });
-        loaded.record(member_id, &event, out)?;
+        record_first(loaded, member_id, &event, out)?;
         if welcome && let Some(slot) = loaded.slots.get(&member_id) {
             let gift = WelcomeMember { amount: self.policy.welcome_point, expires: self.expiry(&out.moment) };
             // A balance that has no room for them gets none: one member's log must not stand still for it.
@@ -66,6 +60,12 @@ impl PointWriter {
         } else {
             &[point::release_withdrawal]
         };
+        // Where the event of joining was dropped there is no account, and member waits for one that is closed.
+        let never_followed = FollowMember { member_sequence: 0, status: MemberStatus::Ready };
+        let known = loaded.slots.get(&member_id).map(|slot| &slot.account);
+        if let Some(event) = point::open_account(known, &never_followed).filter(|_| confirmed) {
+            record_first(loaded, member_id, &event, out)?;
+        }
         let mut forfeited = 0;
         for step in steps {
             let Some(slot) = loaded.slots.get(&member_id) else { break };
@@ -77,4 +77,16 @@ impl PointWriter {
         }
         Ok(Answer::Taken)
     }
+}
+
+/// Takes in what may be the first that happens to an account.
+fn record_first(loaded: &mut Loaded, member_id: i64, event: &Event, out: &mut Out<'_>) -> Result<()> {
+    loaded.slots.entry(member_id).or_insert_with(|| Slot {
+        account: Account::new(member_id),
+        head: chain::START,
+        last_entry: 0,
+        changed: false,
+        is_new: true,
+    });
+    loaded.record(member_id, event, out).map(|_| ())
 }

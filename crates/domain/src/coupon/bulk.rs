@@ -11,7 +11,7 @@ pub enum IssueStatus {
     Running,
     /// All of them are made.
     Done,
-    /// The campaign's last day passed before all of them were made; the rest is not.
+    /// The operator stopped it, or the campaign's last day passed, before all of them were made; the rest is not.
     Stopped,
 }
 
@@ -87,15 +87,27 @@ pub fn next_piece(issue: &BulkIssue, campaign: &Campaign, most: i64, today: Day)
     Some(Event::CodesIssued { campaign_id, issue_id, count, complete })
 }
 
+/// The operator stops a bulk issue: what is made stays, the rest is promised no more. `None`: it has ended.
+#[must_use]
+pub fn stop_bulk_issue(issue: &BulkIssue) -> Option<Event> {
+    let BulkIssue { campaign_id, issue_id, status, .. } = *issue;
+    (status == IssueStatus::Running).then_some(Event::CodesIssued { campaign_id, issue_id, count: 0, complete: true })
+}
+
+/// A bulk issue right after it was asked for; none for any other event.
+#[must_use]
+pub fn requested(event: &Event, at_ms: i64) -> Option<BulkIssue> {
+    let Event::BulkIssueRequested { campaign_id, issue_id, count } = *event else { return None };
+    let status = IssueStatus::Running;
+    let (requested_at_ms, ended_at_ms) = (at_ms, None);
+    Some(BulkIssue { issue_id, campaign_id, count, issued: 0, status, requested_at_ms, ended_at_ms })
+}
+
 /// Takes what was asked for or made into the bulk issue and its campaign.
 pub fn apply_bulk(issue: &mut Option<BulkIssue>, campaign: &mut Campaign, event: &Event, now_ms: i64) {
     campaign.apply(event);
     match *event {
-        Event::BulkIssueRequested { campaign_id, issue_id, count } => {
-            let status = IssueStatus::Running;
-            let (requested_at_ms, ended_at_ms) = (now_ms, None);
-            *issue = Some(BulkIssue { issue_id, campaign_id, count, issued: 0, status, requested_at_ms, ended_at_ms });
-        }
+        Event::BulkIssueRequested { .. } => *issue = requested(event, now_ms),
         Event::CodesIssued { count, complete, .. } => {
             if let Some(issue) = issue {
                 issue.issued += count;

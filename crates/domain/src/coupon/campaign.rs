@@ -3,11 +3,17 @@
 
 use alloc::string::String;
 
+use serde::{Deserialize, Serialize};
+
 use super::{CouponFacts, Event, Rejection};
 use crate::kernel::{Day, MAX_SAFE};
 
 /// The most coupons that a campaign may have.
 pub const MAX_QUANTITY: i64 = 10_000_000;
+
+/// The most coupons that a member may have of one campaign. What a member holds is looked through in one commit when the
+/// member leaves.
+pub const MAX_PER_MEMBER: i64 = 1_000;
 
 /// A campaign.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,7 +26,7 @@ pub struct Campaign {
     pub code_pattern: String,
     /// Coupons that there may be at most, 1 to [`MAX_QUANTITY`].
     pub quantity: i64,
-    /// Coupons that a member may have of it at most, from 1.
+    /// Coupons that a member may have of it at most, 1 to [`MAX_PER_MEMBER`].
     pub per_member_limit: i64,
     /// The first day on which its coupons are good.
     pub start_date: Day,
@@ -36,7 +42,8 @@ pub struct Campaign {
 
 /// What became of a campaign's coupons. `issued` of them were made; those that are neither in stock nor redeemed,
 /// cancelled or expired are in members' hands.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Counts {
     /// Coupons that were made, with a member or without.
     pub issued: i64,
@@ -157,43 +164,52 @@ pub fn open_campaign(known: Option<&Campaign>, cmd: OpenCampaign, today: Day) ->
     if !(1..=MAX_QUANTITY).contains(&cmd.quantity) {
         return Err(Refusal::WrongQuantity);
     }
-    if !(1..=MAX_QUANTITY).contains(&cmd.per_member_limit) {
+    if !(1..=MAX_PER_MEMBER).contains(&cmd.per_member_limit) {
         return Err(Refusal::WrongLimit);
     }
-    let OpenCampaign { campaign_id, name, code_pattern, quantity, per_member_limit, start_date, end_date, open } = cmd;
-    let counts = Counts::default();
-    let sequence = 1;
-    Ok(Campaign {
-        campaign_id,
-        name,
-        code_pattern,
-        quantity,
-        per_member_limit,
-        start_date,
-        end_date,
-        open,
-        counts,
-        sequence,
-    })
+    Ok(cmd.opened())
 }
 
-/// Changes a campaign; the event, or nothing if it is like that already.
+impl OpenCampaign {
+    /// The campaign as it stands right after it was opened.
+    #[must_use]
+    pub fn opened(self) -> Campaign {
+        let Self { campaign_id, name, code_pattern, quantity, per_member_limit, start_date, end_date, open } = self;
+        let counts = Counts::default();
+        let sequence = 1;
+        Campaign {
+            campaign_id,
+            name,
+            code_pattern,
+            quantity,
+            per_member_limit,
+            start_date,
+            end_date,
+            open,
+            counts,
+            sequence,
+        }
+    }
+}
+
+/// Changes a campaign. Its event says how it stands then, so that a repeat can be answered with the same; also where
+/// nothing changed.
 ///
 /// # Errors
 /// [`Refusal::WrongQuantity`]: not a number of coupons, or fewer than were made and promised.
-pub fn change_campaign(campaign: &mut Campaign, cmd: &ChangeCampaign) -> Result<Option<Event>, Refusal> {
-    let name = cmd.name.as_ref().unwrap_or(&campaign.name);
+pub fn change_campaign(campaign: &mut Campaign, cmd: &ChangeCampaign) -> Result<Event, Refusal> {
     let (open, quantity) = (cmd.open.unwrap_or(campaign.open), cmd.quantity.unwrap_or(campaign.quantity));
     let given_away = campaign.counts.issued + campaign.counts.promised;
     if !(given_away.max(1)..=MAX_QUANTITY).contains(&quantity) {
         return Err(Refusal::WrongQuantity);
     }
-    if (name, open, quantity) == (&campaign.name, campaign.open, campaign.quantity) {
-        return Ok(None);
+    if let Some(name) = &cmd.name {
+        campaign.name.clone_from(name);
     }
-    (campaign.name, campaign.open, campaign.quantity) = (name.clone(), open, quantity);
+    (campaign.open, campaign.quantity) = (open, quantity);
     campaign.sequence += 1;
-    Ok(Some(Event::CampaignChanged { campaign_id: campaign.campaign_id, open }))
+    let Campaign { campaign_id, counts, .. } = *campaign;
+    Ok(Event::CampaignChanged { campaign_id, name: campaign.name.clone(), open, quantity, counts })
 }
 
 impl Campaign {

@@ -27,6 +27,7 @@ pub use roll_back::roll_back_redemption;
 pub use wallet::{Wallet, close_wallet, open_wallet, prepare_withdrawal, release_withdrawal};
 
 use crate::kernel::Day;
+use campaign::Counts;
 
 /// How a coupon stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -172,12 +173,18 @@ pub enum Event {
         /// The campaign.
         campaign_id: i64,
     },
-    /// A campaign was changed.
+    /// The operator changed a campaign; how it stood right after that.
     CampaignChanged {
         /// The campaign.
         campaign_id: i64,
+        /// What people call it.
+        name: String,
         /// Whether it gives coupons.
         open: bool,
+        /// Coupons that there may be at most.
+        quantity: i64,
+        /// What became of its coupons until then.
+        counts: Counts,
     },
     /// A bulk issue was asked for.
     BulkIssueRequested {
@@ -196,7 +203,8 @@ pub enum Event {
         issue_id: i64,
         /// Codes in this piece.
         count: i64,
-        /// Whether the bulk issue is complete with it.
+        /// Whether it is the last piece: all codes are made, or no more are, because the campaign is over or the operator
+        /// stopped the bulk issue.
         complete: bool,
     },
     /// Codes without a member are over their end date.

@@ -92,6 +92,7 @@ fn what_no_campaign_is_like_is_refused() {
         ("quantity", json!(0), "coupon.wrong_quantity"),
         ("quantity", json!(10_000_001), "coupon.wrong_quantity"),
         ("perMemberLimit", json!(0), "coupon.wrong_limit"),
+        ("perMemberLimit", json!(1_001), "coupon.wrong_limit"),
         ("endDate", json!("2026-08-30"), "coupon.wrong_dates"),
         ("endDate", json!("2026-02-30"), "request.invalid_value"),
         ("startDate", json!("31.08.2026"), "request.invalid_value"),

@@ -44,15 +44,30 @@ pub fn joined(app: &TestApp, count: i64) {
 
 /// Writes what member tells of these members, with or without a coupon for joining, and when.
 fn write_joined(tx: &mut dyn Session, members: RangeInclusive<i64>, coupon: bool) -> Result<()> {
-    let positions = tx.next_ids("log_position", members.clone().count())?;
+    let joined = |member_id| (member_id, 1, Event::MemberJoined { member_id, phone_revision: 1, coupon });
+    write(tx, &members.map(joined).collect::<Vec<_>>())
+}
+
+/// Writes events into member's log, each with its member and sequence.
+fn write(tx: &mut dyn Session, events: &[(i64, i64, Event)]) -> Result<()> {
+    let positions = tx.next_ids("log_position", events.len())?;
     let mut rows = Vec::with_capacity(positions.len());
-    for (member_id, position) in members.zip(positions) {
-        let (kind, data) = encode(&Event::MemberJoined { member_id, phone_revision: 1, coupon })?;
-        let mut row: Vec<Field> = vec![position.into(), kind.into(), member_id.into(), 1.into(), JOINED_AT_MS.into()];
+    for ((member_id, sequence, event), position) in events.iter().zip(positions) {
+        let (kind, data) = encode(event)?;
+        let mut row: Vec<Field> =
+            vec![position.into(), kind.into(), (*member_id).into(), (*sequence).into(), JOINED_AT_MS.into()];
         row.extend([Field::Null, Field::Null, data.into(), Field::Null, Field::Null]);
         rows.push(Row(row));
     }
     tx.insert_many(&EVENTS, rows)
+}
+
+/// A member of whose joining nothing is told leaves.
+pub fn gone(app: &TestApp, member_id: i64) {
+    let event = (member_id, 2, Event::MemberWithdrawn { member_id, attempt: 1 });
+    let funnel = &app.app().members.funnel;
+    funnel.with_session(|tx| write(tx, &[event])).expect("member's log can be written");
+    app.app().members.log.ring(true);
 }
 
 /// Member `member_id` joins and gets a coupon for it.

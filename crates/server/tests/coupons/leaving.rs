@@ -7,7 +7,8 @@ use domain::coupon::Rejection;
 use platform::consumer::forget_cursors;
 use serde_json::json;
 
-use crate::support::TestApp;
+use crate::kit::{self, SOON, gone};
+use crate::support::{Setup, TestApp, within};
 use crate::{ENGINES, code, coupon, must_refuse, programme, redeem, status, told};
 
 /// A member leaves, and everything has followed.
@@ -116,5 +117,25 @@ fn the_whole_past_told_again_brings_nothing_back() {
         assert_eq!((app.all_of("coupons"), told(&app)), before);
         assert_eq!(coupon(&app, 3)["memberId"], json!(3), "control: what is there is shown");
         app.verify();
+    }
+}
+
+/// The event of joining was parked and dropped: member's withdrawal ends all the same.
+#[test]
+fn what_never_opened_closes() {
+    for engine in ENGINES {
+        let app = TestApp::start_up(Setup::on(engine).starting_at(crate::BEGINS).with(&["contexts=coupon,point"]));
+        gone(&app, 5);
+        let told = "SELECT count(*) FROM event WHERE subject = 5 AND type IN ('WalletOpened', 'WalletClosed')";
+        within(SOON, "the wallet is closed", || kit::number(&app, told) == 2);
+        assert_eq!(kit::number(&app, "SELECT closed FROM coupon_wallet WHERE member_id = 5"), 1);
+        let told = "SELECT count(*) FROM event WHERE subject = 5 AND type IN ('AccountOpened', 'AccountClosed')";
+        let in_point = || app.app().points.funnel.with_session(|tx| tx.query(told, &[])).expect(told)[0].int(0);
+        within(SOON, "the account is closed", || in_point() == 2);
+        // Who joins late, of whom it was told twice, or what is tried again, finds the member gone.
+        app.app().coupons.funnel.with_session(forget_cursors).expect("the cursors can be set back");
+        app.app().members.log.ring(true);
+        kit::verify(&app);
+        assert_eq!(prepare(&app, 5, 2), Err(Rejection::AttemptOver));
     }
 }

@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
+use crate::kit::{ALONE, SOON, campaign, claim, figures, is_now, joined, shown, terms, verify, wish};
 use crate::senders::{Sent, all_equal, send_together};
-use crate::support::{Engine, Setup};
+use crate::support::{Engine, Setup, TestApp, within};
 use crate::{ENGINES, begun, code, coupon, nobodys, programme, redeem, status, told};
 
 fn delete(path: &str, key: &str) -> Sent {
@@ -71,5 +72,58 @@ fn what_was_answered_is_still_so_after_a_restart() {
         app.settle();
         assert_eq!((coupon(&app, 1), coupon(&app, 2), told(&app)), before);
         app.verify();
+    }
+}
+
+/// Campaigns and bulk issues go on; who repeats a request about them hears what was said first.
+#[test]
+fn a_repeated_request_about_a_campaign_is_answered_as_the_first_time() {
+    for engine in ENGINES {
+        let mut app = TestApp::start_up(
+            Setup::on(engine).starting_at(crate::BEGINS).with(&[ALONE, "http.base_url=http://onepoint.test"]),
+        );
+        joined(&app, 2);
+        let patch = |body: Value, key: &str| Sent {
+            method: "PATCH",
+            path: "/couponCampaigns/1".to_owned(),
+            body: Some(body),
+            key: Some(key.to_owned()),
+        };
+        let open = Sent::post("/couponCampaigns", terms(5, 1)).key("open");
+        let change = patch(json!({"name": "winter", "quantity": 4}), "change");
+        let nothing = patch(json!({"open": true}), "nothing");
+        let issue = Sent::post("/couponCampaigns/1/issues", json!({"count": 2})).key("issue");
+        let say = |sent: &Sent, app: &TestApp| sent.to(app.address()).json;
+        let opened = say(&open, &app);
+        claim(&app, 1, 1).must_be(201);
+        let [changed, unchanged] = [&change, &nothing].map(|sent| say(sent, &app));
+        assert_eq!((&changed["issued"], &unchanged["quantity"]), (&json!(1), &json!(4)));
+        let begun = say(&issue, &app);
+        assert_eq!((&begun["status"], &begun["issued"]), (&json!("RUNNING"), &json!(0)));
+        within(SOON, "the codes are made", || figures(&app, 1)[1] == 0);
+        app.patch("/couponCampaigns/1", &json!({"name": "spring", "open": false, "quantity": 9})).must_be(200);
+        app.restart();
+        for (sent, first) in [(&open, &opened), (&change, &changed), (&nothing, &unchanged), (&issue, &begun)] {
+            assert_eq!(&say(sent, &app), first, "{}", sent.path);
+        }
+        assert_eq!(shown(&app, 1)["name"], "spring", "control: it has gone on");
+        verify(&app);
+    }
+}
+
+#[test]
+fn a_coupon_of_the_last_day_was_good_when_it_was_asked_for() {
+    for engine in ENGINES {
+        let app = TestApp::start_up(
+            Setup::on(engine).starting_at(crate::BEGINS).with(&[ALONE, "http.base_url=http://onepoint.test"]),
+        );
+        joined(&app, 1);
+        let campaign_id = campaign(&app, 5, 1);
+        is_now(&app, "2026-09-02T23:59:30+09:00");
+        let sent = Sent::post("/coupons", wish(campaign_id, 1)).key("last");
+        let first = sent.to(app.address()).must_be(201).json;
+        is_now(&app, "2026-09-03T00:00:10+09:00");
+        assert_eq!(sent.to(app.address()).must_be(201).json, first);
+        assert_eq!((&first["status"], status(&app, 1)), (&json!("ISSUED"), "EXPIRED".to_owned()));
     }
 }

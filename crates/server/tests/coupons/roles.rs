@@ -49,6 +49,7 @@ impl Keyed<'_> {
         self.ask("DELETE", "/coupons/1", None).must_be_problem(403);
         self.ask("DELETE", "/coupons/1/redemption", None).must_be_problem(403);
         self.ask("DELETE", "/coupons/99", None).must_be_problem(403);
+        self.ask("DELETE", "/couponCampaigns/1/issues/1", None).must_be_problem(403);
     }
 }
 

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use super::scanner::{Source, scan};
 use super::tree::File;
 
-/// What contexts may know of each other: the trait with the questions, what it answers, and the events of the log.
+/// What contexts may know of each other: the trait with the questions, what it answers, and the events of the log; of
+/// coupon also what `onepoint verify` compares pages with.
 const KNOWN: &[(&str, &[&str])] = &[
     ("member", &["MemberApi", "Contacts"]),
     ("notification", &[]),
     ("point", &["PointApi", "PointEvent", "EntryFacts", "DonationQuestion", "DealQuestion", "DealtFacts"]),
-    ("coupon", &["CouponApi", "Held"]),
+    ("coupon", &["CouponApi", "HeldCoupons"]),
     ("donation", &[]),
     ("deal", &["DealApi"]),
     ("mypage", &[]),

@@ -1,9 +1,11 @@
 //! What can be asked of campaigns, what is loaded for it, and which verb decides it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use domain::coupon::bulk::{BulkIssue, request_bulk_issue};
-use domain::coupon::campaign::{Campaign, ChangeCampaign, OpenCampaign, change_campaign, open_campaign};
+use domain::coupon::bulk::{BulkIssue, request_bulk_issue, requested, stop_bulk_issue};
+use domain::coupon::campaign::{
+    Campaign, ChangeCampaign, Counts, MAX_QUANTITY, OpenCampaign, change_campaign, open_campaign,
+};
 use domain::coupon::claim::{Source, claim, may_have};
 use domain::coupon::code::Pattern;
 use domain::coupon::{self, Coupon, CouponStatus, Event};
@@ -18,7 +20,7 @@ use super::super::store::Stored;
 use super::super::writer::{Answer, give, of_another, today, too_few};
 use super::super::{codes, coupon_unknown};
 use super::rows::free_codes;
-use super::{NewCampaign, campaign_unknown, refusal};
+use super::{NewCampaign, campaign_unknown, issue_unknown, refusal};
 
 /// What can be asked of campaigns.
 #[derive(Debug)]
@@ -31,6 +33,8 @@ pub enum CampaignCommand {
     Claim { campaign_id: i64, member_id: i64 },
     /// Codes are to be made in advance.
     RequestIssue { campaign_id: i64, count: i64 },
+    /// The operator stops a bulk issue.
+    StopIssue { campaign_id: i64, issue_id: i64 },
     /// The next piece of a bulk issue is made.
     MakeCodes { issue_id: i64 },
     /// A member's coupon may be over.
@@ -42,16 +46,32 @@ pub enum CampaignCommand {
 /// What campaigns answer.
 #[derive(Debug, Clone)]
 pub enum CampaignAnswer {
-    /// The campaign as it stands.
+    /// The campaign as it stood when it was opened or changed.
     Campaign(Box<Campaign>),
-    /// The campaign that this request opened or changed before.
-    KnownCampaign(i64),
+    /// What this request made of a campaign before; what never changes of it is to be read.
+    KnownChange(Box<KnownChange>),
     /// The coupon that this request gave to a member before.
     KnownClaim { coupon_id: i64, member_id: i64 },
-    /// The bulk issue as it stands.
+    /// The bulk issue as it stood when it was asked for.
     Issue(BulkIssue),
-    /// The bulk issue that this request began before.
-    KnownIssue(i64),
+}
+
+/// How a campaign stood when a request had changed it.
+#[derive(Debug, Clone)]
+pub struct KnownChange {
+    pub(super) campaign_id: i64,
+    name: String,
+    open: bool,
+    quantity: i64,
+    counts: Counts,
+}
+
+impl KnownChange {
+    /// The campaign as it stood then.
+    pub(super) fn of(self, campaign: Campaign) -> Campaign {
+        let Self { name, open, quantity, counts, .. } = self;
+        Campaign { name, open, quantity, counts, ..campaign }
+    }
 }
 
 /// Names what a command touches.
@@ -74,7 +94,9 @@ pub(in super::super) fn touch(command: &CampaignCommand, touched: &mut Touched) 
             campaigns.campaigns.push(*campaign_id);
             campaigns.requests += 1;
         }
-        CampaignCommand::MakeCodes { issue_id } => campaigns.issues.push(*issue_id),
+        CampaignCommand::MakeCodes { issue_id } | CampaignCommand::StopIssue { issue_id, .. } => {
+            campaigns.issues.push(*issue_id);
+        }
         CampaignCommand::ExpireCoupon { coupon_id } => touched.coupons.push(*coupon_id),
         CampaignCommand::ExpireCodes { campaign_id, codes } => {
             campaigns.campaigns.push(*campaign_id);
@@ -91,6 +113,8 @@ pub(in super::super) fn supply(
     today: Day,
 ) -> Result<()> {
     let (mut claims, mut pieces): (HashMap<i64, usize>, HashMap<i64, usize>) = (HashMap::new(), HashMap::new());
+    // Campaigns of which there may be more when their claims are decided than there are now.
+    let mut growing = HashSet::new();
     for command in commands {
         match command {
             CampaignCommand::Claim { campaign_id, .. } => *claims.entry(*campaign_id).or_default() += 1,
@@ -98,6 +122,9 @@ pub(in super::super) fn supply(
                 if let Some(Event::CodesIssued { campaign_id, count, .. }) = loaded.campaigns.piece(*issue_id, today) {
                     *pieces.entry(campaign_id).or_default() += usize::try_from(count).unwrap_or_default();
                 }
+            }
+            CampaignCommand::Change { campaign_id, .. } | CampaignCommand::StopIssue { campaign_id, .. } => {
+                growing.insert(*campaign_id);
             }
             _ => {}
         }
@@ -107,7 +134,8 @@ pub(in super::super) fn supply(
     let mut wanted = pieces;
     for (campaign_id, claims) in claims {
         let Some(campaign) = loaded.campaigns.campaign(campaign_id) else { continue };
-        let left = usize::try_from(campaign.left()).unwrap_or_default();
+        let bound = if growing.contains(&campaign_id) { MAX_QUANTITY } else { campaign.left() };
+        let left = usize::try_from(bound).unwrap_or_default();
         let free = if campaign.counts.in_stock > 0 {
             free_codes(tx, campaign_id, i64::try_from(claims + others).unwrap_or(i64::MAX))?
         } else {
@@ -139,15 +167,8 @@ pub(in super::super) fn decide(loaded: &mut Loaded, command: &CampaignCommand, o
         CampaignCommand::Open(new) => open(loaded, new, out),
         CampaignCommand::Change { campaign_id, change } => self::change(loaded, *campaign_id, change, out),
         CampaignCommand::Claim { campaign_id, member_id } => self::give_one(loaded, *campaign_id, *member_id, out),
-        CampaignCommand::RequestIssue { campaign_id, count } => {
-            let campaign = loaded.campaigns.campaign(*campaign_id);
-            let issue_id = loaded.campaigns.issue_numbers.front().copied().ok_or_else(too_few)?;
-            let event = request_bulk_issue(campaign, issue_id, *count, today(out)).map_err(refusal)?;
-            loaded.campaigns.issue_numbers.pop_front();
-            let (issue, sequence) = loaded.campaigns.count_bulk(&event, out.moment.now_ms)?;
-            out.emit(*campaign_id, sequence, &event)?;
-            Ok(Answer::Campaign(CampaignAnswer::Issue(issue)))
-        }
+        CampaignCommand::RequestIssue { campaign_id, count } => request_issue(loaded, *campaign_id, *count, out),
+        CampaignCommand::StopIssue { campaign_id, issue_id } => stop_issue(loaded, *campaign_id, *issue_id, out),
         CampaignCommand::MakeCodes { issue_id } => make_codes(loaded, *issue_id, out),
         CampaignCommand::ExpireCoupon { coupon_id } => {
             let stored = loaded.coupons.get(coupon_id).ok_or_else(coupon_unknown)?;
@@ -165,30 +186,35 @@ pub(in super::super) fn decide(loaded: &mut Loaded, command: &CampaignCommand, o
 fn open(loaded: &mut Loaded, new: &NewCampaign, out: &mut Out<'_>) -> Result<Answer> {
     let numbers = &mut loaded.campaigns.campaign_numbers;
     let campaign_id = new.campaign_id.or_else(|| numbers.front().copied()).ok_or_else(too_few)?;
-    let NewCampaign { name, code_pattern, quantity, per_member_limit, start_date, end_date, open, .. } = new.clone();
-    let opened =
-        OpenCampaign { campaign_id, name, code_pattern, quantity, per_member_limit, start_date, end_date, open };
-    let campaign = open_campaign(loaded.campaigns.campaign(campaign_id), opened, today(out)).map_err(refusal)?;
+    let (known, terms) = (loaded.campaigns.campaign(campaign_id), terms(new, campaign_id));
+    let campaign = open_campaign(known, terms, today(out)).map_err(refusal)?;
     if new.campaign_id.is_none() {
         loaded.campaigns.campaign_numbers.pop_front();
     }
     loaded.campaigns.put(campaign.clone());
+    loaded.campaigns.opened.insert(campaign_id);
     out.emit(campaign_id, campaign.sequence, &Event::CampaignOpened { campaign_id })?;
     Ok(Answer::Campaign(CampaignAnswer::Campaign(Box::new(campaign))))
 }
 
+/// What is said of a new campaign, with the number that it is to have.
+fn terms(new: &NewCampaign, campaign_id: i64) -> OpenCampaign {
+    let NewCampaign { name, code_pattern, quantity, per_member_limit, start_date, end_date, open, .. } = new.clone();
+    OpenCampaign { campaign_id, name, code_pattern, quantity, per_member_limit, start_date, end_date, open }
+}
+
 fn change(loaded: &mut Loaded, campaign_id: i64, change: &ChangeCampaign, out: &mut Out<'_>) -> Result<Answer> {
     let mut campaign = loaded.campaigns.campaign(campaign_id).ok_or_else(campaign_unknown)?.clone();
-    if let Some(event) = change_campaign(&mut campaign, change).map_err(refusal)? {
-        out.emit(campaign_id, campaign.sequence, &event)?;
-        loaded.campaigns.put(campaign.clone());
-    }
+    let event = change_campaign(&mut campaign, change).map_err(refusal)?;
+    out.emit(campaign_id, campaign.sequence, &event)?;
+    loaded.campaigns.put(campaign.clone());
     Ok(Answer::Campaign(CampaignAnswer::Campaign(Box::new(campaign))))
 }
 
 /// A member gets the next code that nobody has, otherwise a new one.
 fn give_one(loaded: &mut Loaded, campaign_id: i64, member_id: i64, out: &mut Out<'_>) -> Result<Answer> {
-    let campaign = loaded.campaigns.campaign(campaign_id);
+    // No codes were drawn for one that opened a moment ago, in this batch: who asks at the same time comes before it.
+    let campaign = loaded.campaigns.campaign(campaign_id).filter(|_| !loaded.campaigns.opened.contains(&campaign_id));
     let taken = loaded.campaigns.taken(member_id, campaign_id);
     let source = claim(campaign, loaded.wallet(member_id), taken, today(out)).map_err(refusal)?;
     let stored = match (source, campaign) {
@@ -204,6 +230,25 @@ fn give_one(loaded: &mut Loaded, campaign_id: i64, member_id: i64, out: &mut Out
     loaded.campaigns.take(member_id, campaign_id);
     let stored = loaded.coupons.get(&coupon_id).ok_or_else(coupon_unknown)?;
     Ok(Answer::Coupon(Box::new(stored.clone())))
+}
+
+fn request_issue(loaded: &mut Loaded, campaign_id: i64, count: i64, out: &mut Out<'_>) -> Result<Answer> {
+    let campaign = loaded.campaigns.campaign(campaign_id);
+    let issue_id = loaded.campaigns.issue_numbers.front().copied().ok_or_else(too_few)?;
+    let event = request_bulk_issue(campaign, issue_id, count, today(out)).map_err(refusal)?;
+    loaded.campaigns.issue_numbers.pop_front();
+    let (issue, sequence) = loaded.campaigns.count_bulk(&event, out.moment.now_ms)?;
+    out.emit(campaign_id, sequence, &event)?;
+    Ok(Answer::Campaign(CampaignAnswer::Issue(issue)))
+}
+
+fn stop_issue(loaded: &mut Loaded, campaign_id: i64, issue_id: i64, out: &mut Out<'_>) -> Result<Answer> {
+    let issue = loaded.campaigns.issue(issue_id).filter(|issue| issue.campaign_id == campaign_id);
+    if let Some(event) = stop_bulk_issue(issue.ok_or_else(issue_unknown)?) {
+        let (_, sequence) = loaded.campaigns.count_bulk(&event, out.moment.now_ms)?;
+        out.emit(campaign_id, sequence, &event)?;
+    }
+    Ok(Answer::Taken)
 }
 
 fn make_codes(loaded: &mut Loaded, issue_id: i64, out: &mut Out<'_>) -> Result<Answer> {
@@ -257,19 +302,26 @@ pub(in super::super) fn must_be_within_limit(loaded: &Loaded, coupon: &Coupon, m
 /// The answer that a command got when it came first.
 pub(in super::super) fn recall(command: &CampaignCommand, event: &log::Event) -> Result<Answer> {
     let known = match (command, event.kind.as_str()) {
-        (CampaignCommand::Change { campaign_id, .. }, _) => CampaignAnswer::KnownCampaign(*campaign_id),
-        (CampaignCommand::Open(_), _) => match event.decode()? {
-            Event::CampaignOpened { campaign_id } => CampaignAnswer::KnownCampaign(campaign_id),
+        (CampaignCommand::Change { .. }, _) => match event.decode()? {
+            Event::CampaignChanged { campaign_id, name, open, quantity, counts } => {
+                CampaignAnswer::KnownChange(Box::new(KnownChange { campaign_id, name, open, quantity, counts }))
+            }
             _ => return Err(of_another()),
         },
+        (CampaignCommand::Open(new), _) => match event.decode()? {
+            Event::CampaignOpened { campaign_id } => {
+                CampaignAnswer::Campaign(Box::new(terms(new, campaign_id).opened()))
+            }
+            _ => return Err(of_another()),
+        },
+        (CampaignCommand::StopIssue { .. }, "CodesIssued" | "done") => return Ok(Answer::Taken),
         (CampaignCommand::Claim { .. }, _) => match event.decode()? {
             Event::CouponIssued { coupon_id, member_id, .. } => CampaignAnswer::KnownClaim { coupon_id, member_id },
             _ => return Err(of_another()),
         },
-        (CampaignCommand::RequestIssue { .. }, _) => match event.decode()? {
-            Event::BulkIssueRequested { issue_id, .. } => CampaignAnswer::KnownIssue(issue_id),
-            _ => return Err(of_another()),
-        },
+        (CampaignCommand::RequestIssue { .. }, _) => {
+            CampaignAnswer::Issue(requested(&event.decode()?, event.at_ms).ok_or_else(of_another)?)
+        }
         _ => return Err(of_another()),
     };
     Ok(Answer::Campaign(known))

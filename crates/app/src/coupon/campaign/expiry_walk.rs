@@ -7,28 +7,24 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use platform::db::Session;
 use platform::error::{Error, ErrorKind, Result};
-use platform::lease::{self, Fence};
+use platform::lease::Fence;
 
 use super::super::Coupons;
 use super::super::store::Stored;
 use super::super::writer::Command;
 use super::CampaignCommand;
+use super::job::Job;
 use super::rows::{EndPlace, ended_after};
 
 /// The job, in leases and for whoever looks at threads.
 pub const EXPIRY_JOB: &str = "coupon-expiry";
 /// Coupons that expire in a step; as many commands may follow, which the queue has room for.
 const PAGE_COUPONS: i64 = 1_000;
-/// How often the lease is renewed.
-const RENEW_EVERY_MS: i64 = 1_000;
 
 /// Walks over the coupons; each process has one, and one at a time walks.
 pub struct ExpiryWalk {
-    coupons: Arc<Coupons>,
-    session: Option<Box<dyn Session>>,
-    held: Option<(Fence, i64)>,
+    job: Job,
     /// What lies before was looked at on this walk; a coupon that could not expire is looked at on the next one.
     after: EndPlace,
 }
@@ -36,7 +32,7 @@ pub struct ExpiryWalk {
 impl ExpiryWalk {
     /// A walk that has not begun.
     pub(in super::super) fn new(coupons: Arc<Coupons>) -> Self {
-        Self { coupons, session: None, held: None, after: (0, 0) }
+        Self { job: Job::new(EXPIRY_JOB, coupons), after: (0, 0) }
     }
 
     /// Has the next coupons expire that are over; how many there were. 0 when there is none, when another process does
@@ -45,25 +41,25 @@ impl ExpiryWalk {
     /// # Errors
     /// `Unavailable` when the store cannot be reached or the context has too much to do; they are looked at again.
     pub fn step(&mut self) -> Result<usize> {
-        if !self.coupons.funnel.is_open() {
+        if !self.job.coupons.funnel.is_open() {
             return Ok(0);
         }
         let walked = self.walk();
         if walked.is_err() {
-            // Another process may have taken the job over.
-            (self.held, self.session, self.after) = (None, None, (0, 0));
+            self.job.forget();
+            self.after = (0, 0);
         }
         walked
     }
 
     fn walk(&mut self) -> Result<usize> {
-        let (today, after) = (self.coupons.today(), self.after);
-        let page = ended_after(self.session()?, after, today, PAGE_COUPONS)?;
+        let (today, after) = (self.job.coupons.today(), self.after);
+        let page = ended_after(self.job.session()?, after, today, PAGE_COUPONS)?;
         let Some(last) = page.last() else {
             self.after = (0, 0);
             return Ok(0);
         };
-        let Some(fence) = self.hold()? else { return Ok(0) };
+        let Some(fence) = self.job.hold()? else { return Ok(0) };
         self.expire(&page, fence)?;
         self.after = (last.coupon.end_date.as_number(), last.coupon.coupon_id);
         Ok(page.len())
@@ -83,7 +79,7 @@ impl ExpiryWalk {
             .extend(codes.into_iter().map(|(campaign_id, codes)| CampaignCommand::ExpireCodes { campaign_id, codes }));
         let mut answers = Vec::with_capacity(commands.len());
         for command in commands {
-            answers.push(self.coupons.funnel.submit_under(fence, Command::Campaign(command))?);
+            answers.push(self.job.coupons.funnel.submit_under(fence, Command::Campaign(command))?);
         }
         for answer in answers {
             match answer.blocking_recv().map_err(|_| Error::internal("the funnel ended"))? {
@@ -94,26 +90,5 @@ impl ExpiryWalk {
             }
         }
         Ok(())
-    }
-
-    /// The lease, renewed from time to time; nothing if another process holds it.
-    fn hold(&mut self) -> Result<Option<Fence>> {
-        let kit = &self.coupons.kit;
-        let (now_ms, since_ms) = (kit.clock.now_ms(), kit.clock.monotonic_ms());
-        if let Some((fence, _)) = self.held.filter(|(_, held_ms)| since_ms - held_ms < RENEW_EVERY_MS) {
-            return Ok(Some(fence));
-        }
-        let number = self.coupons.funnel.with_session(|tx| lease::hold(tx, EXPIRY_JOB, &kit.holder, now_ms))?;
-        let fence = number.map(|number| Fence { lease: EXPIRY_JOB, number });
-        self.held = fence.map(|fence| (fence, since_ms));
-        Ok(fence)
-    }
-
-    fn session(&mut self) -> Result<&mut dyn Session> {
-        let session = match self.session.take() {
-            Some(session) => session,
-            None => self.coupons.database.read_session()?,
-        };
-        Ok(&mut **self.session.insert(session))
     }
 }

@@ -8,14 +8,14 @@ use domain::coupon::campaign::{Campaign, campaign_of};
 use domain::coupon::claim::Taken;
 use domain::coupon::code::Code;
 use domain::kernel::Day;
-use platform::db::{Row, Session, Table, Value};
+use platform::db::Session;
 use platform::error::{Error, Result};
 
 use super::PIECE_CODES;
 use super::rows::{
     BULK_ISSUE, CAMPAIGN, TAKEN, bulk_issue_row, campaign_row, read_bulk_issue, read_campaign, read_taken, taken_row,
 };
-use crate::kit::free_numbers;
+use crate::kit::{free_numbers, lock_numbers};
 
 /// What the commands of a batch touch of campaigns.
 #[derive(Default)]
@@ -39,6 +39,8 @@ pub(in super::super) struct Touched {
 pub(in super::super) struct Campaigns {
     campaigns: HashMap<i64, Campaign>,
     changed: BTreeSet<i64>,
+    /// Those that this batch opened.
+    pub(super) opened: BTreeSet<i64>,
     issues: HashMap<i64, BulkIssue>,
     changed_issues: BTreeSet<i64>,
     taken: HashMap<i64, Taken>,
@@ -51,25 +53,18 @@ pub(in super::super) struct Campaigns {
     pub(super) issue_numbers: VecDeque<i64>,
 }
 
-fn lock(tx: &mut dyn Session, table: &'static Table, mut ids: Vec<i64>) -> Result<Vec<Row>> {
-    ids.sort_unstable();
-    ids.dedup();
-    let keys: Vec<Value> = ids.into_iter().map(Value::Int).collect();
-    if keys.is_empty() { Ok(Vec::new()) } else { tx.lock_many(table, &keys) }
-}
-
 impl Campaigns {
     /// Locks what is touched, and the campaigns of the bulk issues among it.
     pub(in super::super) fn load(tx: &mut dyn Session, mut touched: Touched) -> Result<Self> {
         let mut loaded = Self::default();
-        for issue in lock(tx, &BULK_ISSUE, touched.issues)?.iter().map(read_bulk_issue) {
+        for issue in lock_numbers(tx, &BULK_ISSUE, touched.issues)?.iter().map(read_bulk_issue) {
             touched.campaigns.push(issue.campaign_id);
             loaded.issues.insert(issue.issue_id, issue);
         }
         touched.campaigns.extend(&touched.chosen);
-        let rows = lock(tx, &CAMPAIGN, touched.campaigns)?;
+        let rows = lock_numbers(tx, &CAMPAIGN, touched.campaigns)?;
         loaded.campaigns = rows.iter().map(|row| (row.int(0), read_campaign(row))).collect();
-        let rows = lock(tx, &TAKEN, touched.members)?;
+        let rows = lock_numbers(tx, &TAKEN, touched.members)?;
         loaded.taken = rows.iter().map(|row| (row.int(0), read_taken(row.text(1)))).collect();
         if touched.unnumbered > 0 {
             let sequence = ("campaign_number", &CAMPAIGN);
@@ -94,6 +89,10 @@ impl Campaigns {
     pub(super) fn put(&mut self, campaign: Campaign) {
         self.changed.insert(campaign.campaign_id);
         self.campaigns.insert(campaign.campaign_id, campaign);
+    }
+
+    pub(super) fn issue(&self, issue_id: i64) -> Option<&BulkIssue> {
+        self.issues.get(&issue_id)
     }
 
     /// What the next piece of a bulk issue makes; nothing if it has ended.

@@ -5,13 +5,14 @@ mod decide;
 mod expiry_walk;
 pub(super) mod http;
 pub(super) mod inspect;
+mod job;
 mod loaded;
 mod rows;
 mod views;
 
 use std::sync::Arc;
 
-use domain::coupon::campaign::{ChangeCampaign, Refusal};
+use domain::coupon::campaign::{Campaign, ChangeCampaign, Refusal};
 use domain::coupon::code::Pattern;
 use domain::kernel::Day;
 use platform::error::{Error, ErrorKind, Result};
@@ -29,8 +30,8 @@ use super::views::CouponView;
 use super::writer::{Answer, Command};
 use super::{Coupons, unexpected};
 
-/// Codes in a piece of a bulk issue: few enough that who asks meanwhile does not notice, many enough that a piece costs
-/// little beside its codes.
+/// Codes in a piece of a bulk issue: few enough that who asks meanwhile waits some tens of milliseconds, many enough that
+/// a piece costs little beside its codes.
 pub(super) const PIECE_CODES: usize = 1_000;
 
 /// What is said of a new campaign.
@@ -93,7 +94,10 @@ impl Coupons {
     async fn campaign_of(&self, answer: Answer) -> Result<CampaignView> {
         match answer {
             Answer::Campaign(CampaignAnswer::Campaign(campaign)) => Ok((*campaign).into()),
-            Answer::Campaign(CampaignAnswer::KnownCampaign(campaign_id)) => self.campaign(campaign_id).await,
+            Answer::Campaign(CampaignAnswer::KnownChange(known)) => {
+                let campaign = self.stored_campaign(known.campaign_id).await?;
+                Ok(known.of(campaign).into())
+            }
             _ => Err(unexpected()),
         }
     }
@@ -103,9 +107,13 @@ impl Coupons {
     /// # Errors
     /// 404 when there is none.
     pub async fn campaign(&self, campaign_id: i64) -> Result<CampaignView> {
+        self.stored_campaign(campaign_id).await.map(Into::into)
+    }
+
+    async fn stored_campaign(&self, campaign_id: i64) -> Result<Campaign> {
         self.funnel.must_be_open()?;
         let row = self.database.get(&rows::CAMPAIGN, campaign_id).await?;
-        row.map(|row| rows::read_campaign(&row).into()).ok_or_else(campaign_unknown)
+        row.map(|row| rows::read_campaign(&row)).ok_or_else(campaign_unknown)
     }
 
     /// Campaigns with a number above `after`.
@@ -127,9 +135,9 @@ impl Coupons {
     pub async fn claim(&self, campaign_id: i64, member_id: i64, stamp: Option<KeyStamp>) -> Result<CouponView> {
         let command = Command::Campaign(CampaignCommand::Claim { campaign_id, member_id });
         match self.funnel.ask(command, stamp).await? {
-            Answer::Coupon(stored) => Ok(self.view(&stored)),
+            Answer::Coupon(stored) => Ok(self.decided(&stored)),
             Answer::Campaign(CampaignAnswer::KnownClaim { coupon_id, member_id }) => {
-                Ok(self.view(&self.stored(coupon_id).await?.issued_to(member_id)))
+                Ok(self.decided(&self.stored(coupon_id).await?.issued_to(member_id)))
             }
             _ => Err(unexpected()),
         }
@@ -146,14 +154,19 @@ impl Coupons {
         stamp: Option<KeyStamp>,
     ) -> Result<BulkIssueView> {
         let command = Command::Campaign(CampaignCommand::RequestIssue { campaign_id, count });
-        let answer = self.funnel.ask(command, stamp).await?;
-        // The job sleeps until something happens here.
-        self.log.ring(true);
-        match answer {
+        match self.funnel.ask(command, stamp).await? {
             Answer::Campaign(CampaignAnswer::Issue(issue)) => Ok(BulkIssueView::of(&issue, &self.kit.zone)),
-            Answer::Campaign(CampaignAnswer::KnownIssue(issue_id)) => self.bulk_issue(campaign_id, issue_id).await,
             _ => Err(unexpected()),
         }
+    }
+
+    /// Stops a bulk issue: what is made stays, the rest is free again. One that has ended stays as it is.
+    ///
+    /// # Errors
+    /// 404 when the campaign has none with this number.
+    pub async fn stop_bulk_issue(&self, campaign_id: i64, issue_id: i64, stamp: Option<KeyStamp>) -> Result<()> {
+        let command = Command::Campaign(CampaignCommand::StopIssue { campaign_id, issue_id });
+        self.funnel.ask(command, stamp).await.map(|_| ())
     }
 
     /// A bulk issue of a campaign.
@@ -164,8 +177,7 @@ impl Coupons {
         self.funnel.must_be_open()?;
         let row = self.database.get(&rows::BULK_ISSUE, issue_id).await?;
         let issue = row.map(|row| rows::read_bulk_issue(&row)).filter(|issue| issue.campaign_id == campaign_id);
-        let unknown = || Error::new(ErrorKind::NotFound, "coupon.issue_unknown", "the campaign has no such bulk issue");
-        issue.map(|issue| BulkIssueView::of(&issue, &self.kit.zone)).ok_or_else(unknown)
+        issue.map(|issue| BulkIssueView::of(&issue, &self.kit.zone)).ok_or_else(issue_unknown)
     }
 
     /// Bulk issues of a campaign with a number above `after`.
@@ -203,6 +215,10 @@ fn campaign_unknown() -> Error {
     Error::new(ErrorKind::NotFound, "coupon.campaign_unknown", message)
 }
 
+fn issue_unknown() -> Error {
+    Error::new(ErrorKind::NotFound, "coupon.issue_unknown", "the campaign has no such bulk issue")
+}
+
 /// A refusal of a campaign on the wire.
 pub(super) fn refusal(refusal: Refusal) -> Error {
     let code = format!("coupon.{}", refusal.reason());
@@ -221,7 +237,7 @@ pub(super) fn refusal(refusal: Refusal) -> Error {
         Refusal::WrongQuantity => {
             invalid("/quantity", "a campaign has 1 to 10,000,000 coupons, and not fewer than were made or promised")
         }
-        Refusal::WrongLimit => invalid("/perMemberLimit", "a member may have 1 to 10,000,000 coupons of a campaign"),
+        Refusal::WrongLimit => invalid("/perMemberLimit", "a member may have 1 to 1,000 coupons of a campaign"),
         Refusal::Closed => conflict("this campaign gives no coupons at present"),
         Refusal::Over => conflict("this campaign's last day is over"),
         Refusal::Exhausted => conflict("all coupons of this campaign have been given"),

@@ -83,7 +83,7 @@ pub struct BulkIssueView {
     pub count: i64,
     /// Codes that are made.
     pub issued: i64,
-    /// `RUNNING`, `DONE`, or `STOPPED` if the campaign was over before all of them were made.
+    /// `RUNNING`, `DONE`, or `STOPPED` if the operator stopped it or the campaign was over before all of them were made.
     #[schema(example = "RUNNING")]
     pub status: &'static str,
     /// When it was asked for, RFC 3339.

@@ -82,7 +82,7 @@ fn redeems_for(caller: &Caller, said: Option<i64>) -> Result<Option<i64>> {
 #[utoipa::path(post, path = "/coupons/redemptions", operation_id = "redeemCoupon", tag = "coupons", request_body = RedemptionInput,
     responses((status = 201, body = CouponView), (status = 403, description = "A member's key redeems that member's coupons only"),
         (status = 404, description = "No coupon has this code (`coupon.code_unknown`), or there is no such member"),
-        (status = 409, description = "`coupon.redeemed`, `coupon.cancelled`, `coupon.expired`, `coupon.not_yet_good`, `coupon.of_another_member` or `coupon.member_leaving`"),
+        (status = 409, description = "`coupon.redeemed`, `coupon.cancelled`, `coupon.expired`, `coupon.not_yet_good`, `coupon.of_another_member`, `coupon.member_limit` or `coupon.member_leaving`"),
         (status = 422, description = "A wrong value; `coupon.code_malformed`: the check character of the code does not fit; `coupon.member_needed`: the code belongs to nobody yet")))]
 async fn redeem_coupon(State(coupons): State<Arc<Coupons>>, write: Write<RedemptionInput>) -> Result<Response<Body>> {
     let coupon = coupons.redeem(write.body.read(&write.caller)?, write.stamp).await?;

@@ -6,8 +6,8 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::Response;
 use platform::error::Result;
-use platform::http::hal::Item;
-use platform::http::input::{PathId, PathIds, Write};
+use platform::http::hal::{Item, no_content};
+use platform::http::input::{Bodiless, PathId, PathIds, Write};
 use platform::http::list::PageQuery;
 use platform::http::number::Whole;
 use platform::http::shell::Caller;
@@ -23,7 +23,7 @@ use crate::kit::must_be_operator;
 
 /// The routes below `/couponCampaigns/{id}/issues`.
 pub(super) fn routes() -> OpenApiRouter<Arc<Coupons>> {
-    OpenApiRouter::new().routes(routes!(list_issues, request_issue)).routes(routes!(show_issue))
+    OpenApiRouter::new().routes(routes!(list_issues, request_issue)).routes(routes!(show_issue, stop_issue))
 }
 
 /// How many codes are wanted. What the server owns is accepted and ignored.
@@ -82,6 +82,20 @@ async fn show_issue(
     must_be_operator(&caller)?;
     let issue = coupons.bulk_issue(campaign_id, issue_id).await?;
     shown(&coupons.kit.base_url, issue).shown()
+}
+
+/// A bulk issue stops: the codes that are made stay, the rest is free again. One that has ended stays as it is.
+#[utoipa::path(delete, path = "/couponCampaigns/{id}/issues/{issueId}", operation_id = "stopBulkIssue", tag = "couponCampaigns",
+    params(("id" = i64, Path, description = "The campaign's number"), ("issueId" = i64, Path, description = "The bulk issue's number")),
+    responses((status = 204, description = "No more codes are made"), (status = 404, description = "No such bulk issue of this campaign")))]
+async fn stop_issue(
+    State(coupons): State<Arc<Coupons>>,
+    PathIds(campaign_id, issue_id): PathIds,
+    request: Bodiless,
+) -> Result<Response<Body>> {
+    must_be_operator(&request.caller)?;
+    coupons.stop_bulk_issue(campaign_id, issue_id, request.stamp).await?;
+    Ok(no_content())
 }
 
 /// The bulk issues of a campaign, by number.

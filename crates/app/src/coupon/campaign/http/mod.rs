@@ -62,7 +62,7 @@ struct CampaignInput {
     #[schema(value_type = i64, example = 1000, minimum = 1, maximum = 10_000_000)]
     quantity: Whole,
     /// Coupons that a member may have of it at most; 1 if it is left out.
-    #[schema(value_type = Option<i64>, example = 1, minimum = 1, maximum = 10_000_000)]
+    #[schema(value_type = Option<i64>, example = 1, minimum = 1, maximum = 1_000)]
     per_member_limit: Option<Whole>,
     /// The first day on which its coupons are good, in the programme's time zone.
     #[schema(example = "2026-12-01", pattern = "^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
