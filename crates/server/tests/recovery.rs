@@ -19,3 +19,5 @@ mod fences;
 mod kills;
 #[path = "recovery/process.rs"]
 mod process;
+#[path = "recovery/withdrawals.rs"]
+mod withdrawals;

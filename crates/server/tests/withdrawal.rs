@@ -26,7 +26,7 @@ mod wire;
 
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use support::{Answer, TestApp, eventually};
+use support::{Answer, TestApp, promptly};
 
 /// Tests that measure have the machine to themselves; the others run side by side.
 static MACHINE: RwLock<()> = RwLock::new(());
@@ -59,7 +59,7 @@ fn join_many(app: &TestApp, count: i64) {
 /// can be changed again. How long that took after the answer.
 fn must_be_undone(app: &TestApp, member_id: i64, refused: &Answer) -> std::time::Duration {
     refused.must_be_problem(503);
-    let took = eventually("the refused withdrawal is undone", || {
+    let took = promptly("the refused withdrawal is undone", || {
         let withdrawal = app.get(&format!("/withdrawals/{member_id}"));
         // An open breaker refuses before anything is begun, so there may be nothing to undo.
         let nothing_under_way = withdrawal.status == 404 || withdrawal.json["step"] == "RELEASED";

@@ -4,7 +4,7 @@ use crate::support::{Engine, TestApp};
 use crate::{code, programme, redeem};
 
 const TOLD: &str = "every coupon of a member stands as its events tell";
-const ONCE: &str = "a coupon is redeemed once, unless that was rolled back";
+pub const ONCE: &str = "a coupon is redeemed once, unless that was rolled back";
 const NUMBERED: &str = "the events of a wallet are numbered without gaps, and say how it stands";
 const LINKED: &str = "every coupon names the member's coupon before it, and the wallet the last one";
 const LOST: &str = "of a member who is gone no coupon is good";
@@ -58,7 +58,7 @@ const HARMS: &[Harm] = &[
 ];
 
 /// Names of the checks that find something.
-fn found(app: &TestApp) -> Vec<&'static str> {
+pub fn found(app: &TestApp) -> Vec<&'static str> {
     let findings = app.app().coupons.funnel.with_session(app::coupon::inspect).expect("coupon can be inspected");
     findings.checks.into_iter().filter(|(_, found)| !found.is_empty()).map(|(check, _)| check).collect()
 }

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use domain::member::Follower;
 use parking_lot::Mutex;
 
-use self::case::{Case, Sender, phone};
+use self::case::{Case, Sender, ask, phone};
 use self::line::{Fault, Line, TIME_LIMIT_MS};
 use crate::support::{Engine, Setup, TestApp, within};
 
@@ -91,7 +91,9 @@ fn every_withdrawal_ends_legally_whatever_is_lost_and_wherever_the_server_dies(e
     app.settle();
     app.verify();
     println!("withdrawals on {engine:?}: {seen:?}");
-    assert!(seen.unanswered > 50 && seen.refused > 50 && seen.following > 5 && seen.done > 5, "{seen:?}");
+    assert!(seen.unanswered > 50 && seen.refused > 50 && seen.following > 5, "{seen:?}");
+    // In the round without a death the rest of what is decided may follow after the answer, on a busy machine.
+    assert!(seen.done >= 1 && seen.done + seen.following > 10, "{seen:?}");
     assert!(seen.preparing > 50 && seen.withdrawing > 5 && seen.late_questions > 50, "{seen:?}");
 }
 
@@ -138,7 +140,7 @@ fn play(app: &mut TestApp, line: &Arc<Line>, (dies, next): (Dies, Dies), mut cas
     let app = &*app;
     each(&mut cases, |case| {
         if case.heard == Some(503) {
-            must_hold(case, UNDONE_WITHIN, || case.not_as_before(app));
+            must_hold(case, Instant::now(), || case.not_as_before(app));
         }
     });
     each(&mut cases, |case| {
@@ -147,9 +149,9 @@ fn play(app: &mut TestApp, line: &Arc<Line>, (dies, next): (Dies, Dies), mut cas
             within(ENDS_WITHIN, &format!("{case:?} can leave"), || case.send_again(app) != Some(503));
         }
     });
-    each(&mut cases, |case| must_hold(case, UNDONE_WITHIN, || case.wrong_end(app)));
+    each(&mut cases, |case| must_hold(case, Instant::now(), || case.wrong_end(app)));
     seen.late_questions += line.deliver_late();
-    each(&mut cases, |case| must_hold(case, UNDONE_WITHIN, || case.wrong_end(app)));
+    each(&mut cases, |case| must_hold(case, Instant::now(), || case.wrong_end(app)));
     seen.note(&cases);
 }
 
@@ -174,6 +176,12 @@ fn leave(app: &TestApp, line: &Line, dies: Dies, cases: &mut [Case], seen: &mut 
             stopped.iter().for_each(|context| contexts.set_running(context, false).expect("a context's name"));
         });
     }
+    if dies == Dies::Never {
+        ask_and_look(app, cases);
+        seen.look(app, cases);
+        app.settle();
+        return;
+    }
     let asking: Vec<_> = cases.iter().map(|case| case.ask_aside(app)).collect();
     if dies.held().is_some() {
         within(ENDS_WITHIN, "all questions are on their way", || line.asked() == 2 * cases.len());
@@ -195,6 +203,21 @@ fn leave(app: &TestApp, line: &Line, dies: Dies, cases: &mut [Case], seen: &mut 
         app.start("coupon");
     }
     app.settle();
+}
+
+/// Everybody asks to leave at once; whoever is refused looks at once, and has everything back in time from the answer on.
+fn ask_and_look(app: &TestApp, cases: &mut [Case]) {
+    std::thread::scope(|scope| {
+        for case in cases {
+            scope.spawn(move || {
+                case.heard = ask(app.address(), case.member_id);
+                let answered = Instant::now();
+                if case.heard == Some(503) {
+                    must_hold(case, answered, || case.not_as_before(app));
+                }
+            });
+        }
+    });
 }
 
 impl Dies {
@@ -240,14 +263,16 @@ impl Seen {
     }
 }
 
-/// Waits until nothing is wrong.
-fn must_hold(case: &Case, limit: Duration, wrong: impl Fn() -> Option<String>) {
-    let started = Instant::now();
+/// Waits until nothing is wrong, which is soon enough after `since`.
+fn must_hold(case: &Case, since: Instant, wrong: impl Fn() -> Option<String>) {
     loop {
         // The time is read first: what is seen later than the limit was too late.
-        let waited = started.elapsed();
-        let Some(wrong) = wrong() else { return };
-        assert!(waited <= limit, "{case:?}: {wrong}");
+        let waited = since.elapsed();
+        let wrong = wrong();
+        assert!(waited <= UNDONE_WITHIN, "{case:?} after {waited:?}: {wrong:?}");
+        if wrong.is_none() {
+            return;
+        }
         std::thread::sleep(Duration::from_millis(5));
     }
 }
@@ -288,5 +313,5 @@ fn control_a_wallet_that_nobody_releases_is_not_as_before() {
     line.mistake_attempts(0);
     line.be_sound();
     assert_eq!(case.send_again(&app), Some(204));
-    must_hold(&case, UNDONE_WITHIN, || case.not_gone(&app));
+    must_hold(&case, Instant::now(), || case.not_gone(&app));
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Engine, TestApp, eventually};
+use crate::support::{Answer, Engine, TestApp, promptly};
 
 #[test]
 fn donations_run_as_written_on_sqlite() {
@@ -60,7 +60,7 @@ fn with_800_and_with_exactly_1000_it_is_refused(app: &TestApp) {
 
 fn of_an_abnormal_member_it_is_refused(app: &TestApp) {
     app.join(2, "0108558");
-    eventually("member 2 is ABNORMAL", || app.get("/points/2").json["memberStatus"] == "ABNORMAL");
+    promptly("member 2 is ABNORMAL", || app.get("/points/2").json["memberStatus"] == "ABNORMAL");
     let refused = app.donate(2, 100).must_be(201);
     must_hold(&refused, &json!({"status": "REJECTED", "reason": "member_not_normal", "balanceAfter": 0}));
     let unknown = app.donate(99, 100).must_be(201);
@@ -69,7 +69,7 @@ fn of_an_abnormal_member_it_is_refused(app: &TestApp) {
 }
 
 fn my_page_shows_every_outcome(app: &TestApp) {
-    eventually("the page of member 1 shows the last donation", || {
+    promptly("the page of member 1 shows the last donation", || {
         let page = app.get("/mypages/1").json;
         page["lastDonation"]["reason"] == "insufficient_points" && page["donations"][1]["status"] == "DONATED"
     });
@@ -91,7 +91,7 @@ fn my_page_shows_every_outcome(app: &TestApp) {
     assert_eq!(page["remainPoint"], 1_500);
     let donated = list(&page["recentEntries"]).iter().filter(|entry| entry["kind"] == "DONATE").count();
     assert_eq!(donated, 1, "of the last five entries: {page}");
-    eventually("the page of member 2 shows the refusal", || {
+    promptly("the page of member 2 shows the refusal", || {
         app.get("/mypages/2").json["lastDonation"]["reason"] == "member_not_normal"
     });
     assert_eq!(app.get("/mypages/99").status, 404, "a donation makes nobody a member");
@@ -158,7 +158,7 @@ fn with_point_stopped_a_donation_waits_and_is_decided_afterwards(engine: Engine)
     let waiting = app.request("POST", "/donations").key("once").json(&body).send().must_be(201);
     must_hold(&waiting, &json!({"status": "REQUESTED", "balanceBefore": null, "donatedAt": null}));
     app.donate(2, 300).must_be(201);
-    eventually("my page shows that it waits", || app.get("/mypages/1").json["lastDonation"]["status"] == "REQUESTED");
+    promptly("my page shows that it waits", || app.get("/mypages/1").json["lastDonation"]["status"] == "REQUESTED");
     let again = app.request("POST", "/donations").key("once").json(&body).send().must_be(201);
     assert_eq!(again.json, waiting.json, "the same request is the same donation");
 
@@ -177,7 +177,7 @@ fn with_point_stopped_a_donation_waits_and_is_decided_afterwards(engine: Engine)
     app.stop("point");
     let third = app.donate(1, 200).must_be(201).json["donationId"].clone();
     app.restart();
-    eventually("the new server decides it", || app.get(&format!("/donations/{third}")).json["status"] == "DONATED");
+    promptly("the new server decides it", || app.get(&format!("/donations/{third}")).json["status"] == "DONATED");
     assert_eq!(app.points_of(1), Some(1_500));
     let again = app.request("POST", "/donations").key("once").json(&body).send().must_be(201);
     assert_eq!(again.json["donationId"], waiting.json["donationId"], "across a restart too");
@@ -188,8 +188,8 @@ fn with_point_stopped_a_donation_waits_and_is_decided_afterwards(engine: Engine)
 /// Donations 1 and 2 have ended like this, for everyone who looks.
 fn decided(app: &TestApp, first: &str, second: &str) {
     for (donation, member, status) in [(1, 1, first), (2, 2, second)] {
-        eventually("the donation is decided", || app.get(&format!("/donations/{donation}")).json["status"] == status);
-        eventually("my page shows it", || {
+        promptly("the donation is decided", || app.get(&format!("/donations/{donation}")).json["status"] == status);
+        promptly("my page shows it", || {
             app.get(&format!("/mypages/{member}")).json["lastDonation"]["status"] == status
         });
     }
@@ -208,7 +208,7 @@ fn a_donation_that_waits_for_a_member_who_left_is_refused() {
         app.donate(1, 300).must_be(201);
         app.delete("/members/1").must_be(204);
         app.start("point");
-        eventually("the donation is decided", || app.get("/donations/1").json["status"] != "REQUESTED");
+        promptly("the donation is decided", || app.get("/donations/1").json["status"] != "REQUESTED");
         app.settle();
         let donation = app.get("/donations/1").must_be(200).json;
         let forfeited = number(&app.get("/withdrawals/1").json["forfeitedPoint"]);
@@ -246,7 +246,7 @@ fn causes_open_close_and_keep_what_they_received() {
         must_hold(&give(4).must_be(201), &json!({"status": "DONATED"}));
         app.patch("/causes/2", &json!({"name": "wood", "open": false})).must_be(200);
         must_hold(&app.get("/causes/2"), &json!({"name": "wood", "open": false, "receivedPoint": 70}));
-        eventually("my page shows all three", || {
+        promptly("my page shows all three", || {
             let page = app.get("/mypages/1").json;
             let statuses: Vec<&str> = list(&page["donations"]).iter().map(|shown| text(&shown["status"])).collect();
             statuses == ["DONATED", "REJECTED", "DONATED"]

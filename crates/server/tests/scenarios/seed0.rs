@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Engine, TestApp, eventually};
+use crate::support::{Answer, Engine, TestApp, promptly};
 
 #[test]
 fn seed_0_runs_as_written_on_sqlite() {
@@ -33,12 +33,12 @@ fn a_member_joins_and_is_welcomed(app: &TestApp) {
     must_hold(&joined, &json!({"memberId": 1, "phoneNo": "01085581234", "nickname": "SEQ1", "memberStatus": "READY"}));
     must_link_to_itself(app, &joined, "member", "/members/1");
 
-    eventually("member 1 is NORMAL", || app.get("/members/1").json["memberStatus"] == "NORMAL");
+    promptly("member 1 is NORMAL", || app.get("/members/1").json["memberStatus"] == "NORMAL");
     let member = app.get("/members/1").must_be(200);
     assert_eq!(member.header("content-type"), Some("application/hal+json"));
     must_hold(&member, &json!({"memberId": 1, "phoneNo": "01085581234", "nickname": "SEQ1"}));
 
-    eventually("member 1 has 1000 points", || app.points_of(1) == Some(1_000));
+    promptly("member 1 has 1000 points", || app.points_of(1) == Some(1_000));
     let points = app.get("/points/1").must_be(200);
     must_hold(&points, &json!({"memberId": 1, "memberStatus": "NORMAL", "remainPoint": 1000, "requirePoint": null}));
     must_link_to_itself(app, &points, "point", "/points/1");
@@ -61,7 +61,7 @@ fn a_member_leaves(app: &TestApp) {
     for path in ["/members/1", "/points/1"] {
         must_be_empty_404(app, path);
     }
-    eventually("the page of member 1 is gone", || app.get("/mypages/1").status == 404);
+    promptly("the page of member 1 is gone", || app.get("/mypages/1").status == 404);
     let withdrawal = app.get("/withdrawals/1").must_be(200);
     must_hold(&withdrawal, &json!({"memberId": 1, "step": "DONE", "forfeitedPoint": 800}));
     assert!(!withdrawal.text.contains("0108558") && !withdrawal.text.contains("SEQ1"), "{}", withdrawal.text);
@@ -71,8 +71,8 @@ fn a_wrong_phone_number_makes_an_abnormal_member(app: &TestApp) {
     let joining = json!({"phoneNo": "0108558", "nickname": "SEQ2", "memberStatus": "READY", "memberId": "2"});
     let joined = app.post("/members", &joining).must_be(201);
     must_hold(&joined, &json!({"memberId": 2, "memberStatus": "READY"}));
-    eventually("member 2 is ABNORMAL", || app.get("/members/2").json["memberStatus"] == "ABNORMAL");
-    eventually("point knows it", || app.get("/points/2").json["memberStatus"] == "ABNORMAL");
+    promptly("member 2 is ABNORMAL", || app.get("/members/2").json["memberStatus"] == "ABNORMAL");
+    promptly("point knows it", || app.get("/points/2").json["memberStatus"] == "ABNORMAL");
     must_hold(&app.get("/points/2"), &json!({"memberId": 2, "remainPoint": 0, "requirePoint": null}));
 
     for (asked, number) in [("100", 100), ("-50", -50)] {
@@ -89,12 +89,12 @@ fn a_wrong_phone_number_makes_an_abnormal_member(app: &TestApp) {
 fn my_page_shows_status_and_points(app: &TestApp) {
     let joining = json!({"phoneNo": "01011223344", "nickname": "SEQ4", "memberStatus": "READY", "memberId": "3"});
     app.post("/members", &joining).must_be(201);
-    eventually("the page of member 3 shows NORMAL and 1000", || {
+    promptly("the page of member 3 shows NORMAL and 1000", || {
         let page = app.get("/mypages/3").json;
         page["memberStatus"] == "NORMAL" && page["remainPoint"] == 1_000
     });
     app.patch("/points/3", &json!({"requirePoint": "+500"})).must_be(200);
-    eventually("the page of member 3 shows 1500", || app.get("/mypages/3").json["remainPoint"] == 1_500);
+    promptly("the page of member 3 shows 1500", || app.get("/mypages/3").json["remainPoint"] == 1_500);
     let page = app.get("/mypages/3").must_be(200);
     must_hold(&page, &json!({"memberId": 3, "nickname": "SEQ4", "phoneNo": "01011223344"}));
     let amounts: Vec<i64> = page.json["recentEntries"]

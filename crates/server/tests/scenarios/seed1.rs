@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Engine, Setup, TestApp, eventually};
+use crate::support::{Answer, Engine, Setup, TestApp, promptly};
 
 /// The month that is settled has begun and is far from over.
 const JULY: &str = "2020-07-15T12:00:00+09:00";
@@ -62,7 +62,7 @@ fn points_are_used_and_too_many_are_not(app: &TestApp) {
     deal(app, "0001", "use", "10000", Some("100"));
     assert_eq!(points(app, "/points/0001"), 900);
     must_hold(&app.get("/deals/4").must_be(200), &json!({"point": 100, "status": "success"}));
-    eventually("the use is a line of the merchant's settlement", || app.get("/billingAmountViews/4").status == 200);
+    promptly("the use is a line of the merchant's settlement", || app.get("/billingAmountViews/4").status == 200);
     must_hold(&app.get("/billingAmountViews/4"), &json!({"dealId": 4, "merchantId": 20, "type": "use", "point": 100}));
 
     let refused = deal(app, "0001", "use", "10000", Some("10000"));
@@ -91,12 +91,12 @@ fn the_dashboard_shows_a_member_who_leaves(app: &TestApp) {
     let rows = || rows(app, "2");
     let ended = |row: &Value, status: &str| row["memberStatus"] == status && row["status"] == "success";
     let all = |status: &str| rows().len() == 3 && rows().iter().all(|row| ended(row, status));
-    eventually("the dashboard shows the three deals of member 2", || all("valid"));
+    promptly("the dashboard shows the three deals of member 2", || all("valid"));
     let shown: Vec<_> = rows().iter().map(|row| (row["type"].clone(), row["point"].clone())).collect();
     assert_eq!(shown, [(json!("save"), json!(1_000)), (json!("use"), json!(200)), (json!("use"), json!(200))]);
     assert!(rows().iter().all(|row| row["status"] == "success" && row["billingStatus"] == "no"));
     app.delete("/members/2").must_be(204);
-    eventually("the deals are those of someone who left", || all("invalid"));
+    promptly("the deals are those of someone who left", || all("invalid"));
 }
 
 fn the_merchant_is_settled(app: &TestApp) {
@@ -121,11 +121,11 @@ fn the_merchant_is_settled(app: &TestApp) {
             };
             (of("yes"), of("no"))
         };
-        eventually("the dashboard says that the deals are settled", || billed() == (uses, 0));
+        promptly("the dashboard says that the deals are settled", || billed() == (uses, 0));
     }
     for deal_id in [4, 8, 9] {
         let path = format!("/deals/{deal_id}");
-        eventually("the deal says that it is settled", || app.get(&path).json["billingStatus"] == "yes");
+        promptly("the deal says that it is settled", || app.get(&path).json["billingStatus"] == "yes");
     }
     must_hold(&app.get("/deals/5"), &json!({"status": "fail", "billingStatus": "no"}));
 }

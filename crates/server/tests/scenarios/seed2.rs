@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Engine, TestApp, eventually};
+use crate::support::{Answer, Engine, TestApp, promptly};
 
 #[test]
 fn seed_2_runs_as_written_on_sqlite() {
@@ -34,9 +34,9 @@ fn join(app: &TestApp, member_id: &str, phone_no: &str) -> Answer {
 fn joining_brings_a_coupon_and_the_operator_is_told(app: &TestApp) {
     let joined = join(app, "0001", "01085581234");
     must_hold(&joined, &json!({"memberId": 1, "couponStatus": "NONE", "notified": "N", "couponCancelled": "N"}));
-    eventually("the member has a coupon", || app.get("/members/1").json["couponStatus"] == "ISSUED");
-    eventually("the operator was told", || app.get("/members/1").json["notified"] == "Y");
-    eventually("the member is NORMAL", || app.get("/members/1").json["memberStatus"] == "NORMAL");
+    promptly("the member has a coupon", || app.get("/members/1").json["couponStatus"] == "ISSUED");
+    promptly("the operator was told", || app.get("/members/1").json["notified"] == "Y");
+    promptly("the member is NORMAL", || app.get("/members/1").json["memberStatus"] == "NORMAL");
     let notice = app.get("/notifications/1").must_be(200);
     let told = json!({"notificationId": 1, "kind": "MEMBER_JOINED", "memberId": 1, "status": "SUCCESS", "attempts": 0});
     must_hold(&notice, &told);
@@ -48,7 +48,7 @@ fn joining_brings_a_coupon_and_the_operator_is_told(app: &TestApp) {
 }
 
 fn my_page_shows_it(app: &TestApp) {
-    eventually("my page shows the coupon", || !coupons_on_page(app, 1).is_empty());
+    promptly("my page shows the coupon", || !coupons_on_page(app, 1).is_empty());
     let coupon = app.get("/coupons/1").json;
     let [shown] = &coupons_on_page(app, 1)[..] else { panic!("one coupon") };
     for field in ["couponId", "code", "status", "startDate", "endDate"] {
@@ -61,11 +61,11 @@ fn my_page_shows_it(app: &TestApp) {
 
 fn leaving_takes_it_along(app: &TestApp) {
     app.delete("/members/1").must_be(204);
-    eventually("the coupon is cancelled", || app.get("/coupons/1").json["status"] == "CANCELLED");
-    eventually("the withdrawal says so", || app.get("/withdrawals/1").json["couponCancelled"] == "Y");
-    eventually("it is done", || app.get("/withdrawals/1").json["step"] == "DONE");
+    promptly("the coupon is cancelled", || app.get("/coupons/1").json["status"] == "CANCELLED");
+    promptly("the withdrawal says so", || app.get("/withdrawals/1").json["couponCancelled"] == "Y");
+    promptly("it is done", || app.get("/withdrawals/1").json["step"] == "DONE");
     let page_is_gone = || app.get("/mypages/1").status == 404;
-    eventually("the page is gone", page_is_gone);
+    promptly("the page is gone", page_is_gone);
     for path in ["/members/1", "/points/1"] {
         let gone = app.get(path);
         assert_eq!((gone.status, gone.text.as_str()), (404, ""), "{path}");
@@ -74,7 +74,7 @@ fn leaving_takes_it_along(app: &TestApp) {
 
 fn without_coupon_nobody_leaves_and_nothing_changes(app: &TestApp) {
     join(app, "2", "01011223344");
-    eventually("the member has all of it", || {
+    promptly("the member has all of it", || {
         let member = app.get("/members/2").json;
         member["memberStatus"] == "NORMAL" && member["couponStatus"] == "ISSUED" && member["notified"] == "Y"
     });
@@ -88,22 +88,22 @@ fn without_coupon_nobody_leaves_and_nothing_changes(app: &TestApp) {
     refused.must_be_problem(503);
     app.get("/coupons/2").must_be_problem(503);
     for (path, before) in paths[..3].iter().zip(&before) {
-        eventually("the member stays as before", || app.get(path).json == *before);
+        promptly("the member stays as before", || app.get(path).json == *before);
     }
-    eventually("points move as before", || app.change_points(2, 1).json["result"] == "APPLIED");
+    promptly("points move as before", || app.change_points(2, 1).json["result"] == "APPLIED");
     app.change_points(2, -1).must_be(200);
-    eventually("the attempt is over", || app.get("/withdrawals/2").json["step"] == "RELEASED");
+    promptly("the attempt is over", || app.get("/withdrawals/2").json["step"] == "RELEASED");
 
     app.start("coupon");
     for (path, before) in paths.iter().zip(&before).filter(|(path, _)| path.contains("coupons")) {
-        eventually("the coupon is as before", || app.get(path).json == *before);
+        promptly("the coupon is as before", || app.get(path).json == *before);
     }
     let code = json!({"code": before[4]["code"]});
-    eventually("a coupon is redeemed as before", || app.post("/coupons/redemptions", &code).status == 201);
-    eventually("my page says so", || coupons_on_page(app, 2).iter().any(|coupon| coupon["status"] == "REDEEMED"));
+    promptly("a coupon is redeemed as before", || app.post("/coupons/redemptions", &code).status == 201);
+    promptly("my page says so", || coupons_on_page(app, 2).iter().any(|coupon| coupon["status"] == "REDEEMED"));
     app.delete("/coupons/2/redemption").must_be(204);
-    eventually("leaving works", || matches!(app.delete("/members/2").status, 202 | 204 | 404));
-    eventually("the coupon went along", || app.get("/withdrawals/2").json["couponCancelled"] == "Y");
+    promptly("leaving works", || matches!(app.delete("/members/2").status, 202 | 204 | 404));
+    promptly("the coupon went along", || app.get("/withdrawals/2").json["couponCancelled"] == "Y");
     assert_eq!(app.get("/coupons/2").json["status"], "CANCELLED");
     assert_eq!(app.get("/members/2").status, 404);
 }
@@ -111,12 +111,12 @@ fn without_coupon_nobody_leaves_and_nothing_changes(app: &TestApp) {
 fn without_coupon_members_join_and_the_coupon_follows(app: &TestApp) {
     app.stop("coupon");
     join(app, "3", "01055667788");
-    eventually("the member is NORMAL", || app.get("/members/3").json["memberStatus"] == "NORMAL");
-    eventually("the operator was told", || app.get("/members/3").json["notified"] == "Y");
+    promptly("the member is NORMAL", || app.get("/members/3").json["memberStatus"] == "NORMAL");
+    promptly("the operator was told", || app.get("/members/3").json["notified"] == "Y");
     assert_eq!(app.get("/members/3").json["couponStatus"], "NONE");
     app.start("coupon");
-    eventually("the coupon has followed", || app.get("/members/3").json["couponStatus"] == "ISSUED");
-    eventually("my page shows it", || coupons_on_page(app, 3).len() == 1);
+    promptly("the coupon has followed", || app.get("/members/3").json["couponStatus"] == "ISSUED");
+    promptly("my page shows it", || coupons_on_page(app, 3).len() == 1);
     let notices = app.all_of("notifications");
     let told: Vec<_> = notices.as_array().expect("notices").iter().map(|notice| notice["memberId"].clone()).collect();
     assert_eq!(told, [json!(1), json!(2), json!(3)], "each once");

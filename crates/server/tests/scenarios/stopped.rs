@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::support::{Engine, TestApp, eventually};
+use crate::support::{Engine, TestApp, promptly};
 
 #[test]
 fn point_stopped_refuses_a_withdrawal_and_changes_nothing_on_sqlite() {
@@ -31,7 +31,7 @@ fn point_stopped_refuses_a_withdrawal_and_changes_nothing(engine: Engine) {
 
     app.start("point");
     assert_eq!(app.get("/points/1").json, points.json);
-    eventually("the withdrawal is undone", || app.get("/withdrawals/1").json["step"] == "RELEASED");
+    promptly("the withdrawal is undone", || app.get("/withdrawals/1").json["step"] == "RELEASED");
     app.settle();
     assert_eq!(app.get("/members/1").json, member.json);
     assert_eq!(app.get("/points/1").json, points.json);
@@ -73,10 +73,8 @@ fn notification_stopped_keeps_new_members_ready_until_it_is_back(engine: Engine)
 
     app.start("notification");
     for member_id in [99, 100] {
-        eventually("the member is NORMAL", || {
-            app.get(&format!("/members/{member_id}")).json["memberStatus"] == "NORMAL"
-        });
-        eventually("the member is welcomed", || app.points_of(member_id) == Some(1_000));
+        promptly("the member is NORMAL", || app.get(&format!("/members/{member_id}")).json["memberStatus"] == "NORMAL");
+        promptly("the member is welcomed", || app.points_of(member_id) == Some(1_000));
     }
     app.settle();
     assert_eq!(app.all_of("messages").as_array().map(Vec::len), Some(2), "one message each");
@@ -109,9 +107,9 @@ fn a_new_server_on_the_same_store_carries_on(engine: Engine) {
     let again = app.get("/points/1").must_be(200);
     assert_eq!(without_links(again.json), without_links(points));
     assert_eq!(without_links(app.get("/members/1").json), without_links(member));
-    eventually("member 2 is NORMAL", || app.get("/members/2").json["memberStatus"] == "NORMAL");
-    eventually("member 2 is welcomed", || app.points_of(2) == Some(1_000));
-    eventually("the page of member 1 shows 1530", || app.get("/mypages/1").json["remainPoint"] == 1_530);
+    promptly("member 2 is NORMAL", || app.get("/members/2").json["memberStatus"] == "NORMAL");
+    promptly("member 2 is welcomed", || app.points_of(2) == Some(1_000));
+    promptly("the page of member 1 shows 1530", || app.get("/mypages/1").json["remainPoint"] == 1_530);
     app.settle();
     assert_eq!(app.entry_count(), entries + 1, "the welcome of member 2 and nothing twice");
     assert_eq!(app.all_of("messages").as_array().map(Vec::len), Some(2), "one message each");

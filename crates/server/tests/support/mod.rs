@@ -30,8 +30,10 @@ use tokio::runtime::Runtime;
 pub use clock::TestClock;
 pub use http::{Answer, Client, Request};
 
-/// "Eventually" in the scenarios is within this.
+/// "Eventually" in the scenarios is within this, on an idle machine.
 pub const EVENTUALLY: Duration = Duration::from_secs(2);
+/// What is not about time waits so long for what follows, on a busy machine too.
+pub const PATIENCE: Duration = Duration::from_secs(10);
 const LOOK_EVERY: Duration = Duration::from_millis(2);
 /// Fixed, so that a restarted server knows the digests of the one before.
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
@@ -300,8 +302,13 @@ impl Drop for TestApp {
     }
 }
 
-/// Waits until `holds`, at most for [`EVENTUALLY`]; how long it took.
+/// Waits until `holds`, at most for [`PATIENCE`]; how long it took. Where the time is promised, use [`promptly`].
 pub fn eventually(what: &str, holds: impl FnMut() -> bool) -> Duration {
+    within(PATIENCE, what, holds)
+}
+
+/// Waits until `holds`, at most for [`EVENTUALLY`]; how long it took.
+pub fn promptly(what: &str, holds: impl FnMut() -> bool) -> Duration {
     within(EVENTUALLY, what, holds)
 }
 

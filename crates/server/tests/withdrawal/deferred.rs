@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::support::{Engine, TestApp, eventually};
+use crate::support::{Engine, TestApp, eventually, promptly};
 
 #[test]
 fn a_deferred_withdrawal_does_not_wait_for_a_stopped_point_on_sqlite() {
@@ -31,7 +31,7 @@ fn a_deferred_withdrawal_does_not_wait_for_a_stopped_point(engine: Engine) {
     assert_eq!(waiting.json["step"], "WITHDRAWING", "{}", waiting.text);
 
     app.start("point");
-    let gone = eventually("the account is gone", || app.get("/points/1").status == 404);
+    let gone = promptly("the account is gone", || app.get("/points/1").status == 404);
     eventually("the withdrawal knows the lost points", || {
         let withdrawal = app.get("/withdrawals/1").json;
         withdrawal["forfeitedPoint"] == 1_530 && withdrawal["step"] == "DONE"

@@ -122,7 +122,8 @@ impl Case {
     }
 }
 
-fn ask(address: SocketAddr, member_id: i64) -> Option<u16> {
+/// Asks to let this member go; what was answered, if anything was.
+pub fn ask(address: SocketAddr, member_id: i64) -> Option<u16> {
     let client = Client::new(address);
     let request = Request::new(&client, "DELETE", &format!("/members/{member_id}")).key(&format!("leave-{member_id}"));
     request.try_send().ok().map(|answer| answer.status)
