@@ -1,7 +1,18 @@
--- Nickname and phone number are sealed. The pages are emptied and come back from the logs.
+-- Nickname and phone number are sealed. The pages are thrown away with their table, and come back from the logs.
 
+CREATE TABLE page_anew (
+    member_id {id},
+    contacts {blob},
+    member_status TEXT NOT NULL,
+    remain_point {int} NOT NULL,
+    recent TEXT NOT NULL,
+    member_sequence {int} NOT NULL,
+    point_sequence {int} NOT NULL,
+    gone {int} NOT NULL,
+    donations TEXT NOT NULL,
+    donation_sequence {int} NOT NULL,
+    coupons TEXT NOT NULL,
+    coupon_sequence {int} NOT NULL
+){updated_in_place};
 {fill}
-ALTER TABLE page ADD COLUMN contacts {blob};
-ALTER TABLE page DROP COLUMN nickname;
-ALTER TABLE page DROP COLUMN phone_no;
-{rewrite page}
+{replace page}

@@ -367,6 +367,22 @@ impl<W: Writer> Consumer<W> {
     }
 }
 
+/// Takes the leases away from all who follow logs for this context, for a step that throws a read model away. Whoever
+/// follows them next reads where the cursors stand then; what is delivered under an earlier lease is refused.
+///
+/// # Errors
+/// `Unavailable` when the store cannot be reached.
+pub fn depose_followers(tx: &mut dyn Session) -> Result<()> {
+    tx.execute(
+        "UPDATE lease SET holder = '', until_ms = 0, fence = fence + 1 WHERE name IN (SELECT consumer FROM cursor_position)",
+        &[],
+    )?;
+    // An embedded store has no leases, and its one fence stays.
+    let fence = "SELECT fence FROM lease WHERE name = consumer";
+    let sql = format!("UPDATE cursor_position SET fence = ({fence}) WHERE consumer IN (SELECT name FROM lease)");
+    tx.execute(&sql, &[]).map(|_| ())
+}
+
 /// Sets every consumer of a context back to the start of its logs (a rebuild of a read model).
 ///
 /// # Errors

@@ -14,8 +14,9 @@ use crate::error::{Error, ErrorKind, Result};
 /// The first byte of what is sealed: which scheme it is.
 const SCHEME: u8 = 1;
 const NONCE_BYTES: usize = 24;
-/// The key is not the secret itself, which also has other uses.
-const KEY_LABEL: &[u8] = b"onepoint seal 1 ";
+/// The key is not the secret itself, under which other things are digested too: texts, and this is none, since no text in
+/// UTF-8 has this last byte.
+const KEY_LABEL: &[u8] = b"onepoint seal 1\xff";
 /// What a store keeps sealed to tell under which secret it is.
 const MARK: Spot = Spot { purpose: "mark", subject: 0 };
 const MARK_TEXT: &[u8] = b"sealed under this secret";

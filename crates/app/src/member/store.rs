@@ -32,26 +32,33 @@ pub const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../../../../migrations/0022_member_contacts.sql"),
         lives_with: 22,
     },
+    Migration {
+        number: 25,
+        name: "member_remains",
+        sql: include_str!("../../../../migrations/0025_member_remains.sql"),
+        lives_with: 22,
+    },
 ];
 
 /// Steps in Rust of [`MIGRATIONS`].
 pub const FILLS: &[Fill] = &[(22, seal_contacts)];
 
-pub(super) static MEMBER: Table = Table {
-    name: "member",
-    columns: &[
-        ("member_id", Kind::Int),
-        ("contacts", Kind::Blob),
-        ("status", Kind::Text),
-        ("coupon_status", Kind::Text),
-        ("notified", Kind::Text),
-        ("coupon_cancelled", Kind::Text),
-        ("joined_at", Kind::Int),
-        ("phone_revision", Kind::Int),
-        ("sequence", Kind::Int),
-        ("gone_at", Kind::Int),
-    ],
-};
+const MEMBER_COLUMNS: &[(&str, Kind)] = &[
+    ("member_id", Kind::Int),
+    ("contacts", Kind::Blob),
+    ("status", Kind::Text),
+    ("coupon_status", Kind::Text),
+    ("notified", Kind::Text),
+    ("coupon_cancelled", Kind::Text),
+    ("joined_at", Kind::Int),
+    ("phone_revision", Kind::Int),
+    ("sequence", Kind::Int),
+    ("gone_at", Kind::Int),
+];
+
+pub(super) static MEMBER: Table = Table { name: "member", columns: MEMBER_COLUMNS };
+/// Where the members are put whose contact data stood in the open.
+static MEMBER_ANEW: Table = Table { name: "member_anew", columns: MEMBER_COLUMNS };
 
 pub(super) static WITHDRAWAL: Table = Table {
     name: "withdrawal",
@@ -73,15 +80,15 @@ pub(super) static WELCOME: Table =
 pub(super) static JOIN_COUPON: Table =
     Table { name: "join_coupon_given", columns: &[("phone_digest", Kind::Blob), ("at", Kind::Int)] };
 
-static CONTACTS: Table = Table { name: "member", columns: &[("member_id", Kind::Int), ("contacts", Kind::Blob)] };
-
-/// Members whose contact data is sealed in one go when it stood in the open before.
+/// Members who are read and written in one go when contact data that stood in the open is sealed.
 const SEALED_AT_ONCE: i64 = 1_000;
 
-/// Seals the contact data that stood in the open, page by page.
+/// Copies the members, with the contact data sealed that stood in the open. In the order of their numbers, so that the
+/// pages are filled one after the other.
 fn seal_contacts(tx: &mut dyn Session, seal: &Seal) -> Result<()> {
-    let sql = "SELECT member_id, phone_no, nickname, name, email, address, login_id FROM member \
-               WHERE member_id > $1 AND gone_at IS NULL ORDER BY member_id LIMIT $2";
+    let sql = "SELECT member_id, status, coupon_status, notified, coupon_cancelled, joined_at, phone_revision, sequence, \
+               gone_at, phone_no, nickname, name, email, address, login_id FROM member \
+               WHERE member_id > $1 ORDER BY member_id LIMIT $2";
     let mut after = 0;
     loop {
         let mut open = tx.query(sql, &[after.into(), SEALED_AT_ONCE.into()])?;
@@ -90,11 +97,16 @@ fn seal_contacts(tx: &mut dyn Session, seal: &Seal) -> Result<()> {
         let mut sealed = Vec::with_capacity(open.len());
         for row in &mut open {
             let member_id = row.int(0);
-            let [phone_no, nickname, name, email, address, login_id] = [1, 2, 3, 4, 5, 6].map(|at| row.take_text(at));
+            let [phone_no, nickname, name, email, address, login_id] =
+                [9, 10, 11, 12, 13, 14].map(|at| row.take_text(at));
             let contacts = Contacts { phone_no, nickname, name, email, address, login_id };
-            sealed.push(Row(vec![member_id.into(), contacts.seal(seal, member_id)?.into()]));
+            let is_gone = row.opt_int(8).is_some();
+            let contacts = if is_gone { Value::Null } else { contacts.seal(seal, member_id)?.into() };
+            row.0.truncate(9);
+            row.0.insert(1, contacts);
+            sealed.push(Row(std::mem::take(&mut row.0)));
         }
-        tx.update_many(&CONTACTS, sealed)?;
+        tx.insert_many(&MEMBER_ANEW, sealed)?;
     }
 }
 

@@ -45,10 +45,20 @@ pub const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../../../../migrations/0023_mypage_contacts.sql"),
         lives_with: 23,
     },
+    Migration {
+        number: 26,
+        name: "mypage_remains",
+        sql: include_str!("../../../../migrations/0026_mypage_remains.sql"),
+        lives_with: 23,
+    },
 ];
 
 /// Steps in Rust of [`MIGRATIONS`].
-pub const FILLS: &[Fill] = &[(23, |tx, _| clear(tx))];
+pub const FILLS: &[Fill] = &[(23, |tx, _| {
+    // A process that still runs would carry on where it stood, and never fill what is emptied.
+    platform::consumer::depose_followers(tx)?;
+    platform::consumer::forget_cursors(tx)
+})];
 
 pub(super) static PAGE: Table = Table {
     name: "page",
@@ -278,10 +288,17 @@ impl Writer for PageWriter {
     }
 
     fn decide(&mut self, loaded: &mut Loaded, command: &Command, out: &mut Out<'_>) -> Result<()> {
-        if matches!(command.change, Change::Gone | Change::Contacts { .. }) {
+        let page = loaded.0.entry(command.member_id).or_default();
+        let erases = match command.change {
+            Change::Gone => true,
+            // Who joins replaces nothing.
+            Change::Contacts { .. } => page.contacts.is_some(),
+            Change::Entry { .. } | Change::Status(_) | Change::Donation(_) | Change::Coupon(_) => false,
+        };
+        if erases {
             out.erase();
         }
-        loaded.0.entry(command.member_id).or_default().take(command, &self.0)
+        page.take(command, &self.0)
     }
 
     fn store(&mut self, tx: &mut dyn Session, loaded: Loaded) -> Result<()> {

@@ -1,6 +1,7 @@
 //! Migrations: embedded SQL, forward only, one history per context. What differs between engines is a closed list
 //! of tokens.
 
+use super::postgres::STATEMENT_TIME;
 use super::{Dialect, Row, Session, Value, transaction};
 use crate::error::{Error, ErrorKind, Result};
 use crate::seal::Seal;
@@ -47,8 +48,9 @@ const PLATFORM: [Migration; 3] = [
 
 /// Where a step in Rust is run.
 const FILL: &str = "{fill}";
-/// The token for a table of which nothing must be left of what the migration removed: it is written anew.
-const REWRITE: &str = "{rewrite ";
+/// The token of a step, the last of its context, that removes what earlier steps left in places that no statement
+/// reaches: unused parts of an embedded store's pages, samples that a server's planner took.
+const REMAINS: &str = "{remove_remains}";
 
 /// Replaces the tokens of a migration.
 fn render(sql: &str, dialect: Dialect) -> String {
@@ -83,9 +85,14 @@ fn render_line(line: &str, sqlite: bool) -> String {
             format!("CREATE SEQUENCE {name};")
         };
     }
-    if let Some(table) = argument(REWRITE) {
-        // An embedded store wipes what it deletes, and was compacted before the steps.
-        return if sqlite { String::new() } else { format!("CLUSTER {table} USING {table}_pkey;") };
+    if let Some(table) = argument("{replace ") {
+        // What was built beside a table takes its place, and the table goes with every page it had.
+        let replace = format!("DROP TABLE {table};\nALTER TABLE {table}_anew RENAME TO {table};");
+        let rename_key = format!("ALTER INDEX {table}_anew_pkey RENAME TO {table}_pkey;");
+        return if sqlite { replace } else { format!("{replace}\n{rename_key}") };
+    }
+    if line.trim() == REMAINS {
+        return String::new();
     }
     if let Some(table) = argument("{log_index ") {
         return if sqlite {
@@ -166,45 +173,85 @@ pub fn migrate_sealed(
     seal: &Seal,
     fills: &[Fill],
 ) -> Result<usize> {
-    let leaves_remains = leaves_remains(session, migrations)?;
-    if leaves_remains && session.dialect() == Dialect::Sqlite {
-        // What was deleted before stands in unused parts of pages. It goes before the steps are taken, so that a crash in
-        // between leaves nothing: then all of it is done again.
-        session.run_script("VACUUM")?;
-    }
-    let taken = take_steps(session, migrations, Some((seal, fills)))?;
-    if leaves_remains && session.dialect() == Dialect::Postgres {
-        // The planner had samples of what stood there.
-        session.run_script("VACUUM FULL pg_statistic")?;
-    }
-    Ok(taken)
-}
-
-/// Whether what a due step removes was stored by an earlier program, which leaves it in places that no step reaches.
-fn leaves_remains(session: &mut dyn Session, migrations: &[Migration]) -> Result<bool> {
-    let steps = transaction(session, |tx| pending(tx, migrations))?;
-    let is_new = steps.len() == PLATFORM.len() + migrations.len();
-    Ok(!is_new && steps.iter().any(|step| step.sql.contains(REWRITE)))
+    take_steps(session, migrations, Some((seal, fills)))
 }
 
 fn take_steps(session: &mut dyn Session, migrations: &[Migration], sealing: Option<(&Seal, &[Fill])>) -> Result<usize> {
-    transaction(session, |tx| {
-        // On a shared store the transaction began with the lock that lets writers of a context take turns.
-        let steps = pending(tx, migrations)?;
-        if tx.dialect() == Dialect::Postgres {
-            // A step may have to copy a large table, which takes as long as it takes.
-            tx.run_script("SET LOCAL statement_timeout = 0")?;
-        }
-        for step in &steps {
-            take_step(tx, step, sealing)?;
-            let done = [Value::Int(step.number), Value::from(step.name), Value::Int(step.lives_with)];
-            tx.execute("INSERT INTO migration (number, name, lives_with) VALUES ($1, $2, $3)", &done)?;
-        }
-        if let Some((seal, _)) = sealing {
-            seal.claim(tx)?;
-        }
-        Ok(steps.len())
+    patiently(session, |session| {
+        let taken = transaction(session, |tx| {
+            // On a shared store the transaction began with the lock that lets writers of a context take turns.
+            let mut steps = pending(tx, migrations)?;
+            if steps.len() < PLATFORM.len() + migrations.len() {
+                steps.retain(|step| !removes_remains(step));
+            }
+            for step in &steps {
+                take_step(tx, step, sealing)?;
+                record(tx, step)?;
+            }
+            if let Some((seal, _)) = sealing {
+                seal.claim(tx)?;
+            }
+            Ok(steps.len())
+        })?;
+        Ok(taken + remove_remains(session, migrations)?)
     })
+}
+
+/// Without the time limit that statements have on a server: a step may have to copy a large table, and whoever comes
+/// second waits for it.
+fn patiently<T>(session: &mut dyn Session, work: impl FnOnce(&mut dyn Session) -> Result<T>) -> Result<T> {
+    if session.dialect() == Dialect::Sqlite {
+        return work(session);
+    }
+    session.run_script("SET statement_timeout = 0")?;
+    let done = work(session);
+    let limited = session.run_script(&format!("SET statement_timeout = '{STATEMENT_TIME}'"));
+    done.and_then(|value| limited.map(|()| value))
+}
+
+fn record(tx: &mut dyn Session, step: &Migration) -> Result<()> {
+    let done = [Value::Int(step.number), Value::from(step.name), Value::Int(step.lives_with)];
+    tx.execute("INSERT INTO migration (number, name, lives_with) VALUES ($1, $2, $3)", &done).map(|_| ())
+}
+
+fn removes_remains(step: &Migration) -> bool {
+    step.sql.contains(REMAINS)
+}
+
+/// Takes the steps that remove remains, which stand behind all others. No engine does that in a transaction, so each is
+/// recorded when it is done: a crash before that has it done again.
+fn remove_remains(session: &mut dyn Session, migrations: &[Migration]) -> Result<usize> {
+    if !migrations.iter().any(removes_remains) {
+        return Ok(0);
+    }
+    let steps = transaction(session, |tx| pending(tx, migrations))?;
+    for step in &steps {
+        match session.dialect() {
+            Dialect::Sqlite => session.run_script("VACUUM")?,
+            Dialect::Postgres => rewrite_samples(session)?,
+        }
+        transaction(session, |tx| {
+            // Another process may have done the same meanwhile.
+            let is_due = pending(tx, migrations)?.iter().any(|due| due.number == step.number);
+            if is_due { record(tx, step) } else { Ok(()) }
+        })?;
+    }
+    Ok(steps.len())
+}
+
+/// The planner keeps samples of what stands in columns, and drops them with the column without wiping them.
+fn rewrite_samples(session: &mut dyn Session) -> Result<()> {
+    let file = "SELECT pg_relation_filenode('pg_statistic')::bigint";
+    let before = session.query(file, &[])?;
+    session.run_script("VACUUM FULL pg_statistic")?;
+    // The server does not refuse it to a user who may not: it warns and goes on.
+    if session.query(file, &[])? == before {
+        tracing::warn!(
+            "the planner's statistics may still hold samples of data that is sealed now, and this user may not rewrite \
+             them; have the database's owner or a superuser run: VACUUM FULL pg_statistic"
+        );
+    }
+    Ok(())
 }
 
 fn take_step(tx: &mut dyn Session, step: &Migration, sealing: Option<(&Seal, &[Fill])>) -> Result<()> {

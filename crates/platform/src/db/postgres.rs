@@ -25,6 +25,8 @@ mod wire;
 /// and an aggregate's events would be read in the wrong order.
 const BEGIN: &str = "BEGIN; SELECT pg_advisory_xact_lock(hashtext('onepoint ' || current_schema()))";
 
+/// A statement that takes longer is given up; not while a schema is brought up to date.
+pub(super) const STATEMENT_TIME: &str = "60s";
 /// A server that does not let us in by then counts as gone.
 const CONNECT_TIME: Duration = Duration::from_secs(5);
 
@@ -95,7 +97,7 @@ impl Target {
         let setup = format!(
             "SET client_min_messages = warning; CREATE SCHEMA IF NOT EXISTS {schema}; SET search_path = {schema}; \
              SET synchronous_commit = on; SET plan_cache_mode = force_custom_plan; SET enable_seqscan = off; \
-             SET idle_in_transaction_session_timeout = '10s'; SET statement_timeout = '60s'"
+             SET idle_in_transaction_session_timeout = '10s'; SET statement_timeout = '{STATEMENT_TIME}'"
         );
         // Two first sessions may race to make the schema; the second finds it there.
         if client.batch_execute(&setup).await.is_err() {

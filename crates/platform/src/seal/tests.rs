@@ -52,6 +52,14 @@ fn what_is_moved_elsewhere_does_not_open() {
     other.open(SPOT, &sealed).expect_err("under another secret");
 }
 
+/// Somebody who could choose what is digested under the secret would have the key otherwise.
+#[test]
+fn no_text_is_what_the_key_is_derived_from() {
+    let derived_from = |label: &[u8]| [label, b"post"].concat();
+    assert!(std::str::from_utf8(&derived_from(KEY_LABEL)).is_err());
+    assert!(std::str::from_utf8(&derived_from(b"onepoint seal 1\0")).is_ok(), "control: texts may have a byte 0");
+}
+
 #[test]
 fn nothing_of_the_key_is_printed() {
     assert_eq!(format!("{:?}", seal("post")), "Seal(…)");

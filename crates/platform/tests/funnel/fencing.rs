@@ -5,8 +5,8 @@ use std::sync::{Arc, Barrier};
 
 use parking_lot::Mutex;
 use platform::clock::{Clock, ManualClock};
-use platform::consumer::Consumer;
-use platform::db::Cursor;
+use platform::consumer::{Consumer, depose_followers, forget_cursors};
+use platform::db::{Cursor, Session};
 use platform::error::{ErrorKind, Result};
 use platform::funnel::Delivery;
 use platform::lease::{self, LEASE_MS};
@@ -162,4 +162,52 @@ fn control_with_a_fence_that_comes_only_with_a_delivery_an_event_counts_twice() 
     let (woken, balances) = both_have_read_the_same(false);
     assert_eq!(woken.expect("nobody refuses it"), 1);
     assert_eq!(balances, (3, 3));
+}
+
+#[test]
+fn who_is_deposed_delivers_nothing_more_and_everything_is_read_again() {
+    let (elsewhere, here) = (Place::postgres(), Place::postgres());
+    let source = elsewhere.shop();
+    let clock = Arc::new(ManualClock::new(0));
+    let (first, second) = (here.shop(), here.shop());
+    let mut old = follower(&first, &source, &clock, "old");
+    let mut new = follower(&second, &source, &clock, "new");
+    source.run(Move::of(1, 5)).expect("an event");
+    assert_eq!(patiently(|| old.step().expect("a step")), 1);
+    source.run(Move::of(1, 5)).expect("an event");
+    let depose = |tx: &mut dyn Session| depose_followers(tx).and_then(|()| forget_cursors(tx));
+    second.funnel.with_session(depose).expect("a store");
+
+    let events = source.events(2);
+    let stale = old.take_in(&events[1..], events[1].cursor).expect_err("its lease was taken away");
+    assert_eq!((stale.kind, stale.code.as_ref()), (ErrorKind::Unavailable, "store.fenced"));
+    assert_eq!(second.funnel.cursor("purses<purses").expect("a cursor"), Cursor::default(), "at the start");
+    let mut read = 0;
+    while read < 2 {
+        read += patiently(|| new.step().expect("a step, without waiting for the end of a lease"));
+    }
+    assert_eq!(old.step().expect("a step"), 0, "the new one holds the lease");
+    assert_eq!(first.balances(1), (3, 3), "the first event twice, as nothing was emptied here");
+}
+
+#[test]
+fn in_an_embedded_store_there_is_nobody_to_depose() {
+    let (elsewhere, here) = (Place::sqlite(), Place::sqlite());
+    let (source, shop) = (elsewhere.shop(), here.shop());
+    let clock = Arc::new(ManualClock::new(0));
+    source.run(Move::of(1, 5)).expect("an event");
+    assert_eq!(follower(&shop, &source, &clock, "a").step().expect("a step"), 1);
+    let depose = |tx: &mut dyn Session| depose_followers(tx).and_then(|()| forget_cursors(tx));
+    shop.funnel.with_session(depose).expect("a store");
+    assert_eq!(follower(&shop, &source, &clock, "a").step().expect("a step"), 1, "again, under the same fence");
+}
+
+#[test]
+fn a_schema_that_was_changed_meanwhile_is_waited_for() {
+    let place = Place::postgres();
+    let shop = place.shop();
+    for sql in ["SELECT no_such_column FROM event", "SELECT 1 FROM no_such_table"] {
+        let error = shop.funnel.with_session(|tx| tx.query(sql, &[])).expect_err("there is none");
+        assert_eq!((error.kind, error.code.as_ref()), (ErrorKind::Unavailable, "store.changed"));
+    }
 }

@@ -111,6 +111,12 @@ pub(super) fn failed(error: tokio_postgres::Error) -> Error {
         Some(code) if *code == SqlState::DISK_FULL => {
             Error::unavailable("store.full", "the database's disk is full; nothing was changed").caused_by(error)
         }
+        // A program that is newer has changed the schema under this one, which is not to take that for its own mistake.
+        Some(code) if [SqlState::UNDEFINED_COLUMN, SqlState::UNDEFINED_TABLE].contains(code) => Error::unavailable(
+            "store.changed",
+            "the store's schema is another one; stop this process if a newer onepoint has changed it",
+        )
+        .caused_by(error),
         // Shutting down, starting up, out of connections or memory, too slow: it may be well again in a moment.
         Some(code) if ["57", "53", "25"].iter().any(|class| code.code().starts_with(class)) => {
             Error::unavailable("store.unwell", "the database cannot do this now; nothing was changed").caused_by(error)
