@@ -142,9 +142,12 @@ fn two_slow_answers_take_as_long_as_one_on_postgres() {
 /// The best of some runs counts: a machine that does something else for a moment is not what is measured.
 fn two_slow_answers_take_as_long_as_one(engine: Engine) {
     let _machine = crate::alone();
-    let took: Vec<_> = (0..RUNS).map(|_| longest_of_slow_answers(engine)).collect();
-    println!("two slow answers on {engine:?}: longest answers {took:?}");
     let is_in_time = |longest: &Option<Duration>| longest.is_some_and(|longest| longest <= ANSWER_TIME);
+    let mut took = Vec::new();
+    while took.len() < RUNS && !took.iter().any(is_in_time) {
+        took.push(longest_of_slow_answers(engine));
+    }
+    println!("two slow answers on {engine:?}: longest answers {took:?}");
     assert!(took.iter().any(is_in_time), "withdrawals took {took:?}");
 }
 
