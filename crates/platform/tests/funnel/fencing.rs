@@ -168,7 +168,7 @@ fn control_with_a_fence_that_comes_only_with_a_delivery_an_event_counts_twice() 
 fn who_is_deposed_delivers_nothing_more_and_everything_is_read_again() {
     let (elsewhere, here) = (Place::postgres(), Place::postgres());
     let source = elsewhere.shop();
-    let clock = Arc::new(ManualClock::new(0));
+    let clock = Arc::new(ManualClock::new(1_000));
     let (first, second) = (here.shop(), here.shop());
     let mut old = follower(&first, &source, &clock, "old");
     let mut new = follower(&second, &source, &clock, "new");
@@ -183,9 +183,11 @@ fn who_is_deposed_delivers_nothing_more_and_everything_is_read_again() {
     assert_eq!((stale.kind, stale.code.as_ref()), (ErrorKind::Unavailable, "store.fenced"));
     assert_eq!(second.funnel.cursor("purses<purses").expect("a cursor"), Cursor::default(), "at the start");
     let mut read = 0;
-    while read < 2 {
-        read += patiently(|| new.step().expect("a step, without waiting for the end of a lease"));
-    }
+    patiently(|| {
+        read += new.step().expect("a step");
+        usize::from(read == 2)
+    });
+    assert_eq!(read, 2, "without waiting for the end of a lease");
     assert_eq!(old.step().expect("a step"), 0, "the new one holds the lease");
     assert_eq!(first.balances(1), (3, 3), "the first event twice, as nothing was emptied here");
 }
