@@ -253,7 +253,7 @@ impl System {
         done()
     }
 
-    /// As the daily walk: coupons of members one by one, codes without a member counted by campaign.
+    /// As the expiry walk: coupons of members one by one, codes without a member counted by campaign.
     fn walk(&mut self) -> Answer {
         let mut expired = 0;
         let mut codes: BTreeMap<i64, i64> = BTreeMap::new();

@@ -62,7 +62,7 @@ impl Coupons {
         BulkJob::new(Arc::clone(self))
     }
 
-    /// The daily walk over coupons; to be stepped by one thread.
+    /// The walk over coupons whose end date is over; to be stepped by one thread.
     #[must_use]
     pub fn expiry_walk(self: &Arc<Self>) -> ExpiryWalk {
         ExpiryWalk::new(Arc::clone(self))
