@@ -25,6 +25,11 @@ fn first_text<W: Writer>(funnel: &Funnel<W>, sql: &str) -> String {
     funnel.with_session(|tx| tx.query(sql, &[])).expect("the store can be read")[0].text(0).to_owned()
 }
 
+/// Without a coupon for joining: what it brings about would be parked behind the joining.
+fn open(engine: Engine) -> TestApp {
+    TestApp::open_with(engine, &["coupon.join_months=0"])
+}
+
 /// Members 1 to 3 join; the event of member 2's joining cannot be read. The data that it had.
 fn with_poison(app: &TestApp) -> String {
     for context in ["notification", "point", "mypage"] {
@@ -93,7 +98,7 @@ fn a_poison_event_is_parked_retried_and_taken_in_once_on_postgres() {
 }
 
 fn is_parked_retried_and_taken_in_once(engine: Engine) {
-    let app = TestApp::open(engine);
+    let app = open(engine);
     let good = with_poison(&app);
     for consumer in FOLLOWERS {
         let found = parked(&app, &format!("&consumer={}", consumer.replace('<', "%3C")));
@@ -178,7 +183,7 @@ fn said(output: &Output) -> String {
 
 #[test]
 fn the_command_lists_retries_and_drops() {
-    let app = TestApp::open(Engine::Sqlite);
+    let app = open(Engine::Sqlite);
     let good = with_poison(&app);
     let listed = onepoint(&app, &["list"]);
     let text = said(&listed);
@@ -215,7 +220,7 @@ fn the_command_lists_retries_and_drops() {
 
 #[test]
 fn only_the_operator_sees_and_touches_what_is_parked() {
-    let app = TestApp::open(Engine::Sqlite);
+    let app = open(Engine::Sqlite);
     let _ = with_poison(&app);
     let settings = server::config::Settings::from_sources(None, std::iter::empty(), &app.store_settings());
     let keys = server::stores::open_access(&settings.expect("settings")).expect("the keys");
