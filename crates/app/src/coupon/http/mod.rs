@@ -71,7 +71,7 @@ async fn show_coupon(
 /// looks at 20,000 coupons, so it may hold fewer than asked for, even none, and still have a next one.
 #[utoipa::path(get, path = "/coupons", operation_id = "listCoupons", tag = "coupons",
     params(("memberId" = Option<i64>, Query, description = "Only of this member"), ("campaignId" = Option<i64>, Query, description = "Only of this campaign"),
-        ("status" = Option<String>, Query, description = "Only those that are ISSUED, REDEEMED, CANCELLED or EXPIRED"),
+        ("status" = Option<String>, Query, pattern = "^(ISSUED|REDEEMED|CANCELLED|EXPIRED)$", description = "Only those that are ISSUED, REDEEMED, CANCELLED or EXPIRED"),
         ("code" = Option<String>, Query, description = "Only the one with this code; blanks, hyphens and case do not matter"),
         ("limit" = Option<i64>, Query, description = "1 to 200, 20 by default"), ("after" = Option<String>, Query, description = "From the next link of an earlier page")),
     responses((status = 200, description = "A page of coupons"), (status = 403, description = "Another's coupons"),

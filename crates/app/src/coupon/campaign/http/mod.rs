@@ -56,7 +56,7 @@ struct CampaignInput {
     name: String,
     /// What its codes look like: a prefix of up to 12 letters and digits, if it is to have one, and three to six groups
     /// of four characters.
-    #[schema(example = "SUMMER-####-####-####")]
+    #[schema(example = "SUMMER-####-####-####", pattern = "^([0-9A-Za-z]{1,12}-)?####(-####){2,5}$")]
     code_pattern: String,
     /// Coupons that there may be at most.
     #[schema(value_type = i64, example = 1000, minimum = 1, maximum = 10_000_000)]
