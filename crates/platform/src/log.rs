@@ -95,9 +95,29 @@ fn render_event(row: Row) -> Option<Event> {
     (!event.kind.starts_with(|first: char| first.is_ascii_lowercase())).then_some(event)
 }
 
+/// Rows of the event table that are read at once.
+const ROWS: usize = 5_000;
+
+/// Reads every event of the event table, in the order of the log; answers that are only remembered are left out.
+///
+/// # Errors
+/// `Unavailable` when the store cannot be reached, and what `take` says.
+pub fn each_event(session: &mut dyn Session, mut take: impl FnMut(Event) -> Result<()>) -> Result<()> {
+    let mut after = Cursor::default();
+    loop {
+        let rows = session.read_log(&EVENTS, after, i64::MAX, ROWS)?;
+        let Some((last, _)) = rows.last() else { return Ok(()) };
+        after = *last;
+        for (cursor, row) in rows {
+            if let Some(event) = render_event(row) {
+                take(Event { cursor, ..event })?;
+            }
+        }
+    }
+}
+
 /// Any row of the event table, answers that are only remembered included.
-#[must_use]
-pub fn remembered_event(mut row: Row) -> Event {
+pub(crate) fn remembered_event(mut row: Row) -> Event {
     Event {
         cursor: Cursor { xid: 0, position: row.int(0) },
         kind: row.take_text(1).unwrap_or_default(),

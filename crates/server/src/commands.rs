@@ -1,5 +1,6 @@
 //! The command line. Exit codes: 0 done, 1 failed, 2 wrong use (3 is for work that was partly done).
 
+mod asking;
 mod coupons;
 mod demo;
 mod doctor;

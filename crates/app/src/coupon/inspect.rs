@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use domain::coupon::code::read_code;
 use domain::coupon::{self, Coupon, CouponStatus, Event, Wallet};
 use domain::kernel::Day;
-use platform::db::{Cursor, Session};
+use platform::db::Session;
 use platform::error::Result;
-use platform::log::{EVENTS, remembered_event};
+use platform::log::each_event;
 
 use super::campaign;
 use super::list::{coupons_after, wallets_after};
@@ -15,7 +15,6 @@ use super::store::{Slot, Stored};
 use crate::kit::{Finding, Findings};
 
 const PIECE_ROWS: i64 = 5_000;
-const LOG_ROWS: usize = 5_000;
 const TOLD: &str = "every coupon of a member stands as its events tell";
 const ONCE: &str = "a coupon is redeemed once, unless that was rolled back";
 const NUMBERED: &str = "the events of a wallet are numbered without gaps, and say how it stands";
@@ -123,23 +122,15 @@ fn contradicts(stored: &Stored, told: Option<(Coupon, String)>) -> Option<&'stat
 
 /// Reads every event of members' wallets and coupons.
 fn replay(session: &mut dyn Session, findings: &mut Findings) -> Result<Told> {
-    let (mut told, mut after) = (Told::default(), Cursor::default());
-    loop {
-        let rows = session.read_log(&EVENTS, after, i64::MAX, LOG_ROWS)?;
-        let Some((last, _)) = rows.last() else { return Ok(told) };
-        after = *last;
-        for (_, row) in rows {
-            let remembered = remembered_event(row);
-            // A row that only remembers an answer tells nothing.
-            if remembered.kind.starts_with(|first: char| first.is_ascii_lowercase()) {
-                continue;
-            }
-            let event: Event = remembered.decode()?;
-            if let Some(member_id) = event.member_id() {
-                told.take_in(member_id, remembered.sequence, &event, findings);
-            }
+    let mut told = Told::default();
+    each_event(session, |logged| {
+        let event: Event = logged.decode()?;
+        if let Some(member_id) = event.member_id() {
+            told.take_in(member_id, logged.sequence, &event, findings);
         }
-    }
+        Ok(())
+    })?;
+    Ok(told)
 }
 
 impl Told {

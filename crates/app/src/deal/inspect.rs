@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use domain::deal::{self, Deal, DealFacts, DealStatus, DealType, Event, MerchantFacts, PointStatus, fail};
 use platform::db::{Cursor, Session};
 use platform::error::Result;
-use platform::log::{EVENTS, remembered_event};
+use platform::log::each_event;
 
 use super::list::{deals_after, members_after, merchants_after};
 use super::store::{MerchantSlot, Stored};
@@ -13,7 +13,6 @@ use crate::kit::{Finding, Findings};
 use crate::point::DealtFacts;
 
 const PIECE_ROWS: i64 = 5_000;
-const LOG_ROWS: usize = 5_000;
 const TOLD: &str = "every deal stands as its events tell";
 const NUMBERED: &str = "the events of a merchant are numbered without gaps, and say how it stands";
 const CANCELLED: &str = "what is cancelled of a deal = sum of its cancels, at most its points";
@@ -225,30 +224,22 @@ struct Told {
 }
 
 fn replay(session: &mut dyn Session, findings: &mut Findings) -> Result<Told> {
-    let (mut told, mut after) = (Told::default(), Cursor::default());
-    loop {
-        let rows = session.read_log(&EVENTS, after, i64::MAX, LOG_ROWS)?;
-        let Some((last, _)) = rows.last() else { return Ok(told) };
-        after = *last;
-        for (cursor, row) in rows {
-            let event = remembered_event(row);
-            // A row that only remembers an answer tells nothing.
-            if event.kind.starts_with(|first: char| first.is_ascii_lowercase()) {
-                continue;
-            }
-            let (merchant, sequence) = (event.subject, event.sequence);
-            let (facts, number) = told.merchants.entry(merchant).or_default();
-            if sequence != *number + 1 {
-                findings.add(NUMBERED, Finding::of(merchant, format!("event {sequence} comes after event {number}")));
-            }
-            *number = sequence;
-            match event.decode()? {
-                Event::MerchantOpened(opened) => *facts = Some(opened),
-                Event::MerchantChanged(changed) => *facts = Some(changed),
-                about_deal => take_in(&mut told.deals, &about_deal, sequence, cursor),
-            }
+    let mut told = Told::default();
+    each_event(session, |event| {
+        let (merchant, sequence) = (event.subject, event.sequence);
+        let (facts, number) = told.merchants.entry(merchant).or_default();
+        if sequence != *number + 1 {
+            findings.add(NUMBERED, Finding::of(merchant, format!("event {sequence} comes after event {number}")));
         }
-    }
+        *number = sequence;
+        match event.decode()? {
+            Event::MerchantOpened(opened) => *facts = Some(opened),
+            Event::MerchantChanged(changed) => *facts = Some(changed),
+            about_deal => take_in(&mut told.deals, &about_deal, sequence, event.cursor),
+        }
+        Ok(())
+    })?;
+    Ok(told)
 }
 
 /// Replays an event about a deal.

@@ -7,6 +7,8 @@ use platform::db::{Kind, Migration, Row, Session, Table, Value};
 use platform::error::{Error, Result};
 use platform::funnel::Out;
 
+use crate::kit::lock_numbers;
+
 /// The schema of donation.
 pub const MIGRATIONS: &[Migration] = &[Migration {
     number: 7,
@@ -156,29 +158,19 @@ pub(super) struct Touched {
     pub(super) members: Vec<i64>,
 }
 
-fn keys(mut ids: Vec<i64>) -> Vec<Value> {
-    ids.sort_unstable();
-    ids.dedup();
-    ids.into_iter().map(Value::Int).collect()
-}
-
-fn lock(tx: &mut dyn Session, table: &'static Table, ids: Vec<i64>) -> Result<Vec<Row>> {
-    if ids.is_empty() { Ok(Vec::new()) } else { tx.lock_many(table, &keys(ids)) }
-}
-
 impl Loaded {
     /// Locks what is touched, and the causes and members of the donations among it.
     pub(super) fn load(tx: &mut dyn Session, mut touched: Touched) -> Result<Self> {
         let mut loaded = Self::default();
-        for row in lock(tx, &DONATION, touched.donations)? {
+        for row in lock_numbers(tx, &DONATION, touched.donations)? {
             let stored = Stored::read(&row);
             touched.causes.push(stored.donation.cause_id);
             touched.members.push(stored.donation.member_id);
             loaded.donations.insert(stored.donation.donation_id, stored);
         }
-        let causes = lock(tx, &CAUSE, touched.causes)?;
+        let causes = lock_numbers(tx, &CAUSE, touched.causes)?;
         loaded.causes = causes.iter().map(|row| (row.int(0), read_cause(row))).collect();
-        let donors = lock(tx, &DONOR, touched.members)?;
+        let donors = lock_numbers(tx, &DONOR, touched.members)?;
         loaded.donors = donors.iter().map(|row| (row.int(0), row.int(1))).collect();
         Ok(loaded)
     }

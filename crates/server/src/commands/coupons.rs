@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use axum::http::Method;
 use clap::{Args, Subcommand};
-use indicatif::{ProgressBar, ProgressStyle};
-use platform::error::{Error, ErrorKind, Result};
-use serde_json::{Value, json};
+use platform::error::{Error, Result};
+use serde_json::json;
 
-use crate::client::{Answer, Client};
+use super::asking::{bar, key, written};
+use crate::client::Client;
 use crate::config::Settings;
 
 /// How often a bulk issue is looked at.
@@ -57,9 +57,12 @@ pub fn run(settings: &Settings, command: &CouponsCommand) -> Result<ExitCode> {
 
 async fn issue(client: &Client, args: &IssueArgs) -> Result<ExitCode> {
     let list = format!("/couponCampaigns/{}/issues", args.campaign);
-    let begun = written(client.write(Method::POST, &list, Some(&json!({"count": args.count})), &key()).await?)?;
+    let begun = written(
+        client.write(Method::POST, &list, Some(&json!({"count": args.count})), &key("coupons")).await?,
+        "coupons",
+    )?;
     let path = format!("{list}/{}", begun["issueId"]);
-    let bar = bar(args.count);
+    let bar = bar(args.count, "codes");
     let issue = loop {
         let answer = client.get(&path).await?;
         // A server that is busy or being replaced says so and goes on afterwards.
@@ -67,7 +70,7 @@ async fn issue(client: &Client, args: &IssueArgs) -> Result<ExitCode> {
             tokio::time::sleep(answer.retry_after.unwrap_or(LOOK_EVERY)).await;
             continue;
         }
-        let issue = written(answer)?;
+        let issue = written(answer, "coupons")?;
         bar.set_position(issue["issued"].as_u64().unwrap_or_default());
         if issue["status"] != "RUNNING" {
             break issue;
@@ -85,25 +88,4 @@ async fn issue(client: &Client, args: &IssueArgs) -> Result<ExitCode> {
         println!("The codes: GET /couponCampaigns/{}/codes", args.campaign);
     }
     Ok(if issue["status"] == "DONE" { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-/// A key for this call of the command: it counts once, however often it is sent.
-fn key() -> String {
-    format!("coupons-{:08x}{:08x}", std::process::id(), getrandom::u32().unwrap_or_default())
-}
-
-fn bar(count: u64) -> ProgressBar {
-    let bar = ProgressBar::new(count);
-    let style = ProgressStyle::with_template("{bar:30} {human_pos} of {human_len} codes {elapsed}");
-    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-    bar
-}
-
-/// The body of a good answer; what the server refused, under the code that it gave.
-fn written(answer: Answer) -> Result<Value> {
-    if (200..300).contains(&answer.status) {
-        return Ok(answer.json);
-    }
-    let code = answer.json["code"].as_str().unwrap_or("coupons.refused").to_owned();
-    Err(Error::new(ErrorKind::Conflict, code, format!("{}: {}", answer.status, answer.detail())))
 }

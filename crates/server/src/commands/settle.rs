@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use axum::http::Method;
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
-use platform::error::{Error, ErrorKind, Result};
-use serde_json::{Value, json};
+use platform::error::{Error, Result};
+use serde_json::json;
 
-use crate::client::{Answer, Client};
+use super::asking::{bar, key, written};
+use crate::client::Client;
 use crate::config::Settings;
 
 /// How often a closing is looked at.
@@ -55,7 +55,7 @@ pub fn run(settings: &Settings, args: &SettleArgs) -> Result<ExitCode> {
 async fn settle_merchant(client: &Client, args: &SettleArgs, merchant_id: u64) -> Result<ExitCode> {
     let month = format!("{:06}", args.month);
     let body = json!({"merchantId": merchant_id, "billingMonth": month});
-    let billing = written(client.write(Method::POST, "/billings", Some(&body), &key()).await?)?;
+    let billing = written(client.write(Method::POST, "/billings", Some(&body), &key("settle")).await?, "settle")?;
     if args.json {
         println!("{billing}");
         return Ok(ExitCode::SUCCESS);
@@ -71,8 +71,8 @@ async fn settle_merchant(client: &Client, args: &SettleArgs, merchant_id: u64) -
 async fn settle_month(client: &Client, args: &SettleArgs) -> Result<ExitCode> {
     let month = format!("{:06}", args.month);
     let body = json!({"billingMonth": month});
-    written(client.write(Method::POST, "/closings", Some(&body), &key()).await?)?;
-    let bar = bar();
+    written(client.write(Method::POST, "/closings", Some(&body), &key("settle")).await?, "settle")?;
+    let bar = bar(0, "merchants");
     let closing = loop {
         let answer = client.get(&format!("/closings/{month}")).await?;
         // A server that is busy or being replaced says so and goes on afterwards.
@@ -80,7 +80,7 @@ async fn settle_month(client: &Client, args: &SettleArgs) -> Result<ExitCode> {
             tokio::time::sleep(answer.retry_after.unwrap_or(LOOK_EVERY)).await;
             continue;
         }
-        let closing = written(answer)?;
+        let closing = written(answer, "settle")?;
         bar.set_length(closing["merchants"].as_u64().unwrap_or_default());
         bar.set_position(closing["billed"].as_u64().unwrap_or_default());
         if closing["status"] == "DONE" {
@@ -106,25 +106,4 @@ async fn settle_month(client: &Client, args: &SettleArgs) -> Result<ExitCode> {
         (0, _) => ExitCode::FAILURE,
         _ => ExitCode::from(3),
     })
-}
-
-/// A key for this call of the command: it counts once, however often it is sent.
-fn key() -> String {
-    format!("settle-{:08x}{:08x}", std::process::id(), getrandom::u32().unwrap_or_default())
-}
-
-fn bar() -> ProgressBar {
-    let bar = ProgressBar::new(0);
-    let style = ProgressStyle::with_template("{bar:30} {human_pos} of {human_len} merchants {elapsed}");
-    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-    bar
-}
-
-/// The body of a good answer; what the server refused, under the code that it gave.
-fn written(answer: Answer) -> Result<Value> {
-    if (200..300).contains(&answer.status) {
-        return Ok(answer.json);
-    }
-    let code = answer.json["code"].as_str().unwrap_or("settle.refused").to_owned();
-    Err(Error::new(ErrorKind::Conflict, code, format!("{}: {}", answer.status, answer.detail())))
 }
