@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::support::{Engine, within};
-use crate::{Programme, SOON, on_both};
+use crate::{Programme, SOON, on_both, told};
 
 const JULY: &str = "2020-07-15T12:00:00+09:00";
 const AUGUST: &str = "2020-08-15T12:00:00+09:00";
@@ -41,11 +41,22 @@ fn five_hundred_points_are_490_won_however_often_it_is_asked() {
     });
 }
 
+/// A programme in August whose calendar is through with July, so that nothing but what is asked bills merchant 20.
+fn with_july_over(engine: Engine) -> Programme {
+    let programme = Programme::at(engine, AUGUST);
+    programme.open_merchant(20, None);
+    told::caught_up(programme.app.app());
+    // The job looks at its calendar before each of the closings, and the second begins after the first is over.
+    for month in ["202006", "202007"] {
+        programme.close(month);
+    }
+    programme
+}
+
 #[test]
 fn what_comes_late_is_a_further_run_with_that_alone() {
     on_both(|engine| {
-        let programme = Programme::at(engine, AUGUST);
-        programme.open_merchant(20, None);
+        let programme = with_july_over(engine);
         programme.use_points(20, 500, JULY);
         assert_eq!(programme.figures(20, "202007"), (201, 1, 500, 490));
         programme.use_points(20, 30, JULY);
@@ -61,8 +72,7 @@ fn what_comes_late_is_a_further_run_with_that_alone() {
 #[test]
 fn a_cancel_goes_off_the_month_that_is_billed_next_and_may_leave_less_than_nothing() {
     on_both(|engine| {
-        let programme = Programme::at(engine, AUGUST);
-        programme.open_merchant(20, None);
+        let programme = with_july_over(engine);
         programme.use_points(20, 500, JULY);
         programme.use_points(20, 100, AUGUST);
         assert_eq!(programme.figures(20, "202007"), (201, 1, 500, 490));
