@@ -5,11 +5,16 @@
 #![no_std]
 extern crate alloc;
 
+pub mod cart;
 pub mod coupon;
 pub mod deal;
 pub mod donation;
+pub mod gifticon;
 pub mod kernel;
 pub mod member;
+pub mod membership;
 pub mod notification;
+pub mod payment;
 pub mod point;
+pub mod product;
 pub mod settlement;

@@ -1,0 +1,64 @@
+//! Paid membership products: what they cost, how many there may be, and how long they are sold (SPEC sections 1 and 4;
+//! seed 3).
+
+use alloc::string::String;
+
+use serde::{Deserialize, Serialize};
+
+/// What an event tells of a product.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ProductFacts {
+    /// The product.
+    pub product_id: i64,
+    /// What people call it.
+    pub product_name: String,
+    /// Price, in won.
+    pub price_won: i64,
+    /// Units that may be sold or reserved at a time; none: as many as wanted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sales_limit: Option<i64>,
+    /// From when on it is no longer sold, in milliseconds since 1970 in UTC; none: never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sale_ends_at_ms: Option<i64>,
+    /// How long a membership lasts, in calendar months.
+    pub months: i64,
+}
+
+/// What an event tells of a unit that is kept for a membership or sold with it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UnitFacts {
+    /// The unit; numbers rise.
+    pub unit_id: i64,
+    /// Of what.
+    pub product_id: i64,
+}
+
+/// What happened to a product. Public contract: this is what stands in product's event log. The subject is the product;
+/// sequences count per product from 1.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all_fields = "camelCase")]
+pub enum Event {
+    /// It is sold from now on.
+    ProductRegistered(ProductFacts),
+    /// The operator changed it; how it stood right after that.
+    ProductChanged(ProductFacts),
+    /// It was taken off: no longer sold and no longer shown; memberships keep their copy.
+    ProductRemoved {
+        /// The product.
+        product_id: i64,
+    },
+    /// A unit is kept for a membership that is about to be stored.
+    UnitReserved(UnitFacts),
+    /// A unit is sold: its membership is paid.
+    UnitSold(UnitFacts),
+    /// A unit is free again: its membership was refused, cancelled with a refund, or never came.
+    UnitReturned {
+        /// The unit.
+        #[serde(flatten)]
+        unit: UnitFacts,
+        /// Whether it had been sold.
+        was_sold: bool,
+    },
+}
