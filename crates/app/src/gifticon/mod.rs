@@ -1,8 +1,11 @@
 //! Gifticons: what the MD registers, the stock that is kept for carts, and the vouchers of what was sold.
 
+use domain::gifticon::StockRefusal;
 use futures_util::future::BoxFuture;
 use platform::error::Result;
 use platform::funnel::KeyStamp;
+
+use crate::kit::Asked;
 
 /// The question: keep pieces for a cart that is about to be stored.
 #[derive(Debug, Clone)]
@@ -35,10 +38,8 @@ pub enum Revocation {
 
 /// What other contexts may ask gifticon.
 pub trait GifticonApi: Send + Sync {
-    /// Keeps pieces, or says why not: an error of kind `NotFound` (`gifticon.unknown`) or `Conflict`
-    /// (`gifticon.out_of_stock`, `gifticon.not_on_sale`) is an answer. Asked again under the same attempt it gives the
-    /// same one.
-    fn reserve(&self, question: ReserveStock) -> BoxFuture<'_, Result<ReservedStock>>;
+    /// Keeps pieces, or says why not. Asked again under the same attempt it gives the same answer.
+    fn reserve(&self, question: ReserveStock) -> Asked<'_, ReservedStock, StockRefusal>;
 
     /// Makes a reservation's vouchers void and its stock free, unless one was used. The answer is final, and the same
     /// whenever it is asked again.

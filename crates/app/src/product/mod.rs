@@ -1,8 +1,9 @@
 //! Paid membership products: what the operator sells, and the units that are kept for memberships.
 
-use futures_util::future::BoxFuture;
-use platform::error::Result;
+use domain::product::UnitRefusal;
 use platform::funnel::KeyStamp;
+
+use crate::kit::Asked;
 
 /// The question: keep a unit for a membership that is about to be stored.
 #[derive(Debug, Clone)]
@@ -28,7 +29,6 @@ pub struct ReservedUnit {
 
 /// What other contexts may ask product.
 pub trait ProductApi: Send + Sync {
-    /// Keeps a unit, or says why not: an error of kind `NotFound` (`product.unknown`) or `Conflict`
-    /// (`product.sale_ended`, `product.sold_out`) is an answer. Asked again under the same attempt it gives the same one.
-    fn reserve_unit(&self, question: ReserveUnit) -> BoxFuture<'_, Result<ReservedUnit>>;
+    /// Keeps a unit, or says why not. Asked again under the same attempt it gives the same answer.
+    fn reserve_unit(&self, question: ReserveUnit) -> Asked<'_, ReservedUnit, UnitRefusal>;
 }

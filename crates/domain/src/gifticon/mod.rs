@@ -163,3 +163,35 @@ pub enum Event {
     /// The operator took a voucher back. Its piece stays sold; no money moves.
     VoucherCancelled(VoucherFacts),
 }
+
+/// Why no pieces are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StockRefusal {
+    /// There is no such gifticon.
+    Unknown,
+    /// It is not sold at present.
+    NotOnSale,
+    /// Fewer pieces are free than are wanted.
+    OutOfStock,
+}
+
+impl StockRefusal {
+    /// Every refusal.
+    pub const ALL: [Self; 3] = [Self::Unknown, Self::NotOnSale, Self::OutOfStock];
+
+    /// Its name between contexts and, after the context's name, on the wire.
+    #[must_use]
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::NotOnSale => "not_on_sale",
+            Self::OutOfStock => "out_of_stock",
+        }
+    }
+
+    /// The refusal with this name.
+    #[must_use]
+    pub fn from_reason(reason: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|refusal| refusal.reason() == reason)
+    }
+}

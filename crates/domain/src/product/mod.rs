@@ -62,3 +62,35 @@ pub enum Event {
         was_sold: bool,
     },
 }
+
+/// Why no unit is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnitRefusal {
+    /// There is no such product.
+    Unknown,
+    /// It is no longer sold.
+    SaleEnded,
+    /// As many as there may be are sold or kept.
+    SoldOut,
+}
+
+impl UnitRefusal {
+    /// Every refusal.
+    pub const ALL: [Self; 3] = [Self::Unknown, Self::SaleEnded, Self::SoldOut];
+
+    /// Its name between contexts and, after the context's name, on the wire.
+    #[must_use]
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::SaleEnded => "sale_ended",
+            Self::SoldOut => "sold_out",
+        }
+    }
+
+    /// The refusal with this name.
+    #[must_use]
+    pub fn from_reason(reason: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|refusal| refusal.reason() == reason)
+    }
+}
