@@ -14,7 +14,7 @@ use platform::work::Wake;
 use super::App;
 
 /// How long an idle thread sleeps when no bell rings.
-const IDLE: Duration = Duration::from_millis(500);
+pub(super) const IDLE: Duration = Duration::from_millis(500);
 /// How often the dashboard looks for what is new.
 const GLANCE: Duration = Duration::from_millis(100);
 
@@ -32,10 +32,12 @@ impl App {
         funnels.push(self.donations.funnel.spawn()?);
         funnels.push(self.deals.funnel.spawn()?);
         funnels.push(self.settlements.funnel.spawn()?);
+        funnels.extend(self.start_purchase_funnels()?);
         drop(funnels);
         self.follow_donations()?;
         self.follow_deals()?;
         self.follow_settlements()?;
+        self.follow_purchases()?;
         self.follow_for_dashboard()?;
         let [member, notification, point, ..] = self.logs();
         self.follow(self.notifications.follow_members(Arc::clone(&member)))?;
@@ -129,14 +131,20 @@ impl App {
             .map(Arc::clone)
     }
 
+    /// The logs of all contexts that have one.
+    pub(super) fn all_logs(&self) -> Vec<Arc<Log>> {
+        self.logs().into_iter().chain(self.purchases.logs()).collect()
+    }
+
     /// Ends the threads: consumers and workers first, then the funnels, which finish what waits.
     pub fn shut_down(&self) {
-        self.workers.stop(&self.logs());
+        self.workers.stop(&self.all_logs());
         self.notifications.finish_sending(&self.runtime);
         self.donations.funnel.shut_down();
         self.deals.funnel.shut_down();
         self.settlements.funnel.shut_down();
         self.coupons.funnel.shut_down();
+        self.shut_down_purchases();
         self.members.funnel.shut_down();
         self.notifications.funnel.shut_down();
         self.points.funnel.shut_down();
@@ -152,10 +160,11 @@ impl App {
         self.give_back_leases(&self.deals.funnel);
         self.give_back_leases(&self.settlements.funnel);
         self.give_back_leases(&self.dashboards.funnel);
+        self.give_back_leases_of_purchases();
     }
 
     /// So that the process that comes next need not wait until they end by themselves.
-    fn give_back_leases<W: Writer>(&self, funnel: &Funnel<W>) {
+    pub(super) fn give_back_leases<W: Writer>(&self, funnel: &Funnel<W>) {
         if let Err(error) = funnel.with_session(|tx| lease::release_all(tx, &self.holder)) {
             tracing::warn!(context = funnel.context(), %error, "leases could not be given back; they end by themselves");
         }

@@ -184,6 +184,7 @@ fn inspect(
             findings
         }),
         "coupon" => app::coupon::inspect(session),
+        "gifticon" => app::gifticon::inspect(session),
         "member" => app::member::inspect(session, now_ms),
         _ => Ok(Findings::default()),
     };

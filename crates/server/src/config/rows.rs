@@ -42,6 +42,7 @@ pub const SETTINGS: &[Setting] = &[
     secret("deal.database.url", "", "database of context deal; empty: as database.url"),
     secret("settlement.database.url", "", "database of context settlement; empty: as database.url"),
     secret("dashboard.database.url", "", "database of context dashboard; empty: as database.url"),
+    secret("gifticon.database.url", "", "database of context gifticon; empty: as database.url"),
     row("contexts", "", "contexts to run, with commas between; empty: all"),
     row("http.base_url", "", "beginning of the links in answers; empty: made from listen"),
     row("http.workers", "0", "threads that serve HTTP; 0: chosen from the number of cores"),
@@ -75,6 +76,7 @@ pub const SETTINGS: &[Setting] = &[
         "200",
         "share that the programme keeps at settlement, in 1/100 percent; merchants may have their own",
     ),
+    row("gifticon.voucher_months", "12", "months for which a voucher is good, to the end of its last day"),
     row("dashboard.stuck_after_s", "60", "seconds after which a flow that is still under way counts as stuck"),
     row("notification.give_up_h", "24", "hours after which a message that cannot be sent is given up"),
     row("notification.sender", "log", "what sends the messages: log (nothing leaves), smtp (mail) or sms (a gateway)"),
@@ -117,6 +119,7 @@ pub const SETTINGS: &[Setting] = &[
     row("bench.echo", "false", "opens POST /bench/echo, loopback only"),
     row("bench.faults", "false", "lets load tests inject faults, loopback only"),
     row("point.delay", "", "delay of questions to point, loopback only: 700ms or 450ms..680ms; empty: none"),
+    row("gifticon.delay", "", "delay of questions to gifticon, loopback only: 700ms or 450ms..680ms; empty: none"),
     row("drain.grace_ms", "0", "milliseconds between /readyz saying 503 and the end of listening"),
 ];
 

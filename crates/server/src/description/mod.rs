@@ -35,6 +35,8 @@ const TAGS: &[(&str, &str)] = &[
     ("closings", "Months that are settled with every merchant"),
     ("coupons", "Issued to members, redeemed once, taken back"),
     ("couponCampaigns", "So many coupons with one pattern of codes, given one by one or made in advance"),
+    ("gifticons", "What the MD sells: prices, and how many pieces are left"),
+    ("vouchers", "What was bought: used once, extended, taken back"),
     ("mypages", "Everything that one member may see"),
     ("dashboards", "The programme as a whole: every deal, figures and what they mean, day by day"),
     ("parked", "Events that could not be taken in and wait for a person"),

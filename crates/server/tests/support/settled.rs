@@ -15,7 +15,7 @@ use super::{TestApp, within};
 /// Everything has followed within this, or the test fails.
 const SETTLED: Duration = Duration::from_secs(10);
 /// The collections of the public API.
-const COLLECTIONS: [&str; 14] = [
+const COLLECTIONS: [&str; 16] = [
     "members",
     "withdrawals",
     "points",
@@ -30,6 +30,8 @@ const COLLECTIONS: [&str; 14] = [
     "merchants",
     "billings",
     "dealDashboards",
+    "gifticons",
+    "vouchers",
 ];
 
 impl TestApp {
@@ -47,6 +49,7 @@ impl TestApp {
             && self.donations_are_settled()?
             && self.deals_are_settled()?
             && app.coupons.funnel.depth() == 0
+            && app.purchases.gifticons.funnel.depth() == 0
             && has_read(&app.coupons.funnel, &member.funnel, &member.log)?
             && has_read(&member.funnel, &app.coupons.funnel, &app.coupons.log)?
             && has_read(&notification.funnel, &member.funnel, &member.log)?
@@ -130,6 +133,13 @@ impl TestApp {
         must_be_clean(&deal.expect("deal can be inspected").0);
         self.verify_dashboard();
         self.verify_settlement();
+        self.verify_gifticons();
+    }
+
+    /// As [`TestApp::verify`], for gifticon alone.
+    pub fn verify_gifticons(&self) {
+        let gifticon = self.app().purchases.gifticons.funnel.with_session(app::gifticon::inspect);
+        must_be_clean(&gifticon.expect("gifticon can be inspected"));
     }
 
     fn verify_dashboard(&self) {
