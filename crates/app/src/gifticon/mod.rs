@@ -21,7 +21,6 @@ use futures_util::future::BoxFuture;
 use platform::consumer::Consumer;
 use platform::db::Database;
 use platform::error::{Error, ErrorKind, Result};
-use platform::fault::Delay;
 use platform::funnel::{Funnel, KeyStamp};
 use platform::log::Log;
 
@@ -133,8 +132,6 @@ pub struct Gifticons {
     /// Its log.
     pub log: Arc<Log>,
     figures: Arc<Figures>,
-    /// Slows questions for pieces down before they come in; no delay by default.
-    delay: Arc<Delay>,
 }
 
 impl Gifticons {
@@ -142,13 +139,13 @@ impl Gifticons {
     ///
     /// # Errors
     /// `Unavailable` when the store cannot be reached.
-    pub fn open(kit: Kit, database: Arc<Database>, policy: Policy, delay: Arc<Delay>) -> Result<Arc<Self>> {
+    pub fn open(kit: Kit, database: Arc<Database>, policy: Policy) -> Result<Arc<Self>> {
         let log = Log::new(Arc::clone(&database), &[]);
         let figures = Arc::new(Figures::new(database.is_shared()));
         let clock = Arc::clone(&kit.clock);
         let writer = GifticonWriter::new(policy.voucher_months, kit.zone.clone(), clock, Arc::clone(&figures));
         let funnel = Funnel::new(kit.surroundings(&database, &log), writer)?;
-        Ok(Arc::new(Self { kit, database, funnel, log, figures, delay }))
+        Ok(Arc::new(Self { kit, database, funnel, log, figures }))
     }
 
     /// The consumer of cart's log.
@@ -323,10 +320,7 @@ impl Gifticons {
 
 impl GifticonApi for Gifticons {
     fn reserve(&self, question: ReserveStock) -> Asked<'_, ReservedStock, StockRefusal> {
-        Box::pin(async move {
-            self.delay.pass().await;
-            self.reserve_now(question).await
-        })
+        Box::pin(self.reserve_now(question))
     }
 
     fn revoke(&self, reservation_id: i64) -> BoxFuture<'_, Result<Revocation>> {

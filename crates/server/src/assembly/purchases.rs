@@ -20,7 +20,7 @@ use crate::config::Settings;
 pub struct Purchases {
     /// Context gifticon.
     pub gifticons: Arc<Gifticons>,
-    /// Fault injection in front of gifticon.
+    /// Fault injection in front of gifticon, where cart asks it.
     pub gifticon_delay: Arc<Delay>,
 }
 
@@ -33,7 +33,7 @@ impl Purchases {
     ) -> Result<Self> {
         let gifticon_delay = Arc::new(Delay::default());
         gifticon_delay.set(settings.millis_range("gifticon.delay")?);
-        let gifticons = open_gifticons(settings, kit, next()?, &gifticon_delay)?;
+        let gifticons = open_gifticons(settings, kit, next()?)?;
         Ok(Self { gifticons, gifticon_delay })
     }
 
@@ -59,14 +59,9 @@ impl Purchases {
     }
 }
 
-fn open_gifticons(
-    settings: &Settings,
-    kit: &Kit,
-    database: Arc<Database>,
-    delay: &Arc<Delay>,
-) -> Result<Arc<Gifticons>> {
+fn open_gifticons(settings: &Settings, kit: &Kit, database: Arc<Database>) -> Result<Arc<Gifticons>> {
     let voucher_months = i32::try_from(settings.int_in("gifticon.voucher_months", 1..=1_200)?).unwrap_or(12);
-    Gifticons::open(kit.clone(), database, gifticon::Policy { voucher_months }, Arc::clone(delay))
+    Gifticons::open(kit.clone(), database, gifticon::Policy { voucher_months })
 }
 
 impl App {
