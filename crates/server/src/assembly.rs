@@ -63,7 +63,7 @@ pub struct App {
     /// Context dashboard.
     pub dashboards: Arc<Dashboards>,
     /// The contexts of purchases.
-    pub purchases: Purchases,
+    pub purchases: Arc<Purchases>,
     asking: Arc<Asking>,
     /// Fault injection in front of point.
     pub point_delay: Arc<Delay>,
@@ -192,9 +192,11 @@ impl App {
         let donations = open_donations(settings, &kit, next()?, Arc::clone(&ask_point), &point_delay)?;
         let deals = open_deals(settings, &kit, next()?, between(betweens.deal_and_point, ask_point), &point_delay)?;
         let settlements = open_settlements(settings, &kit, next()?, &deals, runtime)?;
-        let asking = Arc::new(Asking::of(&members, &notifications, &pages, &donations, &deals, &settlements));
-        let dashboards = open_dashboards(settings, &kit, next()?, (&asking, &parking))?;
-        let purchases = Purchases::open(settings, &kit, &mut next)?;
+        let dashboard_store = next()?;
+        let purchases = Purchases::open(settings, &kit, &mut next, runtime)?;
+        let asking = Asking::of(&members, &notifications, &pages, &donations, &deals, &settlements);
+        let asking = Arc::new(asking.with(&purchases));
+        let dashboards = open_dashboards(settings, &kit, dashboard_store, (&asking, &parking))?;
         let app = Self {
             clock,
             holder: kit.holder,

@@ -44,6 +44,7 @@ pub const CONTEXTS: &[Context] = &[
     context("settlement", app::settlement::MIGRATIONS, Durability::Full, None),
     context("dashboard", app::dashboard::MIGRATIONS, Durability::Rebuildable, None),
     context("gifticon", app::gifticon::MIGRATIONS, Durability::Full, None),
+    context("cart", app::cart::MIGRATIONS, Durability::Full, None),
 ];
 
 /// Names of the contexts, for `--contexts`.

@@ -58,6 +58,7 @@ pub const RESOURCES: &[&str] = &[
     "dashboards",
     "gifticons",
     "vouchers",
+    "carts",
     "parked",
     "bench",
     "docs",

@@ -14,7 +14,7 @@ use platform::work::Wake;
 use super::App;
 
 /// How long an idle thread sleeps when no bell rings.
-pub(super) const IDLE: Duration = Duration::from_millis(500);
+const IDLE: Duration = Duration::from_millis(500);
 /// How often the dashboard looks for what is new.
 const GLANCE: Duration = Duration::from_millis(100);
 
@@ -32,13 +32,12 @@ impl App {
         funnels.push(self.donations.funnel.spawn()?);
         funnels.push(self.deals.funnel.spawn()?);
         funnels.push(self.settlements.funnel.spawn()?);
-        funnels.extend(self.start_purchase_funnels()?);
         drop(funnels);
         self.follow_donations()?;
         self.follow_deals()?;
         self.follow_settlements()?;
-        self.follow_purchases()?;
         self.follow_for_dashboard()?;
+        self.start_purchases()?;
         let [member, notification, point, ..] = self.logs();
         self.follow(self.notifications.follow_members(Arc::clone(&member)))?;
         self.follow(self.notifications.follow_points(Arc::clone(&point)))?;
@@ -109,7 +108,7 @@ impl App {
         self.glance_at(dashboards.follow_coupons(Arc::clone(&self.coupons.log)))
     }
 
-    fn follow<W: Writer>(&self, consumer: Consumer<W>) -> Result<()> {
+    pub(super) fn follow<W: Writer>(&self, consumer: Consumer<W>) -> Result<()> {
         let wake = consumer.wake(IDLE);
         self.follow_by(wake, consumer)
     }
@@ -131,7 +130,7 @@ impl App {
             .map(Arc::clone)
     }
 
-    /// The logs of all contexts that have one.
+    /// The logs of all contexts that are followed.
     pub(super) fn all_logs(&self) -> Vec<Arc<Log>> {
         self.logs().into_iter().chain(self.purchases.logs()).collect()
     }
@@ -144,7 +143,7 @@ impl App {
         self.deals.funnel.shut_down();
         self.settlements.funnel.shut_down();
         self.coupons.funnel.shut_down();
-        self.shut_down_purchases();
+        self.purchases.shut_down();
         self.members.funnel.shut_down();
         self.notifications.funnel.shut_down();
         self.points.funnel.shut_down();

@@ -185,6 +185,7 @@ fn inspect(
         }),
         "coupon" => app::coupon::inspect(session),
         "gifticon" => app::gifticon::inspect(session),
+        "cart" => app::cart::inspect(session).map(|(findings, _)| findings),
         "member" => app::member::inspect(session, now_ms),
         _ => Ok(Findings::default()),
     };

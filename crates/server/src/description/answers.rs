@@ -98,6 +98,7 @@ const COMMON: &[Common] = &[
 const UNKNOWN: &[(&str, &str, &str)] = &[
     ("/billingAmountViews", "settlement.line_unknown", "this deal is none that is settled"),
     ("/billings", "settlement.unknown", "there is no such billing"),
+    ("/carts", "cart.unknown", "there is no such cart, or no longer"),
     ("/causes", "donation.cause_unknown", "there is no such cause; GET /causes lists them"),
     ("/closings", "settlement.closing_unknown", "this month was not closed yet; POST /closings does"),
     ("/couponCampaigns", "coupon.campaign_unknown", "there is no such campaign; GET /couponCampaigns lists them"),
