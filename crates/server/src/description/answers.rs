@@ -107,6 +107,7 @@ const UNKNOWN: &[(&str, &str, &str)] = &[
     ("/deals", "deal.unknown", "there is no such deal"),
     ("/docs", "docs.no_such_file", "the documentation has no such file; it begins at /docs"),
     ("/donations", "donation.unknown", "there is no such donation"),
+    ("/memberships", "membership.unknown", "there is no such membership"),
     ("/members", "member.unknown", "there is no such member"),
     ("/merchants", "deal.merchant_unknown", "there is no such merchant; GET /merchants lists them"),
     ("/messages", "notification.message_unknown", "there is no such message"),
@@ -115,6 +116,7 @@ const UNKNOWN: &[(&str, &str, &str)] = &[
     ("/parked", "parked.unknown", "there is no such parked event; it was delivered or dropped"),
     ("/points", "point.account_unknown", "there is no point account of this member"),
     ("/points/{id}/entries/{entryId}", "point.entry_unknown", "there is no such entry of this member"),
+    ("/products", "product.unknown", "there is no such product; GET /products lists them"),
     ("/withdrawals", "member.withdrawal_unknown", "there is no withdrawal of this member"),
 ];
 /// Writes without a key of their own: in a bulk each item has one, and delivering or dropping twice changes nothing.

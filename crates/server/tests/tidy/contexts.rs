@@ -16,6 +16,8 @@ const KNOWN: &[(&str, &[&str])] = &[
     ("deal", &["DealApi"]),
     ("mypage", &[]),
     ("dashboard", &[]),
+    ("product", &["ProductApi", "ReserveUnit", "ReservedUnit", "KnownUnits"]),
+    ("membership", &["MembershipApi"]),
 ];
 
 /// Words behind which SQL names a table.
