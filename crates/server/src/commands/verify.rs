@@ -189,6 +189,8 @@ fn inspect(
             findings
         }),
         "coupon" => app::coupon::inspect(session),
+        "gifticon" => app::gifticon::inspect(session),
+        "cart" => app::cart::inspect(session).map(|(findings, _)| findings),
         "member" => app::member::inspect(session, now_ms),
         "product" => app::product::inspect(session),
         _ => Ok(Findings::default()),
