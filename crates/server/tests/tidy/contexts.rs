@@ -10,7 +10,19 @@ use super::tree::File;
 const KNOWN: &[(&str, &[&str])] = &[
     ("member", &["MemberApi", "Contacts"]),
     ("notification", &[]),
-    ("point", &["PointApi", "PointEvent", "EntryFacts", "DonationQuestion", "DealQuestion", "DealtFacts"]),
+    (
+        "point",
+        &[
+            "PointApi",
+            "PointEvent",
+            "EntryFacts",
+            "DonationQuestion",
+            "DealQuestion",
+            "DealtFacts",
+            "HoldQuestion",
+            "PaymentQuestion",
+        ],
+    ),
     ("coupon", &["CouponApi", "HeldCoupons"]),
     ("donation", &[]),
     ("deal", &["DealApi"]),
