@@ -129,6 +129,8 @@ pub(super) enum Step {
     Approved,
     Declined,
     Canceled,
+    /// It was canceled, and nobody had ever wanted to charge it.
+    NeverRequested,
     Refunded,
 }
 
@@ -148,7 +150,9 @@ impl Purchased {
             What::Paid(Step::Requested, ..) => (Some((FlowKind::Payment, "PaymentRequested")), &[]),
             What::Paid(Step::Approved, ..) => (None, &[FlowKind::Payment]),
             What::Paid(Step::Declined, ..) => (Some((FlowKind::Refund, "PaymentDeclined")), &[FlowKind::Payment]),
-            What::Paid(Step::Canceled, ..) => (Some((FlowKind::Refund, "PaymentCanceled")), &[FlowKind::Payment]),
+            What::Paid(Step::Canceled | Step::NeverRequested, ..) => {
+                (Some((FlowKind::Refund, "PaymentCanceled")), &[FlowKind::Payment])
+            }
             What::Paid(Step::Refunded, ..) => (None, &[FlowKind::Refund]),
             What::MembershipExpired | What::Stock { .. } => (None, &[]),
         }
@@ -246,33 +250,12 @@ impl Purchases {
             return Ok(());
         }
         stock.sequence = sequence;
-        let voucher = match event {
-            Event::GifticonRegistered(facts) | Event::GifticonChanged(facts) => {
-                stock.loaded = facts.loaded;
-                None
-            }
-            Event::StockReserved(pieces) => {
-                stock.reserved = plus(stock.reserved, pieces.quantity)?;
-                None
-            }
-            Event::VouchersIssued { reservation: pieces, .. } => {
-                stock.reserved = plus(stock.reserved, -pieces.quantity)?;
-                stock.sold = plus(stock.sold, pieces.quantity)?;
-                Some(("voucher.issued", pieces.quantity))
-            }
-            Event::StockReturned { reservation: pieces, was_sold, cancelled_vouchers, .. } => {
-                let from = if *was_sold { &mut stock.sold } else { &mut stock.reserved };
-                *from = plus(*from, -pieces.quantity)?;
-                Some(("voucher.cancelled", *cancelled_vouchers)).filter(|_| *was_sold)
-            }
-            Event::VoucherUsed(_) => Some(("voucher.used", 1)),
-            // One that is good again counts as if it had not expired.
-            Event::VoucherExtended { had_expired, .. } => Some(("voucher.expired", -1)).filter(|_| *had_expired),
-            Event::VoucherExpired(_) => Some(("voucher.expired", 1)),
-            Event::VoucherCancelled(_) => Some(("voucher.cancelled", 1)),
-        };
-        let Some((kind, quantity)) = voucher else { return Ok(()) };
-        sums.add(days.of(*at_ms), kind.to_owned(), quantity, 0)
+        move_pieces(stock, event)?;
+        let day = days.of(*at_ms);
+        for (kind, quantity) in vouchers(event).into_iter().flatten() {
+            sums.add(day, kind.to_owned(), quantity, 0)?;
+        }
+        Ok(())
     }
 
     /// Stores what changed.
@@ -307,6 +290,43 @@ impl Purchases {
             tx.upsert_many(&GIFTICON, rows.collect())?;
         }
         Ok(())
+    }
+}
+
+/// Where an event moves pieces.
+fn move_pieces(stock: &mut Stock, event: &gifticon::Event) -> Result<()> {
+    use gifticon::Event;
+    match event {
+        Event::GifticonRegistered(facts) | Event::GifticonChanged(facts) => stock.loaded = facts.loaded,
+        Event::StockReserved(pieces) => stock.reserved = plus(stock.reserved, pieces.quantity)?,
+        Event::VouchersIssued { reservation: pieces, .. } => {
+            stock.reserved = plus(stock.reserved, -pieces.quantity)?;
+            stock.sold = plus(stock.sold, pieces.quantity)?;
+        }
+        Event::StockReturned { reservation: pieces, was_sold, .. } => {
+            let from = if *was_sold { &mut stock.sold } else { &mut stock.reserved };
+            *from = plus(*from, -pieces.quantity)?;
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// What an event makes of vouchers, and of how many. One that is good again counts as if it had not expired, and so does
+/// one that is void.
+fn vouchers(event: &gifticon::Event) -> [Option<(&'static str, i64)>; 2] {
+    use gifticon::Event;
+    const EXPIRED: &str = "voucher.expired";
+    match event {
+        Event::VouchersIssued { reservation, .. } => [Some(("voucher.issued", reservation.quantity)), None],
+        Event::StockReturned { was_sold: true, cancelled_vouchers, expired_vouchers, .. } => {
+            [Some(("voucher.cancelled", *cancelled_vouchers)), Some((EXPIRED, -expired_vouchers))]
+        }
+        Event::VoucherUsed(_) => [Some(("voucher.used", 1)), None],
+        Event::VoucherExtended { had_expired: true, .. } => [Some((EXPIRED, -1)), None],
+        Event::VoucherExpired(_) => [Some((EXPIRED, 1)), None],
+        Event::VoucherCancelled(_) => [Some(("voucher.cancelled", 1)), None],
+        _ => [None, None],
     }
 }
 
@@ -350,6 +370,7 @@ fn counted(what: &What, was_under_way: bool) -> [Option<(String, i64)>; 2] {
                 Step::Approved => [one("approved"), None],
                 Step::Declined => [one("declined"), None],
                 Step::Canceled => [one("canceled"), one("undone").filter(|_| !was_under_way)],
+                Step::NeverRequested => [one("canceled"), None],
                 Step::Refunded => [one("refunded").filter(|_| amount > 0), None],
             }
         }

@@ -136,6 +136,7 @@ pub(super) fn on_payment_events(events: &[log::Event]) -> Result<Vec<Command>> {
             Event::PaymentRequested(_) => (Step::Requested, facts.amount_won),
             Event::PaymentApproved(_) => (Step::Approved, facts.amount_won),
             Event::PaymentDeclined { .. } => (Step::Declined, facts.amount_won),
+            Event::PaymentCanceled(_) if event.sequence == 1 => (Step::NeverRequested, facts.amount_won),
             Event::PaymentCanceled(_) => (Step::Canceled, facts.amount_won),
             Event::PaymentRefunded { refunded_won, .. } => (Step::Refunded, *refunded_won),
         };

@@ -207,6 +207,8 @@ fn points(totals: &Totals, base: &str) -> Figures {
     let issued = of(EntryKind::Welcome).saturating_add(of(EntryKind::Earn));
     let breakage = of(EntryKind::Expire).saturating_add(of(EntryKind::Forfeit)).saturating_neg();
     let used = of(EntryKind::Use).saturating_neg();
+    let captured = of(EntryKind::HoldCapture).saturating_neg();
+    let spent = used.saturating_add(captured);
     let given_back = of(EntryKind::UseCancel);
     let outstanding = EntryKind::ALL.into_iter().fold(0, |sum: i64, kind| sum.saturating_add(of(kind)));
     let donated = Figure::of("points.donated", of(EntryKind::Donate).saturating_neg());
@@ -216,6 +218,7 @@ fn points(totals: &Totals, base: &str) -> Figures {
         ("earned", Figure::of("points.earned", of(EntryKind::Earn))),
         ("adjusted", Figure::of("points.adjusted", of(EntryKind::Adjust))),
         ("used", Figure::of("points.used", used)),
+        ("holdCaptured", Figure::of("points.holdCaptured", captured)),
         ("useCancelled", Figure::of("points.useCancelled", given_back)),
         ("earnCancelled", Figure::of("points.earnCancelled", of(EntryKind::EarnCancel).saturating_neg())),
         ("expired", Figure::of("points.expired", of(EntryKind::Expire).saturating_neg())),
@@ -223,7 +226,7 @@ fn points(totals: &Totals, base: &str) -> Figures {
         ("donated", donated.listed("donations", format!("{base}/donations"))),
         ("owedRepaid", Figure::of("points.owedRepaid", of(EntryKind::OwedRepay).saturating_neg())),
         ("outstanding", Figure::of("points.outstanding", outstanding).listed("points", format!("{base}/points"))),
-        ("redemptionRate", Figure::of("points.redemptionRate", share_bp(used.saturating_sub(given_back), issued))),
+        ("redemptionRate", Figure::of("points.redemptionRate", share_bp(spent.saturating_sub(given_back), issued))),
         ("breakage", Figure::of("points.breakage", breakage)),
         ("breakageRate", Figure::of("points.breakageRate", share_bp(breakage, issued))),
     ])
