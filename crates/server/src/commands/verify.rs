@@ -184,6 +184,8 @@ fn inspect(
             findings
         }),
         "coupon" => app::coupon::inspect(session),
+        "gifticon" => app::gifticon::inspect(session),
+        "cart" => app::cart::inspect(session).map(|(findings, _)| findings),
         "member" => app::member::inspect(session, now_ms),
         _ => Ok(Findings::default()),
     };

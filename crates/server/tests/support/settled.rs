@@ -15,7 +15,7 @@ use super::{TestApp, within};
 /// Everything has followed within this, or the test fails.
 const SETTLED: Duration = Duration::from_secs(10);
 /// The collections of the public API.
-const COLLECTIONS: [&str; 14] = [
+const COLLECTIONS: [&str; 17] = [
     "members",
     "withdrawals",
     "points",
@@ -30,6 +30,9 @@ const COLLECTIONS: [&str; 14] = [
     "merchants",
     "billings",
     "dealDashboards",
+    "gifticons",
+    "vouchers",
+    "carts",
 ];
 
 impl TestApp {
@@ -47,6 +50,7 @@ impl TestApp {
             && self.donations_are_settled()?
             && self.deals_are_settled()?
             && app.coupons.funnel.depth() == 0
+            && self.purchases_are_settled()?
             && has_read(&app.coupons.funnel, &member.funnel, &member.log)?
             && has_read(&member.funnel, &app.coupons.funnel, &app.coupons.log)?
             && has_read(&notification.funnel, &member.funnel, &member.log)?
@@ -96,6 +100,11 @@ impl TestApp {
             && has_read(&deal.funnel, &app.settlements.funnel, &app.settlements.log)?)
     }
 
+    fn purchases_are_settled(&self) -> Result<bool> {
+        let (gifticon, cart) = (&self.app().purchases.gifticons, &self.app().purchases.carts);
+        Ok(gifticon.funnel.depth() + cart.funnel.depth() == 0 && has_read(&gifticon.funnel, &cart.funnel, &cart.log)?)
+    }
+
     fn can_send(&self) -> bool {
         self.app().members.funnel.is_open() && self.app().notifications.funnel.is_open()
     }
@@ -130,6 +139,15 @@ impl TestApp {
         must_be_clean(&deal.expect("deal can be inspected").0);
         self.verify_dashboard();
         self.verify_settlement();
+        self.verify_gifticons();
+        let cart = self.app().purchases.carts.funnel.with_session(app::cart::inspect);
+        must_be_clean(&cart.expect("cart can be inspected").0);
+    }
+
+    /// As [`TestApp::verify`], for gifticon alone.
+    pub fn verify_gifticons(&self) {
+        let gifticon = self.app().purchases.gifticons.funnel.with_session(app::gifticon::inspect);
+        must_be_clean(&gifticon.expect("gifticon can be inspected"));
     }
 
     fn verify_dashboard(&self) {

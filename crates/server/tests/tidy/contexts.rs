@@ -15,6 +15,8 @@ const KNOWN: &[(&str, &[&str])] = &[
     ("donation", &[]),
     ("deal", &["DealApi"]),
     ("mypage", &[]),
+    ("gifticon", &["GifticonApi", "ReserveStock", "ReservedStock", "Revocation"]),
+    ("cart", &["CartApi", "Claim"]),
     ("dashboard", &[]),
 ];
 
