@@ -136,7 +136,8 @@ impl<'a> Watch<'a> {
         writer: &'a RequestWriter,
         profile: Profile,
     ) -> Result<Option<Self>, String> {
-        let Some(gifticons) = wanted(profile) else { return Ok(None) };
+        // Of what is sold out nothing is bought.
+        let Some(gifticons) = wanted(profile).filter(|wanted| !wanted.contains(&SOLD_OUT)) else { return Ok(None) };
         let mut watch = Self { target, writer, gifticons, sold_before: 0 };
         let mut connection = Connection::open(target.address).await?;
         for gifticon in watch.gifticons.clone() {
