@@ -15,7 +15,7 @@ use super::{TestApp, within};
 /// Everything has followed within this, or the test fails.
 const SETTLED: Duration = Duration::from_secs(10);
 /// The collections of the public API.
-const COLLECTIONS: [&str; 17] = [
+const COLLECTIONS: [&str; 20] = [
     "members",
     "withdrawals",
     "points",
@@ -30,6 +30,9 @@ const COLLECTIONS: [&str; 17] = [
     "merchants",
     "billings",
     "dealDashboards",
+    "products",
+    "memberships",
+    "payments",
     "gifticons",
     "vouchers",
     "carts",
@@ -66,7 +69,14 @@ impl TestApp {
             && has_read(&notification.funnel, &member.funnel, &member.log)?
             && has_read(&point.funnel, &member.funnel, &member.log)?
             && has_read(&app.coupons.funnel, &member.funnel, &member.log)?
+            && self.memberships_are_settled()?
             && self.dashboard_is_settled()?)
+    }
+
+    fn memberships_are_settled(&self) -> Result<bool> {
+        let (product, membership) = (&self.app().purchases.products, &self.app().purchases.memberships);
+        Ok(product.funnel.depth() + membership.funnel.depth() == 0
+            && has_read(&product.funnel, &membership.funnel, &membership.log)?)
     }
 
     fn dashboard_is_settled(&self) -> Result<bool> {
@@ -102,7 +112,22 @@ impl TestApp {
 
     fn purchases_are_settled(&self) -> Result<bool> {
         let (gifticon, cart) = (&self.app().purchases.gifticons, &self.app().purchases.carts);
-        Ok(gifticon.funnel.depth() + cart.funnel.depth() == 0 && has_read(&gifticon.funnel, &cart.funnel, &cart.log)?)
+        Ok(gifticon.funnel.depth() + cart.funnel.depth() == 0
+            && self.payments_are_settled()?
+            && has_read(&gifticon.funnel, &cart.funnel, &cart.log)?)
+    }
+
+    /// What a provider does not answer at once is not waited for.
+    fn payments_are_settled(&self) -> Result<bool> {
+        let (payment, cart) = (&self.app().purchases.payments, &self.app().purchases.carts);
+        let sql = "SELECT payment_id FROM payment WHERE due_at IS NOT NULL AND attempts = 0 LIMIT 1";
+        let has_new_job = || payment.funnel.with_session(|tx| Ok(!tx.query(sql, &[])?.is_empty()));
+        Ok(payment.funnel.depth() == 0
+            && has_read(&payment.funnel, &cart.funnel, &cart.log)?
+            && (!payment.funnel.is_open() || !has_new_job()?)
+            && has_read(&cart.funnel, &payment.funnel, &payment.log)?
+            // What cart decided last may be news to payment.
+            && has_read(&payment.funnel, &cart.funnel, &cart.log)?)
     }
 
     fn can_send(&self) -> bool {
@@ -137,17 +162,40 @@ impl TestApp {
             self.app().points.funnel.with_session(server::commands::verify::ledger).expect("the ledger can be read");
         let deal = self.app().deals.funnel.with_session(|tx| app::deal::inspect(tx, &happened, &ledger));
         must_be_clean(&deal.expect("deal can be inspected").0);
+        self.verify_memberships();
         self.verify_dashboard();
         self.verify_settlement();
+        let payment = self.app().purchases.payments.funnel.with_session(app::payment::inspect);
+        must_be_clean(&payment.expect("payment can be inspected"));
         self.verify_gifticons();
-        let cart = self.app().purchases.carts.funnel.with_session(app::cart::inspect);
-        must_be_clean(&cart.expect("cart can be inspected").0);
+        self.verify_carts();
+    }
+
+    /// As [`TestApp::verify`], for cart alone, beside what gifticon and payment say of carts.
+    pub fn verify_carts(&self) {
+        let purchases = &self.app().purchases;
+        let carts = purchases.carts.funnel.with_session(app::cart::standing).expect("carts can be read");
+        let inspected = purchases.carts.funnel.with_session(app::cart::inspect);
+        let (mut findings, _) = inspected.expect("cart can be inspected");
+        let kept = purchases.gifticons.funnel.with_session(app::gifticon::reservations);
+        let kept = kept.expect("reservations can be read");
+        app::cart::compare(&carts, &kept, &std::collections::HashMap::new(), &mut findings);
+        must_be_clean(&findings);
     }
 
     /// As [`TestApp::verify`], for gifticon alone.
     pub fn verify_gifticons(&self) {
         let gifticon = self.app().purchases.gifticons.funnel.with_session(app::gifticon::inspect);
         must_be_clean(&gifticon.expect("gifticon can be inspected"));
+    }
+
+    /// As [`TestApp::verify`], for product and membership alone.
+    pub fn verify_memberships(&self) {
+        let (product, membership) = (&self.app().purchases.products, &self.app().purchases.memberships);
+        must_be_clean(&product.funnel.with_session(app::product::inspect).expect("product can be inspected"));
+        let units = product.funnel.with_session(app::product::units).expect("units can be read");
+        let found = membership.funnel.with_session(|tx| app::membership::inspect(tx, &units));
+        must_be_clean(&found.expect("membership can be inspected"));
     }
 
     fn verify_dashboard(&self) {
