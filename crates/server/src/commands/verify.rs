@@ -192,6 +192,7 @@ fn inspect(
             findings
         }),
         "coupon" => app::coupon::inspect(session),
+        "payment" => app::payment::inspect(session),
         "gifticon" => app::gifticon::inspect(session),
         "member" => app::member::inspect(session, now_ms),
         "product" => app::product::inspect(session),
