@@ -24,8 +24,8 @@ pub trait Explored: Clone {
     /// Whether nothing is left that has to happen by itself. Messages may still be on their way.
     fn rests(&self) -> bool;
 
-    /// What is true when everything has come to rest; which end it is.
-    fn must_have_ended(&self) -> Result<&'static str, String>;
+    /// What is true when everything has come to rest; which ends these are.
+    fn must_have_ended(&self) -> Result<Vec<&'static str>, String>;
 }
 
 /// What was come across.
@@ -49,9 +49,10 @@ pub fn explore<W: Explored>(start: W) -> Result<Seen, String> {
     let mut actions = Vec::new();
     while let Some((place, world)) = waiting.pop_front() {
         if world.rests() {
-            let end = world.must_have_ended();
-            let end = end.map_err(|wrong| format!("{wrong}, after {:?}", way(&ways, place)))?;
-            *seen.ends.entry(end).or_default() += 1;
+            let ends = world.must_have_ended();
+            for end in ends.map_err(|wrong| format!("{wrong}, after {:?}", way(&ways, place)))? {
+                *seen.ends.entry(end).or_default() += 1;
+            }
             resting.push(place);
         }
         actions.clear();
