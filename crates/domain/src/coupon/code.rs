@@ -71,16 +71,21 @@ impl Pattern {
     /// The code of these random bytes, of each of which the lower 5 bits count.
     #[must_use]
     pub fn code(&self, random: &[u8]) -> Code {
-        let drawn = random.iter().map(|byte| byte % 32);
+        let drawn = random.iter().copied();
         let values = self.prefix.bytes().filter_map(value_of).chain(drawn);
-        let (mut text, mut sum) = (String::with_capacity(CODE_CHARS), SUM);
-        for value in values {
-            text.push(char::from(ALPHABET[usize::from(value)]));
-            sum = doubled(sum) ^ value;
-        }
-        text.push(char::from(ALPHABET[usize::from(doubled(sum) ^ SUM)]));
-        Code { text, prefix: self.prefix.clone() }
+        Code { text: written(values), prefix: self.prefix.clone() }
     }
+}
+
+/// These values (of each the lower 5 bits), at most 30 of them, in the alphabet, and the check character after them.
+pub(crate) fn written(values: impl Iterator<Item = u8>) -> String {
+    let (mut text, mut sum) = (String::with_capacity(CODE_CHARS), SUM);
+    for value in values.map(|value| value % 32) {
+        text.push(char::from(ALPHABET[usize::from(value)]));
+        sum = doubled(sum) ^ value;
+    }
+    text.push(char::from(ALPHABET[usize::from(doubled(sum) ^ SUM)]));
+    text
 }
 
 impl fmt::Display for Pattern {
@@ -130,7 +135,7 @@ fn is_filler(character: char) -> bool {
 }
 
 /// The value of a character, 0 to 31.
-fn value_of(character: u8) -> Option<u8> {
+pub(crate) fn value_of(character: u8) -> Option<u8> {
     let character = match character.to_ascii_uppercase() {
         b'I' | b'L' => b'1',
         b'O' => b'0',

@@ -1,9 +1,44 @@
 //! Gifticons: stock that is reserved, sold and returned, and the vouchers of what was sold (SPEC sections 1 and 4; seed
 //! 4). Sold + reserved + free = loaded, at every moment.
+//!
+//! A verb looks at a [`Gifticon`], a [`Reservation`] or a [`Voucher`] and answers with an [`Event`] or a refusal; only
+//! [`apply`] and [`apply_to_voucher`] change them.
+
+mod apply;
+mod change;
+pub mod code;
+mod give_back;
+mod issue;
+mod register;
+mod reserve;
+mod voucher;
 
 use alloc::string::String;
 
 use serde::{Deserialize, Serialize};
+
+pub use apply::{apply, apply_to_voucher};
+pub use change::{ChangeGifticon, change_gifticon};
+pub use give_back::{return_stock, revoke_reservation};
+pub use issue::{IssueVouchers, issue_vouchers};
+pub use register::{RegisterGifticon, register_gifticon};
+pub use reserve::{ReserveStock, is_quantity, reserve_stock};
+pub use voucher::{cancel_voucher, expire_voucher, extend_voucher, issued_voucher, use_voucher};
+
+/// The most pieces that one cart may have.
+pub const MAX_QUANTITY: i64 = 10_000;
+
+/// The highest price of a piece, in won: so that no cart costs more than can be paid.
+pub const MAX_PRICE_WON: i64 = crate::kernel::MAX_AMOUNT / MAX_QUANTITY;
+
+/// The most pieces of a gifticon that may be free.
+pub const MAX_STOCK: i64 = 1_000_000_000;
+
+/// A voucher is extended to this long from now at most: ten years, in milliseconds.
+pub const LONGEST_EXTENSION_MS: i64 = 3_653 * 86_400_000;
+
+/// A reservation that no event has spoken of for this long is asked about, in milliseconds.
+pub const UNCLAIMED_MS: i64 = 3_000;
 
 /// What an event tells of a gifticon.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,8 +52,74 @@ pub struct GifticonFacts {
     pub price_won: i64,
     /// Pieces that there are in all: sold, reserved and free.
     pub loaded: i64,
+    /// How many of them were reserved when this was told.
+    #[serde(default)]
+    pub reserved: i64,
+    /// How many of them were sold when this was told.
+    #[serde(default)]
+    pub sold: i64,
     /// Whether it may be bought.
     pub on_sale: bool,
+}
+
+/// A gifticon.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Gifticon {
+    /// Its number.
+    pub gifticon_id: i64,
+    /// What people call it.
+    pub name: String,
+    /// Price of a piece, in won, 1 to [`MAX_PRICE_WON`].
+    pub price_won: i64,
+    /// Whether it may be bought.
+    pub on_sale: bool,
+    /// Pieces that nobody has.
+    pub free: i64,
+    /// Pieces that are kept for carts that are not paid yet.
+    pub reserved: i64,
+    /// Pieces that are paid for.
+    pub sold: i64,
+    /// Number of its last event.
+    pub sequence: i64,
+}
+
+impl Gifticon {
+    /// Pieces that there are in all.
+    #[must_use]
+    pub fn loaded(&self) -> i64 {
+        self.free + self.reserved + self.sold
+    }
+
+    /// As its events tell it.
+    #[must_use]
+    pub fn facts(&self) -> GifticonFacts {
+        GifticonFacts {
+            gifticon_id: self.gifticon_id,
+            name: self.name.clone(),
+            price_won: self.price_won,
+            loaded: self.loaded(),
+            reserved: self.reserved,
+            sold: self.sold,
+            on_sale: self.on_sale,
+        }
+    }
+}
+
+impl GifticonFacts {
+    /// The gifticon as it stood when this was told, by the event with this number.
+    #[must_use]
+    pub fn standing(&self, sequence: i64) -> Gifticon {
+        Gifticon {
+            gifticon_id: self.gifticon_id,
+            name: self.name.clone(),
+            price_won: self.price_won,
+            on_sale: self.on_sale,
+            free: self.loaded - self.reserved - self.sold,
+            reserved: self.reserved,
+            sold: self.sold,
+            sequence,
+        }
+    }
 }
 
 /// How pieces that were reserved stand.
@@ -52,7 +153,7 @@ impl ReservationStatus {
 }
 
 /// What an event tells of a reservation.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ReservationFacts {
     /// The reservation; numbers rise.
@@ -63,6 +164,27 @@ pub struct ReservationFacts {
     pub quantity: i64,
     /// Price of a piece when it was reserved, in won.
     pub unit_price_won: i64,
+}
+
+/// Pieces that were reserved, and what became of them.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Reservation {
+    /// What is reserved; as its events tell it.
+    pub facts: ReservationFacts,
+    /// How it stands.
+    pub status: ReservationStatus,
+    /// The cart that it became, as far as gifticon has heard of it.
+    pub cart_id: Option<i64>,
+    /// Once it is sold: its first voucher. There are as many as pieces, numbered one after the other.
+    pub first_voucher_id: Option<i64>,
+}
+
+impl Reservation {
+    /// The numbers of its vouchers; none before it is sold.
+    #[must_use]
+    pub fn voucher_ids(&self) -> core::ops::Range<i64> {
+        self.first_voucher_id.map_or(0..0, |first| first..first + self.facts.quantity)
+    }
 }
 
 /// How a voucher stands.
@@ -99,7 +221,7 @@ impl VoucherStatus {
 }
 
 /// Which voucher of which gifticon and cart. Its code stands in no event: whoever has it has the voucher.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct VoucherFacts {
     /// The voucher; numbers rise.
@@ -108,6 +230,28 @@ pub struct VoucherFacts {
     pub gifticon_id: i64,
     /// The cart that it was bought with.
     pub cart_id: i64,
+}
+
+/// A voucher.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Voucher {
+    /// Which; as its events tell it.
+    pub facts: VoucherFacts,
+    /// What happened to it last.
+    pub status: VoucherStatus,
+    /// The first moment at which it is no longer good, in milliseconds since 1970 in UTC.
+    pub expires_at_ms: i64,
+}
+
+impl Voucher {
+    /// How it stands now: one whose time is over is expired, whether or not anyone came by to note it.
+    #[must_use]
+    pub fn standing(&self, now_ms: i64) -> VoucherStatus {
+        match self.status {
+            VoucherStatus::Issued if now_ms >= self.expires_at_ms => VoucherStatus::Expired,
+            status => status,
+        }
+    }
 }
 
 /// What happened to a gifticon. Public contract: this is what stands in gifticon's event log. The subject is the
@@ -175,6 +319,41 @@ pub enum StockRefusal {
     OutOfStock,
 }
 
+/// Why gifticon says no to anything else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rejection {
+    /// The number is taken.
+    NumberTaken,
+    /// Not a price.
+    InvalidPrice,
+    /// Not a number of pieces that may be free.
+    InvalidStock,
+    /// The voucher has been used.
+    VoucherUsed,
+    /// The voucher is void.
+    VoucherCancelled,
+    /// The voucher's time is over.
+    VoucherExpired,
+    /// Not later than it is good already, or too late.
+    InvalidExpiry,
+}
+
+impl Rejection {
+    /// The reason on the wire, after `gifticon.`, and between contexts.
+    #[must_use]
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::NumberTaken => "number_taken",
+            Self::InvalidPrice => "invalid_price",
+            Self::InvalidStock => "invalid_quantity",
+            Self::VoucherUsed => "voucher_used",
+            Self::VoucherCancelled => "voucher_cancelled",
+            Self::VoucherExpired => "voucher_expired",
+            Self::InvalidExpiry => "invalid_expiry",
+        }
+    }
+}
+
 impl StockRefusal {
     /// Every refusal.
     pub const ALL: [Self; 3] = [Self::Unknown, Self::NotOnSale, Self::OutOfStock];
@@ -195,3 +374,6 @@ impl StockRefusal {
         Self::ALL.into_iter().find(|refusal| refusal.reason() == reason)
     }
 }
+
+#[cfg(test)]
+mod tests;
