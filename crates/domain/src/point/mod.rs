@@ -33,13 +33,14 @@ pub use expiry::{
     NOTICE_DAYS, Notices, Unannounced, announce_expiry, days_left, expire_lots, expiring_soon, is_expiry_due,
 };
 pub use hold::{
-    HOLD_TTL_S, Hold, HoldPoints, HoldStatus, MAX_HOLD_TTL_S, capture_hold, drop_hold, expire_hold, hold_points, release_hold,
+    HOLD_TTL_S, Hold, HoldPoints, HoldStatus, MAX_HOLD_TTL_S, capture_hold, drop_hold, expire_hold, hold_points,
+    release_hold,
 };
 pub use lots::{LotChange, Lots};
 pub use open::{FollowMember, WelcomeMember, follow_member, open_account, welcome_member};
 pub use payment_hold::{
-    AskPayment, CancelledHold, CapturedHold, HeldPoints, HoldOver, HoldRefusal, PaymentAnswer, PaymentAsk, PaymentOutcome,
-    PaymentRecord, decide_payment,
+    AskPayment, CancelledHold, CapturedHold, HeldPoints, HoldOver, HoldRefusal, PaymentAnswer, PaymentAsk,
+    PaymentOutcome, PaymentRecord, decide_payment,
 };
 pub use rejection::Rejection;
 pub use use_points::{UsePoints, use_points};

@@ -51,14 +51,17 @@ pub enum Step {
 impl Memberships {
     pub fn new(bounds: Bounds, without: Without) -> Self {
         let places = bounds.buyers * bounds.attempts;
-        let registered = register_product(None, RegisterProduct {
-            product_id: 1,
-            product_name: "CLUB".to_owned(),
-            price_won: PRICE_WON,
-            sales_limit: Some(bounds.loaded),
-            sale_ends_at_ms: None,
-            months: 12,
-        });
+        let registered = register_product(
+            None,
+            RegisterProduct {
+                product_id: 1,
+                product_name: "CLUB".to_owned(),
+                price_won: PRICE_WON,
+                sales_limit: Some(bounds.loaded),
+                sale_ends_at_ms: None,
+                months: 12,
+            },
+        );
         let mut product = None;
         product::apply(&mut product, &registered.expect("it can be sold"));
         Self {
@@ -76,13 +79,13 @@ impl Memberships {
     }
 
     /// What would be paid for the membership of this buyer.
-    pub fn payment(buyer: usize) -> PaymentFacts {
+    pub fn payment(buyer: usize, method: PaymentMethod) -> PaymentFacts {
         PaymentFacts {
             payment_id: number(buyer),
             order: Order::Membership(number(buyer)),
             customer_id: Some(7),
             amount_won: PRICE_WON,
-            method: PaymentMethod::Card,
+            method,
         }
     }
 
@@ -270,13 +273,11 @@ impl Shop for Memberships {
         let counts = |counter, status| i64::try_from(count(status)) == Ok(counter);
         let told = |log: &[Event], is: fn(&Event) -> bool| log.iter().filter(|event| is(event)).count();
         let one_end = self.logs.iter().all(|log| {
-            let decided = told(log, |event| {
-                matches!(event, Event::MembershipActivated { .. } | Event::MembershipRefused { .. })
-            });
+            let decided =
+                told(log, |event| matches!(event, Event::MembershipActivated { .. } | Event::MembershipRefused { .. }));
             let refused = told(log, |event| matches!(event, Event::MembershipRefused { .. }));
-            let ended = told(log, |event| {
-                matches!(event, Event::MembershipCancelled { .. } | Event::MembershipExpired(_))
-            });
+            let ended =
+                told(log, |event| matches!(event, Event::MembershipCancelled { .. } | Event::MembershipExpired(_)));
             decided <= 1 && refused + ended <= 1
         });
         let claims = [

@@ -1,4 +1,7 @@
-//! Who moves the money, as a model: it charges and gives back once under a reference, whatever it is asked how often.
+//! Who moves the money: as a model that charges and gives back once under a reference, whatever it is asked how often,
+//! or the ledger with its rules.
+
+use crate::ledger::Ledger;
 
 /// What it says of a charge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -7,20 +10,62 @@ pub enum Said {
     Declined,
 }
 
-/// The provider's book about one reference.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Provider {
-    /// Whether it makes no difference between references that it knows and new ones: nobody gives it one.
-    pub forgets: bool,
-    decided: Option<Said>,
-    cancelled: bool,
-    /// How often it took the amount.
-    pub charges: u8,
-    /// How often it gave the amount back.
-    pub refunds: u8,
+/// Who moves the money.
+#[derive(Debug, Clone)]
+pub enum Provider {
+    Card(Card),
+    Ledger(Box<Ledger>),
 }
 
 impl Provider {
+    /// How often it took the amount, and gave it back.
+    pub fn moved(&self) -> (u8, u8) {
+        match self {
+            Self::Card(card) => (card.charges, card.refunds),
+            Self::Ledger(ledger) => (ledger.charges, ledger.refunds),
+        }
+    }
+
+    /// Nothing that arrives from now on takes money.
+    pub fn is_final(&self) -> bool {
+        match self {
+            Self::Card(card) => card.cancelled || (card.decided.is_some() && !card.forgets),
+            Self::Ledger(ledger) => ledger.is_final(),
+        }
+    }
+
+    /// It has nothing of the buyer's any more. Points of a member who has left cannot be given back.
+    pub fn keeps_nothing(&self) -> bool {
+        let (charges, refunds) = self.moved();
+        match self {
+            Self::Card(_) => charges == refunds,
+            Self::Ledger(ledger) => !ledger.holds() && (charges == refunds || ledger.is_closed()),
+        }
+    }
+
+    pub fn key(&self, bytes: &mut Vec<u8>) {
+        match self {
+            Self::Card(card) => {
+                let decided = card.decided.map_or(0, |said| 1 + said as u8);
+                bytes.extend([decided + 3 * u8::from(card.cancelled), card.charges, card.refunds]);
+            }
+            Self::Ledger(ledger) => ledger.key(bytes),
+        }
+    }
+}
+
+/// The book of a provider about one reference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Card {
+    /// Whether each question comes under a reference of its own, so that none is known.
+    forgets: bool,
+    decided: Option<Said>,
+    cancelled: bool,
+    charges: u8,
+    refunds: u8,
+}
+
+impl Card {
     pub fn new(forgets: bool) -> Self {
         Self { forgets, decided: None, cancelled: false, charges: 0, refunds: 0 }
     }
@@ -54,20 +99,5 @@ impl Provider {
     /// Whether a question to charge would have to be decided now.
     pub fn would_decide(&self) -> bool {
         !self.cancelled && (self.forgets || self.decided.is_none())
-    }
-
-    /// Nothing that arrives from now on moves money.
-    pub fn is_final(&self) -> bool {
-        self.cancelled || (self.decided.is_some() && !self.forgets)
-    }
-
-    /// How often the amount is with it.
-    pub fn keeps(&self) -> i8 {
-        i8::try_from(self.charges).unwrap_or(i8::MAX) - i8::try_from(self.refunds).unwrap_or(i8::MAX)
-    }
-
-    pub fn key(&self) -> [u8; 3] {
-        let decided = self.decided.map_or(0, |said| 1 + said as u8);
-        [decided + 3 * u8::from(self.cancelled), self.charges, self.refunds]
     }
 }

@@ -1,12 +1,13 @@
 //! Payment's side of one order: its row, its log, its worker, and what is on the way between it and the provider.
 
 use domain::payment::{
-    self, ChargeOutcome, Event, Job, Payment, PaymentFacts, PaymentStatus, RequestPayment, TIMED_OUT, cancel_payment,
-    give_up, record_outcome, record_refund, request_payment,
+    self, ChargeOutcome, Event, Job, Payment, PaymentFacts, PaymentMethod, PaymentStatus, RequestPayment, TIMED_OUT,
+    cancel_payment, give_up, record_outcome, record_refund, request_payment,
 };
 
 use crate::Without;
-use crate::provider::{Provider, Said};
+use crate::ledger::{self, Ledger};
+use crate::provider::{Card, Provider, Said};
 
 /// One step of payment or the provider. What was ever sent may arrive at any time, any number of times: that is how
 /// something is lost, late or doubled.
@@ -14,8 +15,12 @@ use crate::provider::{Provider, Said};
 pub enum Step {
     /// The worker takes up what is to be done about the payment, and sends it.
     Send,
-    /// The question to charge arrives at the provider, which may agree if it has to make up its mind.
+    /// The question to charge, or to hold, arrives at the provider, which may agree if it has to make up its mind.
     Charge { agrees: bool },
+    /// The worker hears that points are held, and asks for them to be captured.
+    HearHeld,
+    /// The question to capture arrives at the ledger.
+    Capture,
     /// The question to cancel arrives at the provider.
     Cancel,
     /// What the provider said of the charge arrives at payment, as an answer or by a webhook.
@@ -24,6 +29,10 @@ pub enum Step {
     HearRefund { refunded: bool },
     /// Nothing was heard for too long.
     GiveUp,
+    /// The worker sends, and hears what the provider says of it, all at once.
+    Do { agrees: bool },
+    /// Something happens at the ledger besides.
+    There(ledger::Step),
 }
 
 /// Everything about the payment of one order.
@@ -34,22 +43,23 @@ pub struct Till {
     pub row: Option<Payment>,
     pub log: Vec<Event>,
     pub provider: Provider,
-    sent: [bool; 2],
-    /// What the provider has ever said: charged, declined; refunded, nothing to refund.
-    said: [bool; 4],
+    /// Whether nothing gets lost between payment and the provider.
+    is_sound: bool,
+    /// What was ever sent: charge or hold, cancel, capture.
+    sent: [bool; 3],
+    /// What the provider has ever said: charged, declined; refunded, nothing to refund; held.
+    said: [bool; 5],
 }
 
 impl Till {
-    pub fn new(facts: PaymentFacts, without: Without) -> Self {
-        Self {
-            facts,
-            without,
-            row: None,
-            log: Vec::new(),
-            provider: Provider::new(without == Without::Reference),
-            sent: [false; 2],
-            said: [false; 4],
-        }
+    pub fn new(facts: PaymentFacts, is_sound: bool, without: Without) -> Self {
+        let provider = match facts.method {
+            PaymentMethod::Card => Provider::Card(Card::new(without == Without::Reference)),
+            PaymentMethod::Points => {
+                Provider::Ledger(Box::new(Ledger::new(facts.amount_won, without == Without::CancelledHold)))
+            }
+        };
+        Self { facts, without, is_sound, row: None, log: Vec::new(), provider, sent: [false; 3], said: [false; 5] }
     }
 
     /// The order is to be paid.
@@ -84,18 +94,25 @@ impl Till {
     pub fn enabled(&self, mut may: impl FnMut(Step)) {
         if let Some(row) = &self.row {
             match row.job {
+                Some(_) if self.is_sound => [true, false].into_iter().for_each(|agrees| may(Step::Do { agrees })),
                 Some(Job::Charge) if !self.sent[0] => may(Step::Send),
                 Some(Job::Cancel) if !self.sent[1] => may(Step::Send),
                 _ => {}
             }
-            if row.status == PaymentStatus::PaymentRequested {
+            if row.status == PaymentStatus::PaymentRequested && !self.is_sound {
                 may(Step::GiveUp);
             }
         }
         if self.sent[0] {
             may(Step::Charge { agrees: true });
-            if self.provider.would_decide() {
+            if matches!(&self.provider, Provider::Card(card) if card.would_decide()) {
                 may(Step::Charge { agrees: false });
+            }
+        }
+        if let Provider::Ledger(ledger) = &self.provider {
+            ledger.enabled(|step| may(Step::There(step)));
+            if self.sent[2] {
+                may(Step::Capture);
             }
         }
         if self.sent[1] {
@@ -106,6 +123,7 @@ impl Till {
             Step::Hear(Said::Declined),
             Step::HearRefund { refunded: true },
             Step::HearRefund { refunded: false },
+            Step::HearHeld,
         ];
         heard.into_iter().zip(self.said).filter(|(_, said)| *said).for_each(|(step, _)| may(step));
     }
@@ -117,27 +135,73 @@ impl Till {
                 Some(Job::Cancel) => self.sent[1] = true,
                 None => {}
             },
-            Step::Charge { agrees } => match self.provider.charge(agrees) {
-                Said::Charged => self.said[0] = true,
-                Said::Declined => self.said[1] = true,
-            },
-            Step::Cancel => match self.provider.cancel() {
-                true => self.said[2] = true,
-                false => self.said[3] = true,
-            },
-            Step::Hear(said) => self.hear(said),
-            Step::HearRefund { refunded } => {
-                let Some(row) = &self.row else { return Err("a refund of nothing".to_owned()) };
-                let refunded_won = if refunded { self.facts.amount_won } else { 0 };
-                let event = record_refund(row, refunded_won).map_err(|wrong| wrong.reason().to_owned())?;
-                self.record(event.as_slice());
+            Step::Do { agrees } => return self.do_at_once(agrees),
+            Step::Charge { agrees } => {
+                let said = match &mut self.provider {
+                    Provider::Card(card) => Some(card.charge(agrees)),
+                    Provider::Ledger(ledger) => ledger.hold(),
+                };
+                self.note(said);
             }
+            Step::HearHeld => self.sent[2] = true,
+            Step::Capture => {
+                if let Provider::Ledger(ledger) = &mut self.provider {
+                    let said = ledger.capture();
+                    self.note(Some(said));
+                }
+            }
+            Step::Cancel => {
+                let refunded = match &mut self.provider {
+                    Provider::Card(card) => card.cancel(),
+                    Provider::Ledger(ledger) => ledger.cancel(),
+                };
+                self.said[if refunded { 2 } else { 3 }] = true;
+            }
+            Step::There(step) => {
+                if let Provider::Ledger(ledger) = &mut self.provider {
+                    ledger.take(step);
+                }
+            }
+            Step::Hear(said) => self.hear(said),
+            Step::HearRefund { refunded } => return self.hear_refund(refunded),
             Step::GiveUp => {
                 let event = self.row.as_ref().and_then(|row| give_up(row, 1, 1));
                 self.record(event.as_slice());
             }
         }
         Ok(())
+    }
+
+    /// The provider's answer to a charge is on its way from now on; without one, that it holds points.
+    fn note(&mut self, said: Option<Said>) {
+        let which = said.map_or(4, |said| said as usize);
+        self.said[which] = true;
+    }
+
+    fn hear_refund(&mut self, refunded: bool) -> Result<(), String> {
+        let Some(row) = &self.row else { return Err("a refund of nothing".to_owned()) };
+        let refunded_won = if refunded { self.facts.amount_won } else { 0 };
+        let event = record_refund(row, refunded_won).map_err(|wrong| wrong.reason().to_owned())?;
+        self.record(event.as_slice());
+        Ok(())
+    }
+
+    fn do_at_once(&mut self, agrees: bool) -> Result<(), String> {
+        let Provider::Card(card) = &mut self.provider else {
+            return Err("the ledger is not done with at once".to_owned());
+        };
+        match self.row.as_ref().and_then(|row| row.job) {
+            Some(Job::Charge) => {
+                let said = card.charge(agrees);
+                self.hear(said);
+                Ok(())
+            }
+            Some(Job::Cancel) => {
+                let refunded = card.cancel();
+                self.hear_refund(refunded)
+            }
+            None => Ok(()),
+        }
     }
 
     fn hear(&mut self, said: Said) {
@@ -169,9 +233,13 @@ impl Till {
         let declined = count(|event| matches!(event, Event::PaymentDeclined { .. }));
         let canceled = count(|event| matches!(event, Event::PaymentCanceled(_)));
         let refunded = count(|event| matches!(event, Event::PaymentRefunded { .. }));
+        let (charges, refunds) = self.provider.moved();
+        if let Provider::Ledger(ledger) = &self.provider {
+            ledger.must_be_legal()?;
+        }
         let claims = [
-            (self.provider.charges <= 1, "charged twice"),
-            (self.provider.refunds <= self.provider.charges, "gave back more than was taken"),
+            (charges <= 1, "charged twice"),
+            (refunds <= charges, "gave back more than was taken"),
             (requested <= 1 && approved <= 1 && canceled <= 1 && refunded <= 1, "paid for or given back twice"),
             (approved + declined <= 1, "approved and declined"),
             (declined + canceled <= 1, "declined and canceled"),
@@ -184,18 +252,18 @@ impl Till {
     /// Exactly the amount was taken, and is the house's for good.
     pub fn must_be_paid(&self) -> Result<(), String> {
         let paid = self.status() == Some(PaymentStatus::PaymentApproved);
-        let kept = (self.provider.charges, self.provider.refunds) == (1, 0) && self.provider.is_final();
+        let kept = self.provider.moved() == (1, 0) && self.provider.is_final();
         if paid && kept { Ok(()) } else { Err(format!("bought, but not paid: {self:?}")) }
     }
 
     /// Nothing was taken or all of it was given back, and nothing can be taken any more.
     pub fn must_be_off(&self) -> Result<(), String> {
-        let off = self.status().is_none_or(|status| {
-            matches!(status, PaymentStatus::PaymentDeclined | PaymentStatus::PaymentCanceled)
-        });
-        let free = self.provider.keeps() == 0 && (self.provider.is_final() || !self.sent[0]);
+        let off = self
+            .status()
+            .is_none_or(|status| matches!(status, PaymentStatus::PaymentDeclined | PaymentStatus::PaymentCanceled));
+        let free = self.provider.keeps_nothing() && (self.provider.is_final() || !self.sent[0]);
         let told = self.row.as_ref().is_none_or(|row| {
-            let refunded_won = i64::from(self.provider.refunds) * self.facts.amount_won;
+            let refunded_won = i64::from(self.provider.moved().1) * self.facts.amount_won;
             row.refunded_won.unwrap_or(0) == refunded_won
         });
         if off && free && told { Ok(()) } else { Err(format!("not bought, but paid: {self:?}")) }
@@ -214,7 +282,7 @@ impl Till {
         }
         bytes.push(u8::try_from(self.log.len()).unwrap_or(u8::MAX));
         bytes.extend(self.log.iter().map(kind));
-        bytes.extend(self.provider.key());
+        self.provider.key(bytes);
         let bits = self.sent.iter().chain(&self.said).fold(0, |bits, bit| 2 * bits + u8::from(*bit));
         bytes.push(bits);
     }

@@ -81,6 +81,8 @@ pub struct Bounds {
     pub removals: u8,
     /// Who follows whom sees events also in another order than they happened.
     pub any_order: bool,
+    /// Nothing gets lost, late or doubled between payment and the provider.
+    pub sound_provider: bool,
 }
 
 /// Somebody's request, and the task that drives it.
@@ -374,8 +376,7 @@ impl<S: Shop> Explored for World<S> {
                 usize::try_from(read) == Ok(self.told(who, buyer))
             })
         });
-        let swept = self.without == Without::ClaimSweep
-            || (0..self.asked.len()).all(|place| !self.shop.is_kept(place));
+        let swept = self.without == Without::ClaimSweep || (0..self.asked.len()).all(|place| !self.shop.is_kept(place));
         let paid = self.tills.iter().all(Till::rests);
         read && paid && swept && self.drivers.iter().all(is_over) && self.shop.rests()
     }
