@@ -2,6 +2,7 @@
 
 mod live;
 mod open;
+mod purchases;
 mod threads;
 
 use std::net::SocketAddr;
@@ -34,6 +35,7 @@ use self::open::{
     between, coupon_api, guard, member_api, member_questions, open_coupons, open_deals, open_donations, open_members,
     open_notifications, open_points, open_settlements, point_api,
 };
+pub use self::purchases::Purchases;
 use crate::config::Settings;
 use crate::parked::{self, Parking};
 use crate::stores::{CONTEXTS, Opening, context_names, open_migrated, seal};
@@ -60,6 +62,8 @@ pub struct App {
     pub settlements: Arc<Settlements>,
     /// Context dashboard.
     pub dashboards: Arc<Dashboards>,
+    /// The contexts of purchases.
+    pub purchases: Arc<Purchases>,
     asking: Arc<Asking>,
     /// Fault injection in front of point.
     pub point_delay: Arc<Delay>,
@@ -188,8 +192,11 @@ impl App {
         let donations = open_donations(settings, &kit, next()?, Arc::clone(&ask_point), &point_delay)?;
         let deals = open_deals(settings, &kit, next()?, between(betweens.deal_and_point, ask_point), &point_delay)?;
         let settlements = open_settlements(settings, &kit, next()?, &deals, runtime)?;
-        let asking = Arc::new(Asking::of(&members, &notifications, &pages, &donations, &deals, &settlements));
-        let dashboards = open_dashboards(settings, &kit, next()?, (&asking, &parking))?;
+        let dashboard_store = next()?;
+        let purchases = Purchases::open(settings, &kit, &mut next, runtime)?;
+        let asking = Asking::of(&members, &notifications, &pages, &donations, &deals, &settlements);
+        let asking = Arc::new(asking.with(&purchases));
+        let dashboards = open_dashboards(settings, &kit, dashboard_store, (&asking, &parking))?;
         let app = Self {
             clock,
             holder: kit.holder,
@@ -202,6 +209,7 @@ impl App {
             deals,
             settlements,
             dashboards,
+            purchases,
             asking,
             point_delay,
             parking,
@@ -235,6 +243,7 @@ impl App {
             "deal" => self.deals.funnel.set_open(running),
             "settlement" => self.settlements.funnel.set_open(running),
             "dashboard" => self.dashboards.funnel.set_open(running),
+            _ if self.purchases.set_running(context, running) => {}
             _ => {
                 return Err(Error::new(
                     ErrorKind::Invalid,
@@ -244,7 +253,7 @@ impl App {
             }
         }
         // What gathered meanwhile is looked at now, not at the next commit.
-        self.logs().iter().for_each(|log| log.ring(true));
+        self.all_logs().iter().for_each(|log| log.ring(true));
         Ok(())
     }
 
@@ -254,6 +263,7 @@ impl App {
             .merge(point::http::internal_routes(Arc::clone(&self.points)))
             .merge(coupon::http::internal_routes(Arc::clone(&self.coupons)))
             .merge(deal::http::internal_routes(Arc::clone(&self.deals)))
+            .merge(self.purchases.internal_routes())
     }
 
     /// The routes of all contexts, and what they say of themselves.
@@ -268,6 +278,7 @@ impl App {
             .merge(deal::http::routes(Arc::clone(&self.deals)))
             .merge(settlement::http::routes(Arc::clone(&self.settlements)))
             .merge(dashboard::http::routes(Arc::clone(&self.dashboards)))
+            .merge(self.purchases.routes())
             .merge(parked::routes(Arc::clone(&self.parking)))
             .split_for_parts()
     }

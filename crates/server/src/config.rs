@@ -192,7 +192,9 @@ impl Settings {
         for key in ["bench.echo", "bench.faults"] {
             risky.extend(self.flag(key)?.then_some(key));
         }
-        risky.extend(self.millis_range("point.delay")?.map(|_| "point.delay"));
+        for key in ["point.delay", "gifticon.delay"] {
+            risky.extend(self.millis_range(key)?.map(|_| key));
+        }
         if beyond.is_empty() || risky.is_empty() {
             return Ok(());
         }

@@ -56,6 +56,11 @@ pub const RESOURCES: &[&str] = &[
     "closings",
     "dealDashboards",
     "dashboards",
+    "products",
+    "memberships",
+    "gifticons",
+    "vouchers",
+    "carts",
     "parked",
     "bench",
     "docs",
@@ -239,6 +244,9 @@ struct Faults {
     /// `450ms..680ms`, `700ms`, or empty for none.
     #[schema(pattern = "^([0-9]{1,4}ms(\\.\\.[0-9]{1,4}ms)?)?$", example = "450ms..680ms")]
     point_delay: String,
+    /// The same for questions to gifticon; it stays as it is if this is left out.
+    #[schema(pattern = "^([0-9]{1,4}ms(\\.\\.[0-9]{1,4}ms)?)?$", example = "300ms")]
+    gifticon_delay: Option<String>,
 }
 
 /// Changes the faults of a running load test.
@@ -248,6 +256,10 @@ async fn bench_faults(State(system): State<Arc<System>>, write: Write<Faults>) -
     if write.caller.0.role != Role::Operator {
         return Err(Error::new(ErrorKind::Forbidden, "auth.not_allowed", "only the operator may cause faults"));
     }
-    system.app.point_delay.set(Delay::parse(&write.body.point_delay)?);
+    let point_delay = Delay::parse(&write.body.point_delay)?;
+    if let Some(gifticon_delay) = &write.body.gifticon_delay {
+        system.app.purchases.gifticon_delay.set(Delay::parse(gifticon_delay)?);
+    }
+    system.app.point_delay.set(point_delay);
     Ok(no_content())
 }

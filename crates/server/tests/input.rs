@@ -74,6 +74,13 @@ fn writes(app: &TestApp) -> Vec<Write> {
         write("PATCH", "/couponCampaigns/1", json!({"name": "가을", "open": true, "quantity": " 0500"}), 200),
         write("POST", "/couponCampaigns/1/issues", json!({"count": " 05"}), 201),
         write("POST", "/coupons", json!({"campaignId": "02", "memberId": "0001"}), 201),
+        write(
+            "POST",
+            "/gifticons",
+            json!({"gifticonId": "7", "name": "Latte", "availableQuantity": " 0100", "price": "5000", "onSale": true}),
+            201,
+        ),
+        write("PATCH", "/gifticons/1", json!({"name": "라테", "availableQuantity": " 050", "price": "06000"}), 200),
         Write { limit: 1024 * 1024, ..many },
     ]
 }
@@ -89,6 +96,8 @@ fn with_member(engine: Engine) -> TestApp {
     let app = TestApp::open(engine);
     app.join_normal(1);
     app.post("/merchants", &json!({"merchantId": 1, "name": "one"})).must_be(201);
+    let gifticon = json!({"gifticonId": 1, "name": "Americano", "availableQuantity": 100, "price": 5_000});
+    app.post("/gifticons", &gifticon).must_be(201);
     app.post("/couponCampaigns", &campaign("1", "1")).must_be(201);
     app.post("/couponCampaigns", &campaign("2", "1000")).must_be(201);
     app.settle();

@@ -140,8 +140,8 @@ pub(super) fn look(session: &mut dyn Session, span: Span) -> Result<SeriesView> 
 impl DayView {
     fn of(day: Day, figures: &HashMap<String, (i64, i64)>) -> Self {
         let figure = |kind: &str| figures.get(kind).copied().unwrap_or_default();
-        let points: BTreeMap<_, _> =
-            EntryKind::ALL.into_iter().map(|kind| (kind.name(), figure(&entry_kind(kind)).1)).collect();
+        let moved = |kind: EntryKind| figure(&entry_kind(kind)).1;
+        let points: BTreeMap<_, _> = EntryKind::ALL.into_iter().map(|kind| (kind.name(), moved(kind))).collect();
         let deals = |status: DealStatus| {
             DealType::ALL.into_iter().map(move |kind| (kind.name(), figure(&deal_kind(kind, status)).0))
         };
@@ -149,7 +149,7 @@ impl DayView {
             day: written(day),
             joined: figure(JOINED).0,
             withdrawn: figure(WITHDRAWN).0,
-            used_point: figure(&entry_kind(EntryKind::Use)).1.saturating_neg(),
+            used_point: moved(EntryKind::Use).saturating_add(moved(EntryKind::HoldCapture)).saturating_neg(),
             points,
             deals: deals(DealStatus::Success).filter(|(kind, _)| *kind != DealType::Cancel.name()).collect(),
             failed_deals: deals(DealStatus::Fail).map(|(_, quantity)| quantity).sum(),

@@ -201,7 +201,7 @@ fn points(totals: &Totals, base: &str) -> Figures {
     let of = |kind: EntryKind| totals.moved(kind);
     let issued = of(EntryKind::Welcome).saturating_add(of(EntryKind::Earn));
     let breakage = of(EntryKind::Expire).saturating_add(of(EntryKind::Forfeit)).saturating_neg();
-    let used = of(EntryKind::Use).saturating_neg();
+    let used = of(EntryKind::Use).saturating_add(of(EntryKind::HoldCapture)).saturating_neg();
     let given_back = of(EntryKind::UseCancel);
     let outstanding = EntryKind::ALL.into_iter().fold(0, |sum: i64, kind| sum.saturating_add(of(kind)));
     let donated = Figure::of("points.donated", of(EntryKind::Donate).saturating_neg());

@@ -70,6 +70,7 @@ pub(super) fn on_point_events(events: &[log::Event]) -> Result<Vec<Command>> {
             PointEvent::EarnCancelled(facts) => ("EARN_CANCEL", facts),
             PointEvent::UseCancelled(facts) => ("USE_CANCEL", facts),
             PointEvent::OwedRepaid(facts) => ("OWED_REPAY", facts),
+            PointEvent::HoldCaptured(facts) => ("HOLD_CAPTURE", facts),
             _ => continue,
         };
         let change = Change::Entry { kind, facts, at_ms: event.at_ms };

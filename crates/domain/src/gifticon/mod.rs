@@ -6,7 +6,7 @@
 
 mod apply;
 mod change;
-pub mod code;
+mod code;
 mod give_back;
 mod issue;
 mod register;
@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 pub use apply::{apply, apply_to_voucher};
 pub use change::{ChangeGifticon, change_gifticon};
+pub use code::VoucherCode;
 pub use give_back::{return_stock, revoke_reservation};
 pub use issue::{IssueVouchers, issue_vouchers};
 pub use register::{RegisterGifticon, register_gifticon};

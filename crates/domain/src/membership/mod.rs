@@ -91,7 +91,7 @@ pub struct MembershipFacts {
 }
 
 /// What happened to a membership. Public contract: this is what stands in membership's event log. The subject is the
-/// membership; sequences count per membership from 1. (`UnitRefused` is about a unit: its subject is `unit:<number>`.)
+/// membership; sequences count per membership from 1. (`UnitRefused` is about a unit: its subject is the unit's number below zero.)
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all_fields = "camelCase")]
 pub enum Event {

@@ -140,6 +140,7 @@ impl<W: Writer> Core<W> {
             self.positions = Positions { last: last_position, ..Positions::default() };
         }
         let Decided { answers, remembered, wrote_log, wrote_events, wipes } = decided?;
+        self.writer.committed();
         self.keys.remember(remembered, self.positions.last, moment.now_ms);
         if wipes {
             self.around.database.wipe_soon();

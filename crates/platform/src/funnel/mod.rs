@@ -76,6 +76,9 @@ pub trait Writer: Send + 'static {
     /// Infrastructure only.
     fn store(&mut self, tx: &mut dyn Session, loaded: Self::Loaded) -> Result<()>;
 
+    /// What was stored last is committed. Called before anyone is answered; for what the context remembers of it.
+    fn committed(&mut self) {}
+
     /// The answer that this command got when it came first, from the row that it left.
     ///
     /// # Errors

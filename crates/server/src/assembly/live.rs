@@ -15,7 +15,7 @@ use platform::db::Database;
 use platform::error::Result;
 use platform::guard::Guard;
 
-use super::App;
+use super::{App, Purchases};
 use crate::config::Settings;
 use crate::parked::Parking;
 
@@ -27,6 +27,7 @@ pub(super) struct Asking {
     donations: Arc<Donations>,
     deals: Arc<Deals>,
     settlements: Arc<Settlements>,
+    purchases: Option<Arc<Purchases>>,
 }
 
 impl Asking {
@@ -45,12 +46,19 @@ impl Asking {
             donations: Arc::clone(donations),
             deals: Arc::clone(deals),
             settlements: Arc::clone(settlements),
+            purchases: None,
         }
     }
 
-    fn guards(&self) -> [&Guard; 7] {
+    /// With the contexts of purchases.
+    pub(super) fn with(mut self, purchases: &Arc<Purchases>) -> Self {
+        self.purchases = Some(Arc::clone(purchases));
+        self
+    }
+
+    fn guards(&self) -> Vec<&Guard> {
         let [point, coupon] = self.members.guards();
-        [
+        let mut guards = vec![
             point,
             coupon,
             self.notifications.member_guard(),
@@ -58,7 +66,9 @@ impl Asking {
             self.donations.point_guard(),
             self.deals.point_guard(),
             self.settlements.deal_guard(),
-        ]
+        ];
+        guards.extend(self.purchases.iter().flat_map(|purchases| purchases.guards()));
+        guards
     }
 
     /// Caller, callee and state of every breaker. A breaker goes from open to half-open when someone looks.
@@ -67,7 +77,7 @@ impl Asking {
             let (caller, callee) = guard.breaker().between();
             (caller, callee, guard.breaker().state().name())
         };
-        self.guards().map(state).to_vec()
+        self.guards().into_iter().map(state).collect()
     }
 }
 

@@ -36,7 +36,7 @@ pub(super) fn guard(settings: &Settings, asking: Asking, clock: &Arc<dyn Clock>)
 }
 
 /// A guard that lets so many questions through at once.
-fn guard_of(
+pub(super) fn guard_of(
     settings: &Settings,
     (caller, callee): Asking,
     concurrency: usize,
@@ -54,7 +54,7 @@ fn guard_of(
 }
 
 /// Where a context runs, if it is another process.
-fn peer(settings: &Settings, context: &'static str) -> Result<Option<Peer>> {
+pub(super) fn peer(settings: &Settings, context: &'static str) -> Result<Option<Peer>> {
     match settings.text(&format!("{context}.url")) {
         "" => Ok(None),
         url => Peer::new(context, url, settings.text("internal.key")).map(Some),

@@ -37,6 +37,7 @@ impl App {
         self.follow_deals()?;
         self.follow_settlements()?;
         self.follow_for_dashboard()?;
+        self.start_purchases()?;
         let [member, notification, point, ..] = self.logs();
         self.follow(self.notifications.follow_members(Arc::clone(&member)))?;
         self.follow(self.notifications.follow_points(Arc::clone(&point)))?;
@@ -56,6 +57,8 @@ impl App {
         )?;
         let mut expiry = self.points.expiry_walk();
         self.workers.spawn(point::EXPIRY_JOB.to_owned(), Wake::Pause(IDLE), move || expiry.step())?;
+        let mut holds = self.points.hold_walk();
+        self.workers.spawn(point::HOLD_JOB.to_owned(), Wake::Pause(IDLE), move || holds.step())?;
         self.issue_coupons()?;
         let members = Arc::clone(&self.members);
         self.workers.spawn("member-sweep".to_owned(), Wake::Pause(IDLE), move || members.sweep().map(|_| 0))
@@ -107,7 +110,7 @@ impl App {
         self.glance_at(dashboards.follow_coupons(Arc::clone(&self.coupons.log)))
     }
 
-    fn follow<W: Writer>(&self, consumer: Consumer<W>) -> Result<()> {
+    pub(super) fn follow<W: Writer>(&self, consumer: Consumer<W>) -> Result<()> {
         let wake = consumer.wake(IDLE);
         self.follow_by(wake, consumer)
     }
@@ -129,14 +132,20 @@ impl App {
             .map(Arc::clone)
     }
 
+    /// The logs of all contexts that are followed.
+    pub(super) fn all_logs(&self) -> Vec<Arc<Log>> {
+        self.logs().into_iter().chain(self.purchases.logs()).collect()
+    }
+
     /// Ends the threads: consumers and workers first, then the funnels, which finish what waits.
     pub fn shut_down(&self) {
-        self.workers.stop(&self.logs());
+        self.workers.stop(&self.all_logs());
         self.notifications.finish_sending(&self.runtime);
         self.donations.funnel.shut_down();
         self.deals.funnel.shut_down();
         self.settlements.funnel.shut_down();
         self.coupons.funnel.shut_down();
+        self.purchases.shut_down();
         self.members.funnel.shut_down();
         self.notifications.funnel.shut_down();
         self.points.funnel.shut_down();
@@ -152,10 +161,11 @@ impl App {
         self.give_back_leases(&self.deals.funnel);
         self.give_back_leases(&self.settlements.funnel);
         self.give_back_leases(&self.dashboards.funnel);
+        self.give_back_leases_of_purchases();
     }
 
     /// So that the process that comes next need not wait until they end by themselves.
-    fn give_back_leases<W: Writer>(&self, funnel: &Funnel<W>) {
+    pub(super) fn give_back_leases<W: Writer>(&self, funnel: &Funnel<W>) {
         if let Err(error) = funnel.with_session(|tx| lease::release_all(tx, &self.holder)) {
             tracing::warn!(context = funnel.context(), %error, "leases could not be given back; they end by themselves");
         }

@@ -138,7 +138,13 @@ fn a_delay_is_one_figure_or_a_span_that_runs_forwards() {
 
 #[test]
 fn what_is_meant_for_tests_keeps_the_program_on_this_machine() {
-    for risky in ["clock.now=2020-07-15T12:00:00+09:00", "bench.echo=true", "bench.faults=true", "point.delay=1ms"] {
+    for risky in [
+        "clock.now=2020-07-15T12:00:00+09:00",
+        "bench.echo=true",
+        "bench.faults=true",
+        "point.delay=1ms",
+        "gifticon.delay=1ms",
+    ] {
         for beyond in ["listen=0.0.0.0:8080", "internal.listen=[::]:9000"] {
             let (code, message) = refusal(set(&[risky, beyond]).check_loopback_only());
             assert_eq!(code, "config.loopback_only");

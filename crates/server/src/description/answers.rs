@@ -98,6 +98,7 @@ const COMMON: &[Common] = &[
 const UNKNOWN: &[(&str, &str, &str)] = &[
     ("/billingAmountViews", "settlement.line_unknown", "this deal is none that is settled"),
     ("/billings", "settlement.unknown", "there is no such billing"),
+    ("/carts", "cart.unknown", "there is no such cart, or no longer"),
     ("/causes", "donation.cause_unknown", "there is no such cause; GET /causes lists them"),
     ("/closings", "settlement.closing_unknown", "this month was not closed yet; POST /closings does"),
     ("/couponCampaigns", "coupon.campaign_unknown", "there is no such campaign; GET /couponCampaigns lists them"),
@@ -107,6 +108,8 @@ const UNKNOWN: &[(&str, &str, &str)] = &[
     ("/deals", "deal.unknown", "there is no such deal"),
     ("/docs", "docs.no_such_file", "the documentation has no such file; it begins at /docs"),
     ("/donations", "donation.unknown", "there is no such donation"),
+    ("/memberships", "membership.unknown", "there is no such membership"),
+    ("/gifticons", "gifticon.unknown", "there is no such gifticon; GET /gifticons lists them"),
     ("/members", "member.unknown", "there is no such member"),
     ("/merchants", "deal.merchant_unknown", "there is no such merchant; GET /merchants lists them"),
     ("/messages", "notification.message_unknown", "there is no such message"),
@@ -115,6 +118,8 @@ const UNKNOWN: &[(&str, &str, &str)] = &[
     ("/parked", "parked.unknown", "there is no such parked event; it was delivered or dropped"),
     ("/points", "point.account_unknown", "there is no point account of this member"),
     ("/points/{id}/entries/{entryId}", "point.entry_unknown", "there is no such entry of this member"),
+    ("/products", "product.unknown", "there is no such product; GET /products lists them"),
+    ("/vouchers", "gifticon.voucher_unknown", "no voucher has this code"),
     ("/withdrawals", "member.withdrawal_unknown", "there is no withdrawal of this member"),
 ];
 /// Writes without a key of their own: in a bulk each item has one, and delivering or dropping twice changes nothing.

@@ -15,7 +15,7 @@ use super::{TestApp, within};
 /// Everything has followed within this, or the test fails.
 const SETTLED: Duration = Duration::from_secs(10);
 /// The collections of the public API.
-const COLLECTIONS: [&str; 14] = [
+const COLLECTIONS: [&str; 19] = [
     "members",
     "withdrawals",
     "points",
@@ -30,6 +30,11 @@ const COLLECTIONS: [&str; 14] = [
     "merchants",
     "billings",
     "dealDashboards",
+    "products",
+    "memberships",
+    "gifticons",
+    "vouchers",
+    "carts",
 ];
 
 impl TestApp {
@@ -47,6 +52,7 @@ impl TestApp {
             && self.donations_are_settled()?
             && self.deals_are_settled()?
             && app.coupons.funnel.depth() == 0
+            && self.purchases_are_settled()?
             && has_read(&app.coupons.funnel, &member.funnel, &member.log)?
             && has_read(&member.funnel, &app.coupons.funnel, &app.coupons.log)?
             && has_read(&notification.funnel, &member.funnel, &member.log)?
@@ -62,7 +68,14 @@ impl TestApp {
             && has_read(&notification.funnel, &member.funnel, &member.log)?
             && has_read(&point.funnel, &member.funnel, &member.log)?
             && has_read(&app.coupons.funnel, &member.funnel, &member.log)?
+            && self.memberships_are_settled()?
             && self.dashboard_is_settled()?)
+    }
+
+    fn memberships_are_settled(&self) -> Result<bool> {
+        let (product, membership) = (&self.app().purchases.products, &self.app().purchases.memberships);
+        Ok(product.funnel.depth() + membership.funnel.depth() == 0
+            && has_read(&product.funnel, &membership.funnel, &membership.log)?)
     }
 
     fn dashboard_is_settled(&self) -> Result<bool> {
@@ -94,6 +107,11 @@ impl TestApp {
             && has_read_events(&deal.funnel, &point.funnel, &point.log)?
             && has_read(&app.settlements.funnel, &deal.funnel, &deal.log)?
             && has_read(&deal.funnel, &app.settlements.funnel, &app.settlements.log)?)
+    }
+
+    fn purchases_are_settled(&self) -> Result<bool> {
+        let (gifticon, cart) = (&self.app().purchases.gifticons, &self.app().purchases.carts);
+        Ok(gifticon.funnel.depth() + cart.funnel.depth() == 0 && has_read(&gifticon.funnel, &cart.funnel, &cart.log)?)
     }
 
     fn can_send(&self) -> bool {
@@ -128,8 +146,27 @@ impl TestApp {
             self.app().points.funnel.with_session(server::commands::verify::ledger).expect("the ledger can be read");
         let deal = self.app().deals.funnel.with_session(|tx| app::deal::inspect(tx, &happened, &ledger));
         must_be_clean(&deal.expect("deal can be inspected").0);
+        self.verify_memberships();
         self.verify_dashboard();
         self.verify_settlement();
+        self.verify_gifticons();
+        let cart = self.app().purchases.carts.funnel.with_session(app::cart::inspect);
+        must_be_clean(&cart.expect("cart can be inspected").0);
+    }
+
+    /// As [`TestApp::verify`], for gifticon alone.
+    pub fn verify_gifticons(&self) {
+        let gifticon = self.app().purchases.gifticons.funnel.with_session(app::gifticon::inspect);
+        must_be_clean(&gifticon.expect("gifticon can be inspected"));
+    }
+
+    /// As [`TestApp::verify`], for product and membership alone.
+    pub fn verify_memberships(&self) {
+        let (product, membership) = (&self.app().purchases.products, &self.app().purchases.memberships);
+        must_be_clean(&product.funnel.with_session(app::product::inspect).expect("product can be inspected"));
+        let units = product.funnel.with_session(app::product::units).expect("units can be read");
+        let found = membership.funnel.with_session(|tx| app::membership::inspect(tx, &units));
+        must_be_clean(&found.expect("membership can be inspected"));
     }
 
     fn verify_dashboard(&self) {

@@ -10,12 +10,28 @@ use super::tree::File;
 const KNOWN: &[(&str, &[&str])] = &[
     ("member", &["MemberApi", "Contacts"]),
     ("notification", &[]),
-    ("point", &["PointApi", "PointEvent", "EntryFacts", "DonationQuestion", "DealQuestion", "DealtFacts"]),
+    (
+        "point",
+        &[
+            "PointApi",
+            "PointEvent",
+            "EntryFacts",
+            "DonationQuestion",
+            "DealQuestion",
+            "DealtFacts",
+            "HoldQuestion",
+            "PaymentQuestion",
+        ],
+    ),
     ("coupon", &["CouponApi", "HeldCoupons"]),
     ("donation", &[]),
     ("deal", &["DealApi"]),
     ("mypage", &[]),
+    ("gifticon", &["GifticonApi", "ReserveStock", "ReservedStock", "Revocation"]),
+    ("cart", &["CartApi", "Claim"]),
     ("dashboard", &[]),
+    ("product", &["ProductApi", "ReserveUnit", "ReservedUnit", "KnownUnits"]),
+    ("membership", &["MembershipApi"]),
 ];
 
 /// Words behind which SQL names a table.
