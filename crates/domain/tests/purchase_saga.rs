@@ -141,7 +141,7 @@ fn a_protection_that_is_left_out_shows() {
         (Without::Tombstone, ANY_ORDER, CARD, PAID),
         (Without::UsedVoucher, ONE, USED, "used, but removed"),
         (Without::RemovalSweep, ONE, CARD, "not ended"),
-        (Without::CancelledHold, ONE, POINTS, PAID),
+        (Without::CancelledHold, ONE, POINTS, "given back before that was certain"),
     ] {
         let said = carts(bounds, wish, without).err().unwrap_or_default();
         assert!(said.contains(wrong), "without {without:?}: {said}");
