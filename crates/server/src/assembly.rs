@@ -12,6 +12,7 @@ use app::coupon::{CouponApi, Coupons};
 use app::dashboard::Dashboards;
 use app::deal::Deals;
 use app::donation::Donations;
+use app::gifticon::GifticonApi;
 use app::kit::Kit;
 use app::member::Members;
 use app::mypage::{ContactQuestions, Pages};
@@ -102,6 +103,8 @@ pub struct Betweens {
     pub member_and_point: Option<Between<dyn PointApi>>,
     /// Between member and coupon.
     pub member_and_coupon: Option<Between<dyn CouponApi>>,
+    /// Between cart and gifticon.
+    pub cart_and_gifticon: Option<Between<dyn GifticonApi>>,
 }
 
 /// Wraps what is asked.
@@ -193,7 +196,7 @@ impl App {
         let deals = open_deals(settings, &kit, next()?, between(betweens.deal_and_point, ask_point), &point_delay)?;
         let settlements = open_settlements(settings, &kit, next()?, &deals, runtime)?;
         let dashboard_store = next()?;
-        let purchases = Purchases::open(settings, &kit, &mut next, runtime)?;
+        let purchases = Purchases::open(settings, &kit, &mut next, betweens.cart_and_gifticon, runtime)?;
         let asking = Asking::of(&members, &notifications, &pages, &donations, &deals, &settlements);
         let asking = Arc::new(asking.with(&purchases));
         let dashboards = open_dashboards(settings, &kit, dashboard_store, (&asking, &parking))?;

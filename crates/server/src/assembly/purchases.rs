@@ -19,8 +19,8 @@ use platform::work::Wake;
 use tokio::runtime::Handle;
 use utoipa_axum::router::OpenApiRouter;
 
-use super::App;
-use super::open::{guard, guard_of, peer};
+use super::open::{between, guard, guard_of, peer};
+use super::{App, Between};
 use crate::config::Settings;
 
 /// How long a sweep sleeps when it has found nothing.
@@ -47,11 +47,12 @@ pub struct Purchases {
 }
 
 impl Purchases {
-    /// Opens them, each on the next store.
+    /// Opens them, each on the next store. `between_cart` stands between cart and gifticon.
     pub(super) fn open(
         settings: &Settings,
         kit: &Kit,
         next: &mut dyn FnMut() -> Result<Arc<Database>>,
+        between_cart: Option<Between<dyn GifticonApi>>,
         runtime: &Handle,
     ) -> Result<Arc<Self>> {
         let (products, memberships, unit_sweep) = open_memberships(settings, kit, next, runtime)?;
@@ -59,9 +60,9 @@ impl Purchases {
         let gifticons = Gifticons::open(kit.clone(), next()?, gifticon::Policy { voucher_months })?;
         let gifticon_delay = Arc::new(Delay::default());
         gifticon_delay.set(settings.millis_range("gifticon.delay")?);
-        let capacity = usize::try_from(settings.int_in("carts.capacity", 1..=100_000)?).unwrap_or(1);
+        let capacity = usize::try_from(settings.int_in("cart.capacity", 1..=100_000)?).unwrap_or(1);
         let questions = GifticonQuestions {
-            api: gifticon_api(settings, &gifticons)?,
+            api: between(between_cart, gifticon_api(settings, &gifticons)?),
             // Carts have their own limit in front; what was let in is to be asked.
             guard: guard_of(settings, ("cart", "gifticon"), capacity, &kit.clock)?,
             delay: Arc::clone(&gifticon_delay),

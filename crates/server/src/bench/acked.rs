@@ -49,10 +49,10 @@ impl AckedFile {
     }
 }
 
-/// The `entryId` of a transaction, the `dealId` of a deal or the `memberId` of a join, as JSON text; `-` if the body has none.
+/// The `entryId` of a transaction, the `dealId` of a deal, the `cartId` of a cart or the `memberId` of a join, as JSON text; `-` if the body has none.
 fn created_id(body: &[u8]) -> String {
     let body: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
-    let id = body.get("entryId").or_else(|| body.get("dealId")).or_else(|| body.get("memberId"));
+    let id = ["entryId", "dealId", "cartId"].iter().find_map(|name| body.get(*name)).or_else(|| body.get("memberId"));
     id.map_or_else(|| "-".to_owned(), ToString::to_string)
 }
 
@@ -77,6 +77,7 @@ mod tests {
     fn entry_and_deal_go_before_the_member() {
         assert_eq!(created_id(br#"{"memberId":3,"entryId":4}"#), "4");
         assert_eq!(created_id(br#"{"memberId":3,"dealId":5}"#), "5");
+        assert_eq!(created_id(br#"{"cartId":6,"gifticonId":1}"#), "6");
         assert_eq!(created_id(br#"{"memberId":3}"#), "3");
         assert_eq!(created_id(b"?"), "-");
     }

@@ -1,4 +1,5 @@
-//! `bench compare`: echo and a profile by turns, so that whatever slows the machine for a while hits both alike.
+//! `bench compare`: echo (or what `--to` names) and a profile by turns, so that whatever slows the machine for a while
+//! hits both alike. Names with `echo` are those of the side that is compared with, whatever it is.
 
 use serde::Serialize;
 
@@ -10,6 +11,13 @@ use super::target::Target;
 
 /// Before the first round each side runs so long, unmeasured: caches, allocator and CPU clock settle.
 const WARM_UP_S: u64 = 1;
+
+/// What is compared with what.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sides {
+    pub(super) base: Plan,
+    pub(super) plan: Plan,
+}
 
 /// One echo run and the run of the profile right after it.
 #[derive(Debug, Serialize)]
@@ -24,6 +32,7 @@ struct Round {
 #[derive(Debug, Serialize)]
 struct Comparison {
     profile: &'static str,
+    to: &'static str,
     median_ratio: Option<f64>,
     median_echo_requests_per_s: Option<f64>,
     median_requests_per_s: Option<f64>,
@@ -32,12 +41,14 @@ struct Comparison {
     client_cpu_us: Option<f64>,
     server_cpu_us: Option<f64>,
     errors: u64,
+    /// The longest of the rounds.
+    sagas_ended_s: Option<f64>,
     rounds: Vec<Round>,
 }
 
 /// Runs and prints the comparison. Stops at the first run that fails: figures of a failing server compare nothing.
-pub(super) async fn compare(target: &Target, plan: Plan, rounds: u32, keys: &Keys, json: bool) -> Result<(), String> {
-    let echo = Plan { profile: Profile::Echo, ..plan };
+pub(super) async fn compare(target: &Target, sides: Sides, rounds: u32, keys: &Keys, json: bool) -> Result<(), String> {
+    let Sides { base: echo, plan } = sides;
     for side in [echo, plan] {
         measure(target, Plan { seconds: WARM_UP_S, ..side }, keys).await?;
     }
@@ -49,7 +60,7 @@ pub(super) async fn compare(target: &Target, plan: Plan, rounds: u32, keys: &Key
         }
         done.push(round);
     }
-    let comparison = Comparison::new(plan.profile.name(), done);
+    let comparison = Comparison::new(plan.profile.name(), echo.profile.name(), done);
     if json {
         let text = serde_json::to_string(&comparison).map_err(|cause| format!("cannot write JSON: {cause}"))?;
         println!("{text}");
@@ -63,7 +74,7 @@ async fn one_round(target: &Target, echo: Plan, plan: Plan, keys: &Keys) -> Resu
     let echo = Report::new(&measure(target, echo, keys).await?);
     let profile = Report::new(&measure(target, plan, keys).await?);
     // What was refused is an answer, but no work.
-    let ratio = rounded(profile.items_per_s / echo.requests_per_s.max(0.1), 4);
+    let ratio = rounded(profile.items_per_s / echo.items_per_s.max(0.1), 4);
     Ok(Round { echo, profile, ratio })
 }
 
@@ -81,20 +92,24 @@ async fn measure(target: &Target, plan: Plan, keys: &Keys) -> Result<Measured, S
 
 fn print_round(number: u32, round: &Round) {
     if number == 1 {
-        println!("round    echo req/s {:>15} req/s     ratio    p99 ms", round.profile.profile);
+        let (to, profile) = (round.echo.profile, round.profile.profile);
+        println!("round {to:>13}/s {profile:>20}/s     ratio    p99 ms   sagas ended s");
     }
     let Round { echo, profile, ratio } = round;
     if profile.items_per_s > profile.requests_per_s {
         println!("{:>14} {:>21.0} items/s", "", profile.items_per_s);
     }
     println!(
-        "{number:>5} {:>13.0} {:>21.0} {ratio:>9.3} {:>9.3}",
-        echo.requests_per_s, profile.requests_per_s, profile.p99_ms
+        "{number:>5} {:>15.0} {:>22.0} {ratio:>9.3} {:>9.3} {:>15}",
+        echo.requests_per_s,
+        profile.requests_per_s,
+        profile.p99_ms,
+        profile.sagas_ended_s.map_or_else(|| "-".to_owned(), |ended_s| format!("{ended_s:.2}"))
     );
 }
 
 impl Comparison {
-    fn new(profile: &'static str, rounds: Vec<Round>) -> Self {
+    fn new(profile: &'static str, to: &'static str, rounds: Vec<Round>) -> Self {
         let echo = |figure: fn(&Report) -> Option<f64>| {
             median(rounds.iter().filter_map(|round| figure(&round.echo)).collect())
         };
@@ -103,6 +118,7 @@ impl Comparison {
         };
         Self {
             profile,
+            to,
             median_ratio: median(rounds.iter().map(|round| round.ratio).collect()),
             median_echo_requests_per_s: echo(|report| Some(report.requests_per_s)),
             median_requests_per_s: measured(|report| Some(report.requests_per_s)),
@@ -111,6 +127,7 @@ impl Comparison {
             client_cpu_us: measured(|report| report.client_cpu_us),
             server_cpu_us: measured(|report| report.server_cpu_us),
             errors: rounds.iter().map(|round| round.echo.errors + round.profile.errors).sum(),
+            sagas_ended_s: rounds.iter().filter_map(|round| round.profile.sagas_ended_s).reduce(f64::max),
             rounds,
         }
     }
@@ -118,10 +135,11 @@ impl Comparison {
     fn text(&self) -> String {
         let unit = "µs/request";
         format!(
-            "median ratio {}/echo: {}\n  {:<12} client CPU {:>18}   server CPU {:>18}\n  {:<12} client CPU {:>18}   server CPU {:>18}",
+            "median ratio {}/{}: {}\n  {:<12} client CPU {:>18}   server CPU {:>18}\n  {:<12} client CPU {:>18}   server CPU {:>18}",
             self.profile,
+            self.to,
             self.median_ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.3}")),
-            "echo",
+            self.to,
             figure(self.echo_client_cpu_us, unit),
             figure(self.echo_server_cpu_us, unit),
             self.profile,

@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use super::acked::AckedFile;
+use super::carts::{Ended, Watch};
 use super::connection::Connection;
 use super::meter::{ServerFigures, client_cpu_ns, server_figures};
 use super::profile::{Profile, Request, Verdict};
@@ -64,6 +65,8 @@ pub(super) struct Measured {
     pub(super) server_cpu_s: Option<f64>,
     /// As read right after the end; `None` if `/metrics` did not answer.
     pub(super) server: Option<ServerFigures>,
+    /// How the carts ended, if it is about carts and was complete.
+    pub(super) carts: Option<Ended>,
 }
 
 struct State {
@@ -241,6 +244,7 @@ pub(super) async fn run_load(
     for _ in 0..plan.connections {
         connections.push(Connection::open(target.address).await?);
     }
+    let carts = Watch::begin(target, &metrics, plan.profile).await?;
     let before = figures(target, &metrics).await;
     let cpu_before_ns = client_cpu_ns();
     let start = Instant::now();
@@ -262,9 +266,17 @@ pub(super) async fn run_load(
     }
     let ending = watch(&run, &mut tasks).await;
     tasks.shutdown().await;
+    let last = Instant::now();
     let end = if ending == Ending::Complete { deadline } else { Instant::now().min(deadline) };
     let cpu_after_ns = client_cpu_ns();
     let server = figures(target, &metrics).await;
+    let added = run.state().tally.done;
+    let ended = match carts.filter(|_| ending == Ending::Complete) {
+        Some(carts) => Some(carts.end(added, last).await?),
+        None => None,
+    };
+    // What it costs until the last cart is paid is what a cart costs.
+    let after = if ended.is_some() { figures(target, &metrics).await } else { server };
     let unsent = run.count_unsent(end);
     if ending == Ending::Complete {
         run.lose_waiting();
@@ -281,8 +293,9 @@ pub(super) async fn run_load(
         elapsed: end - start,
         unsent,
         client_cpu_ns: cpu_after_ns.zip(cpu_before_ns).map(|(after, before)| after.saturating_sub(before)),
-        server_cpu_s: server.and_then(|after| after.cpu_s).zip(before.and_then(|before| before.cpu_s)).and_then(used_s),
+        server_cpu_s: after.and_then(|after| after.cpu_s).zip(before.and_then(|before| before.cpu_s)).and_then(used_s),
         server,
+        carts: ended,
     })
 }
 

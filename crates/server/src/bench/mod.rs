@@ -3,6 +3,7 @@
 //! Read in this order: [`profile`] and [`source`] (what is sent), [`load`] (one run), [`report`] (what is printed), then [`compare`] and [`prepare`].
 
 mod acked;
+mod carts;
 mod compare;
 mod connection;
 mod deals;
@@ -53,9 +54,9 @@ pub struct BenchArgs {
 
 #[derive(Debug, clap::Subcommand)]
 enum Task {
-    /// Run echo and a profile by turns and print the ratio of their throughputs
+    /// Run echo (or another profile) and a profile by turns and print the ratio of their throughputs
     Compare(CompareArgs),
-    /// Join members 1 to N and wait until they can be used; may be repeated
+    /// Join members 1 to N, open the gifticons of the cart profiles and wait until all can be used; may be repeated
     Prepare(PrepareArgs),
 }
 
@@ -70,9 +71,12 @@ struct PrepareArgs {
 
 #[derive(Debug, clap::Args)]
 struct CompareArgs {
-    /// What to compare with echo
+    /// What to compare
     #[arg(value_enum)]
     profile: Profile,
+    /// What to compare it with
+    #[arg(long, value_enum, default_value_t = Profile::Echo)]
+    to: Profile,
     #[command(flatten)]
     server: ServerArgs,
     /// How often, each round being one run of echo and one of the profile
@@ -91,9 +95,9 @@ struct ServerArgs {
     /// The server: a loopback address
     #[arg(long, default_value = "http://127.0.0.1:8080")]
     url: String,
-    /// Connections kept open at once
-    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=4096))]
-    connections: u16,
+    /// Connections kept open at once (default: 100 for carts, 64 otherwise)
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=4096))]
+    connections: Option<u16>,
     /// Members 1 to this number exist
     #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
     members: u64,
@@ -104,7 +108,8 @@ struct ServerArgs {
 
 impl ServerArgs {
     fn plan(&self, profile: Profile, seconds: u64, rate: Option<u64>) -> Plan {
-        Plan { profile, connections: usize::from(self.connections), seconds, rate, members: self.members }
+        let connections = usize::from(self.connections.unwrap_or_else(|| profile.connections()));
+        Plan { profile, connections, seconds, rate, members: self.members }
     }
 
     fn target(&self) -> Result<Target, String> {
@@ -122,11 +127,12 @@ pub fn run(args: &BenchArgs) -> Result<(), String> {
     match (&args.task, args.profile) {
         (Some(Task::Compare(compare)), _) => {
             let plan = compare.server.plan(compare.profile, compare.seconds, None);
-            runtime.block_on(compare::compare(&compare.server.target()?, plan, compare.rounds, &keys, compare.json))
+            let sides = compare::Sides { base: Plan { profile: compare.to, ..plan }, plan };
+            runtime.block_on(compare::compare(&compare.server.target()?, sides, compare.rounds, &keys, compare.json))
         }
         (Some(Task::Prepare(PrepareArgs { server, points })), _) => {
             let target = server.target()?;
-            let connections = usize::from(server.connections);
+            let connections = usize::from(server.connections.unwrap_or(64));
             runtime.block_on(prepare::prepare(&target, server.members, connections, *points, &keys))
         }
         (None, Some(profile)) => {

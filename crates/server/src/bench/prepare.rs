@@ -1,4 +1,5 @@
-//! `bench prepare`: joins members 1..=N by the API and waits until the whole system has taken them in. Repeatable.
+//! `bench prepare`: joins members 1..=N by the API, waits until the whole system has taken them in, and opens the
+//! gifticons of the cart profiles. Repeatable.
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -8,6 +9,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::task::JoinSet;
 
+use super::carts;
 use super::connection::Connection;
 use super::meter::server_figures;
 use super::request::{Keys, RequestWriter, push_number};
@@ -80,9 +82,10 @@ pub(super) async fn prepare(
     }
     joining.progress.finish_and_clear();
     ready?;
+    let opened = carts::open(target, &joining.writer).await?;
     let (joined, existing) = (joining.joined.load(Ordering::Relaxed), joining.existing.load(Ordering::Relaxed));
     eprintln!(
-        "prepared {members} members in {:.1} s: {joined} joined, {existing} were there",
+        "prepared {members} members in {:.1} s: {joined} joined, {existing} were there; opened {opened} gifticons",
         started.elapsed().as_secs_f64()
     );
     Ok(())

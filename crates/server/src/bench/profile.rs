@@ -2,6 +2,7 @@
 
 use clap::ValueEnum;
 
+use super::carts;
 use super::deals::{Act, Deal};
 
 /// Transactions in one request of `points-bulk`.
@@ -28,6 +29,14 @@ pub(super) enum Profile {
     DealUse,
     /// POST /deals: 80 % save, 15 % use, 5 % cancel a deal of this run
     DealMixed,
+    /// POST /carts: one piece of the one gifticon that everybody wants; see `prepare`
+    CartHot,
+    /// The same over 1,000 gifticons
+    CartSpread,
+    /// POST /carts of a gifticon that is sold out, without a key: each is to be refused
+    CartSoldout,
+    /// The same with a key for each, under which the refusal is remembered
+    CartSoldoutKeyed,
 }
 
 impl Profile {
@@ -43,7 +52,16 @@ impl Profile {
             Self::DealSave => "deal-save",
             Self::DealUse => "deal-use",
             Self::DealMixed => "deal-mixed",
+            Self::CartHot => "cart-hot",
+            Self::CartSpread => "cart-spread",
+            Self::CartSoldout => "cart-soldout",
+            Self::CartSoldoutKeyed => "cart-soldout-keyed",
         }
+    }
+
+    /// How many connections it has if nobody says how many.
+    pub(super) fn connections(self) -> u16 {
+        if carts::is_about(self) { 100 } else { 64 }
     }
 
     /// Whether a request carries many items, so that the items are what is compared.
@@ -64,10 +82,15 @@ impl Profile {
         if let Some(deal) = request.deal {
             return judge_deal(deal.act, status, body);
         }
+        if matches!(self, Self::CartSoldout | Self::CartSoldoutKeyed) {
+            return judge_soldout(status, body);
+        }
         let expected = match self {
             Self::Echo | Self::Mypage | Self::PointsBulk => 200,
             Self::Points | Self::PointsHot | Self::Join => 201,
             Self::DealSave | Self::DealUse | Self::DealMixed => 201,
+            Self::CartHot | Self::CartSpread => 201,
+            Self::CartSoldout | Self::CartSoldoutKeyed => 409,
         };
         if status == expected {
             Verdict::Done
@@ -94,6 +117,11 @@ fn judge_deal(act: Act, status: u16, body: &[u8]) -> Verdict {
         (201, Some(reason)) if contains(body, b"\"status\":\"fail\"") && contains(body, reason) => Verdict::Refused,
         _ => Verdict::Unexpected,
     }
+}
+
+/// Being told that nothing is left is what this load is about: it counts as done, and nothing else does.
+fn judge_soldout(status: u16, body: &[u8]) -> Verdict {
+    if status == 409 && contains(body, b"\"gifticon.out_of_stock\"") { Verdict::Done } else { Verdict::Unexpected }
 }
 
 /// How often `part` stands in `text`; it begins with a byte that is seldom.
@@ -168,6 +196,22 @@ mod tests {
         assert_eq!(Profile::Points.judge(&USE, 200, b""), Verdict::Unexpected);
         assert_eq!(Profile::Join.judge(&PLAIN, 201, b""), Verdict::Done);
         assert_eq!(Profile::Mypage.judge(&PLAIN, 404, b""), Verdict::Unexpected);
+    }
+
+    #[test]
+    fn a_cart_is_done_only_with_201_and_one_of_what_is_sold_out_only_when_it_is_refused() {
+        let (added, none): (&[u8], &[u8]) = (br#"{"cartId":1}"#, br#"{"code":"gifticon.out_of_stock"}"#);
+        for profile in [Profile::CartHot, Profile::CartSpread] {
+            assert_eq!(profile.judge(&PLAIN, 201, added), Verdict::Done);
+            assert_eq!(profile.judge(&PLAIN, 409, none), Verdict::Unexpected);
+            assert_eq!(profile.judge(&PLAIN, 503, b""), Verdict::Unexpected);
+        }
+        for profile in [Profile::CartSoldout, Profile::CartSoldoutKeyed] {
+            assert_eq!(profile.judge(&PLAIN, 409, none), Verdict::Done);
+            assert_eq!(profile.judge(&PLAIN, 201, added), Verdict::Unexpected);
+            assert_eq!(profile.judge(&PLAIN, 409, br#"{"code":"gifticon.not_on_sale"}"#), Verdict::Unexpected);
+        }
+        assert_eq!((Profile::CartSoldout.connections(), Profile::Echo.connections()), (100, 64));
     }
 
     #[test]

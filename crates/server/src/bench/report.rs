@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::carts::Ended;
 use super::load::{Ending, Measured};
 
 /// The result of one run. CPU figures are microseconds per answered request; `null` where a side does not publish them.
@@ -31,6 +32,8 @@ pub(super) struct Report {
     pub(super) server_cpu_us: Option<f64>,
     pub(super) server_memory_mb: Option<f64>,
     pub(super) lag_s: Option<f64>,
+    /// Until all carts of the run were paid, counted from its last answer; `null` if it is not about carts.
+    pub(super) sagas_ended_s: Option<f64>,
 }
 
 impl Report {
@@ -62,6 +65,7 @@ impl Report {
                 .and_then(|server| server.memory_bytes)
                 .map(|bytes| rounded(bytes / 1e6, 1)),
             lag_s: measured.server.map(|server| rounded(server.lag_s, 3)),
+            sagas_ended_s: measured.carts.map(|carts| rounded(carts.after_s, 3)),
         }
     }
 
@@ -84,6 +88,7 @@ impl Report {
             ("server CPU", figure(self.server_cpu_us, "µs/request")),
             ("server memory", figure(self.server_memory_mb, "MB")),
             ("event lag", figure(self.lag_s, "s")),
+            ("sagas ended", figure(self.sagas_ended_s, "s")),
         ];
         let head = format!("{}: {} connections, {:.1} s, {loop_kind}", self.profile, self.connections, self.seconds);
         rows.iter().fold(head, |text, (name, value)| format!("{text}\n  {name:<14} {value:>20}"))
@@ -114,7 +119,7 @@ pub(super) fn verdict(measured: &Measured) -> Result<(), String> {
         Ending::ServerGone(cause) => Err(format!("the server is gone: {cause}")),
         Ending::Interrupted => Err("interrupted".to_owned()),
         Ending::Complete if measured.tally.errors > 0 => Err(format!("{} requests failed", measured.tally.errors)),
-        Ending::Complete => Ok(()),
+        Ending::Complete => measured.carts.map_or(Ok(()), Ended::verdict),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Makes the requests of a profile, one after the other.
 
+use super::carts;
 use super::deals::{Act, Deal, Recent};
 use super::profile::{BULK, Profile, Request};
 use super::request::{Random, RequestWriter, push_number, push_padded};
@@ -74,6 +75,11 @@ impl RequestSource {
                 let act = Act::of_mix(&mut self.random);
                 self.deal(out, act)
             }
+            Profile::CartSoldout => self.cart(out, None),
+            Profile::CartHot | Profile::CartSpread | Profile::CartSoldoutKeyed => {
+                let number = self.writer.keys().take();
+                self.cart(out, Some(number))
+            }
         }
     }
 
@@ -97,6 +103,12 @@ impl RequestSource {
         });
         self.writer.post(out, b"/deals", Some(number), &self.body);
         Request { deal: Some(deal), ..Request::plain(Some(number)) }
+    }
+
+    fn cart(&mut self, out: &mut Vec<u8>, key_number: Option<u64>) -> Request {
+        carts::write(&mut self.body, self.profile, &mut self.random);
+        self.writer.post(out, b"/carts", key_number, &self.body);
+        Request::plain(key_number)
     }
 
     fn transaction(&mut self, out: &mut Vec<u8>, member: u64) -> Request {
@@ -260,6 +272,23 @@ mod tests {
                 assert!(request.key_number.is_some() && request.deal.is_some());
             }
             assert!(merchants.len() > 300 && merchants.iter().all(|merchant| (1..=1_000).contains(merchant)));
+        }
+    }
+
+    #[test]
+    fn carts_carry_a_key_of_their_own_unless_they_are_to_be_refused_from_memory() {
+        for profile in [Profile::CartHot, Profile::CartSpread, Profile::CartSoldoutKeyed] {
+            let sent = requests(profile, 50);
+            let keys: std::collections::HashSet<_> =
+                sent.iter().filter_map(|(_, request)| request.key_number).collect();
+            assert_eq!(keys.len(), 50);
+            for (text, _) in sent {
+                assert!(text.starts_with("POST /carts HTTP/1.1\r\n") && text.matches("Idempotency-Key: ").count() == 1);
+                assert_eq!(body(&text)["quantity"], 1);
+            }
+        }
+        for (text, request) in requests(Profile::CartSoldout, 20) {
+            assert!(!text.contains("Idempotency-Key") && request.key_number.is_none());
         }
     }
 

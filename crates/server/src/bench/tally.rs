@@ -23,6 +23,8 @@ pub(super) struct Tally {
     pub(super) in_window: u64,
     pub(super) done_in_window: u64,
     pub(super) answered: u64,
+    /// Items over the whole run, also those whose answers came after its end.
+    pub(super) done: u64,
     pub(super) refused: u64,
     pub(super) errors: u64,
     pub(super) samples: Vec<String>,
@@ -38,6 +40,7 @@ impl Tally {
             in_window: 0,
             done_in_window: 0,
             answered: 0,
+            done: 0,
             refused: 0,
             errors: 0,
             samples: Vec::new(),
@@ -51,7 +54,10 @@ impl Tally {
         let in_window = u64::from(now <= self.window_end);
         self.in_window += in_window;
         match verdict {
-            Verdict::Done => self.done_in_window += in_window * items,
+            Verdict::Done => {
+                self.done += items;
+                self.done_in_window += in_window * items;
+            }
             Verdict::Refused => self.refused += 1,
             Verdict::Unexpected => self.errors += 1,
         }
@@ -105,6 +111,7 @@ mod tests {
             (tally.answered, tally.in_window, tally.done_in_window, tally.refused, tally.errors),
             (3, 2, 1, 1, 0)
         );
+        assert_eq!(tally.done, 2);
         assert!((tally.quantile_ms(0.5) - 2.0).abs() < 0.01 && tally.max_ms() >= 50.0);
     }
 

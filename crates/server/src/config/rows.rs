@@ -86,7 +86,7 @@ pub const SETTINGS: &[Setting] = &[
     row("membership.months", "12", "calendar months that a membership lasts, where its product says nothing"),
     row("membership.refund_days", "7", "days after a purchase in which a cancelled membership is paid back; 0: none"),
     row("gifticon.voucher_months", "12", "months for which a voucher is good, to the end of its last day"),
-    row("carts.capacity", "1024", "carts that may be under way at once; further ones are answered 503"),
+    row("cart.capacity", "1024", "carts that may be under way at once; further ones are answered 503"),
     row("dashboard.stuck_after_s", "60", "seconds after which a flow that is still under way counts as stuck"),
     row("notification.give_up_h", "24", "hours after which a message that cannot be sent is given up"),
     row("notification.sender", "log", "what sends the messages: log (nothing leaves), smtp (mail) or sms (a gateway)"),
