@@ -2,6 +2,7 @@
 
 mod live;
 mod open;
+mod paying;
 mod purchases;
 mod threads;
 
@@ -36,6 +37,7 @@ use self::open::{
     between, coupon_api, guard, member_api, member_questions, open_coupons, open_deals, open_donations, open_members,
     open_notifications, open_points, open_settlements, point_api,
 };
+use self::paying::Surroundings;
 pub use self::purchases::Purchases;
 use crate::config::Settings;
 use crate::parked::{self, Parking};
@@ -193,10 +195,12 @@ impl App {
             ContactQuestions { api, guard: guard(settings, ("mypage", "member"), &clock)?, runtime: runtime.clone() };
         let pages = Pages::open(kit.clone(), next()?, seal(settings, "mypage")?, contacts)?;
         let donations = open_donations(settings, &kit, next()?, Arc::clone(&ask_point), &point_delay)?;
+        let asks_point = Arc::clone(&ask_point);
         let deals = open_deals(settings, &kit, next()?, between(betweens.deal_and_point, ask_point), &point_delay)?;
         let settlements = open_settlements(settings, &kit, next()?, &deals, runtime)?;
         let dashboard_store = next()?;
-        let purchases = Purchases::open(settings, &kit, &mut next, betweens.cart_and_gifticon, runtime)?;
+        let surroundings = Surroundings { runtime, point: asks_point, listens: options.address };
+        let purchases = Purchases::open(settings, &kit, &mut next, betweens.cart_and_gifticon, surroundings)?;
         let asking = Asking::of(&members, &notifications, &pages, &donations, &deals, &settlements);
         let asking = Arc::new(asking.with(&purchases));
         let dashboards = open_dashboards(settings, &kit, dashboard_store, (&asking, &parking))?;

@@ -45,6 +45,7 @@ pub const CONTEXTS: &[Context] = &[
     context("dashboard", app::dashboard::MIGRATIONS, Durability::Rebuildable, None),
     context("product", app::product::MIGRATIONS, Durability::Full, None),
     context("membership", app::membership::MIGRATIONS, Durability::Full, None),
+    context("payment", app::payment::MIGRATIONS, Durability::Full, None),
     context("gifticon", app::gifticon::MIGRATIONS, Durability::Full, None),
     context("cart", app::cart::MIGRATIONS, Durability::Full, None),
 ];

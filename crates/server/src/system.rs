@@ -58,6 +58,7 @@ pub const RESOURCES: &[&str] = &[
     "dashboards",
     "products",
     "memberships",
+    "payments",
     "gifticons",
     "vouchers",
     "carts",

@@ -113,7 +113,7 @@ async fn show_payment(
 #[utoipa::path(post, path = "/payments/webhooks", operation_id = "hearWebhook", tag = "payments", request_body = WebhookInput,
     security(()),
     responses((status = 204, description = "It was taken in, or says nothing new"), (status = 401, description = "It is not signed, wrongly, or too old (`payment.webhook_signature`)"),
-        (status = 404, description = "There is no such payment")))]
+        (status = 404, description = "There is no such payment"), (status = 503, description = "Not now; see `Retry-After`")))]
 async fn hear_webhook(State(payments): State<Arc<Payments>>, webhook: Unread) -> Result<StatusCode> {
     payments.hear(&webhook.headers, &webhook.body).await?;
     Ok(StatusCode::NO_CONTENT)

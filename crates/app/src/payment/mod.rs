@@ -4,6 +4,7 @@
 mod card;
 pub mod http;
 mod inspect;
+mod ledger;
 mod list;
 mod loaded;
 mod provider;
@@ -29,6 +30,7 @@ use platform::log::{Event, Log};
 pub use card::HttpProvider;
 pub use domain::payment::ChargeOutcome;
 pub use inspect::inspect;
+pub use ledger::LedgerProvider;
 pub use list::Chosen;
 pub use provider::{Charge, PaymentProvider, ProviderQuestions};
 pub use store::MIGRATIONS;

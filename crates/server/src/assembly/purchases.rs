@@ -7,9 +7,11 @@ use app::cart::{CartApi, Carts, GifticonQuestions, RemoteCarts};
 use app::gifticon::{CartQuestions, GifticonApi, Gifticons, RemoteGifticons};
 use app::kit::Kit;
 use app::membership::{MembershipApi, Memberships, ProductQuestions, RemoteMemberships};
+use app::payment::Payments;
 use app::product::{MembershipQuestions, ProductApi, Products, RemoteProducts, UnitSweep};
-use app::{cart, gifticon, membership, product};
+use app::{cart, gifticon, membership, payment, product};
 use axum::Router;
+use parking_lot::Mutex;
 use platform::db::Database;
 use platform::error::Result;
 use platform::fault::Delay;
@@ -20,8 +22,10 @@ use tokio::runtime::Handle;
 use utoipa_axum::router::OpenApiRouter;
 
 use super::open::{between, guard, guard_of, peer};
+use super::paying::{Surroundings, open_payments};
 use super::{App, Between};
 use crate::config::Settings;
+use crate::sandbox::Sandbox;
 
 /// How long a sweep sleeps when it has found nothing.
 const IDLE: Duration = Duration::from_millis(500);
@@ -36,6 +40,10 @@ pub struct Purchases {
     pub memberships: Arc<Memberships>,
     /// Looks after units that nobody claims.
     pub unit_sweep: Arc<UnitSweep>,
+    /// Context payment.
+    pub payments: Arc<Payments>,
+    /// The provider for cards, if it is the sandbox inside this process.
+    sandbox: Mutex<Option<Sandbox>>,
     /// Context gifticon.
     pub gifticons: Arc<Gifticons>,
     /// How gifticon asks cart.
@@ -53,9 +61,11 @@ impl Purchases {
         kit: &Kit,
         next: &mut dyn FnMut() -> Result<Arc<Database>>,
         between_cart: Option<Between<dyn GifticonApi>>,
-        runtime: &Handle,
+        surroundings: Surroundings<'_>,
     ) -> Result<Arc<Self>> {
+        let runtime = surroundings.runtime;
         let (products, memberships, unit_sweep) = open_memberships(settings, kit, next, runtime)?;
+        let (payments, sandbox) = open_payments(settings, kit, next()?, surroundings)?;
         let voucher_months = i32::try_from(settings.int_in("gifticon.voucher_months", 1..=1_200)?).unwrap_or(12);
         let gifticons = Gifticons::open(kit.clone(), next()?, gifticon::Policy { voucher_months })?;
         let gifticon_delay = Arc::new(Delay::default());
@@ -73,17 +83,29 @@ impl Purchases {
             guard: guard(settings, ("gifticon", "cart"), &kit.clock)?,
             runtime: runtime.clone(),
         });
-        Ok(Arc::new(Self { products, memberships, unit_sweep, gifticons, cart_questions, carts, gifticon_delay }))
+        Ok(Arc::new(Self {
+            products,
+            memberships,
+            unit_sweep,
+            payments,
+            sandbox: Mutex::new(sandbox),
+            gifticons,
+            cart_questions,
+            carts,
+            gifticon_delay,
+        }))
     }
 
     /// The guards in front of those whom they ask.
     pub(super) fn guards(&self) -> Vec<&Guard> {
-        vec![
+        let mut guards = vec![
             self.memberships.product_guard(),
             self.unit_sweep.membership_guard(),
             &self.cart_questions.guard,
             self.carts.gifticon_guard(),
-        ]
+        ];
+        guards.extend(self.payments.guards());
+        guards
     }
 
     /// Stops or starts one of them; whether the name is one of theirs.
@@ -91,6 +113,7 @@ impl Purchases {
         match context {
             "product" => self.products.funnel.set_open(running),
             "membership" => self.memberships.funnel.set_open(running),
+            "payment" => self.payments.funnel.set_open(running),
             "gifticon" => self.gifticons.funnel.set_open(running),
             "cart" => self.carts.funnel.set_open(running),
             _ => return false,
@@ -100,7 +123,7 @@ impl Purchases {
 
     /// Their logs.
     pub(super) fn logs(&self) -> Vec<Arc<Log>> {
-        let memberships = [&self.products.log, &self.memberships.log];
+        let memberships = [&self.products.log, &self.memberships.log, &self.payments.log];
         memberships.into_iter().chain([&self.gifticons.log, &self.carts.log]).map(Arc::clone).collect()
     }
 
@@ -117,14 +140,19 @@ impl Purchases {
         OpenApiRouter::new()
             .merge(product::http::routes(Arc::clone(&self.products)))
             .merge(membership::http::routes(Arc::clone(&self.memberships)))
+            .merge(payment::http::routes(Arc::clone(&self.payments)))
             .merge(gifticon::http::routes(Arc::clone(&self.gifticons)))
             .merge(cart::http::routes(Arc::clone(&self.carts)))
     }
 
     /// Lets their funnels finish what waits and end.
-    pub(super) fn shut_down(&self) {
+    pub(super) fn shut_down(&self, runtime: &Handle) {
+        self.payments.finish_work(runtime);
+        // What is charged after this is charged by nobody.
+        drop(self.sandbox.lock().take());
         self.products.funnel.shut_down();
         self.memberships.funnel.shut_down();
+        self.payments.funnel.shut_down();
         self.gifticons.funnel.shut_down();
         self.carts.funnel.shut_down();
     }
@@ -190,6 +218,7 @@ impl App {
     /// Starts the threads of purchases: funnels, consumers, sweeps.
     pub(super) fn start_purchases(&self) -> Result<()> {
         self.start_memberships()?;
+        self.start_payments()?;
         let Purchases { gifticons, cart_questions, carts, .. } = &*self.purchases;
         self.funnels.lock().extend([gifticons.funnel.spawn()?, carts.funnel.spawn()?]);
         self.follow(gifticons.follow_carts(Arc::clone(&carts.log)))?;
@@ -216,6 +245,7 @@ impl App {
     pub(super) fn give_back_leases_of_purchases(&self) {
         self.give_back_leases(&self.purchases.products.funnel);
         self.give_back_leases(&self.purchases.memberships.funnel);
+        self.give_back_leases(&self.purchases.payments.funnel);
         self.give_back_leases(&self.purchases.gifticons.funnel);
         self.give_back_leases(&self.purchases.carts.funnel);
     }

@@ -27,6 +27,7 @@ const KNOWN: &[(&str, &[&str])] = &[
     ("donation", &[]),
     ("deal", &["DealApi"]),
     ("mypage", &[]),
+    ("payment", &[]),
     ("gifticon", &["GifticonApi", "ReserveStock", "ReservedStock", "Revocation"]),
     ("cart", &["CartApi", "Claim"]),
     ("dashboard", &[]),
