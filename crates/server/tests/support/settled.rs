@@ -168,8 +168,19 @@ impl TestApp {
         let payment = self.app().purchases.payments.funnel.with_session(app::payment::inspect);
         must_be_clean(&payment.expect("payment can be inspected"));
         self.verify_gifticons();
-        let cart = self.app().purchases.carts.funnel.with_session(app::cart::inspect);
-        must_be_clean(&cart.expect("cart can be inspected").0);
+        self.verify_carts();
+    }
+
+    /// As [`TestApp::verify`], for cart alone, beside what gifticon and payment say of carts.
+    pub fn verify_carts(&self) {
+        let purchases = &self.app().purchases;
+        let carts = purchases.carts.funnel.with_session(app::cart::standing).expect("carts can be read");
+        let inspected = purchases.carts.funnel.with_session(app::cart::inspect);
+        let (mut findings, _) = inspected.expect("cart can be inspected");
+        let kept = purchases.gifticons.funnel.with_session(app::gifticon::reservations);
+        let kept = kept.expect("reservations can be read");
+        app::cart::compare(&carts, &kept, &std::collections::HashMap::new(), &mut findings);
+        must_be_clean(&findings);
     }
 
     /// As [`TestApp::verify`], for gifticon alone.
