@@ -190,10 +190,11 @@ impl App {
             ContactQuestions { api, guard: guard(settings, ("mypage", "member"), &clock)?, runtime: runtime.clone() };
         let pages = Pages::open(kit.clone(), next()?, seal(settings, "mypage")?, contacts)?;
         let donations = open_donations(settings, &kit, next()?, Arc::clone(&ask_point), &point_delay)?;
+        let asks_point = Arc::clone(&ask_point);
         let deals = open_deals(settings, &kit, next()?, between(betweens.deal_and_point, ask_point), &point_delay)?;
         let settlements = open_settlements(settings, &kit, next()?, &deals, runtime)?;
         let dashboard_store = next()?;
-        let purchases = Purchases::open(settings, &kit, &mut next, runtime)?;
+        let purchases = Purchases::open(settings, &kit, &mut next, (runtime, asks_point, options.address))?;
         let asking = Asking::of(&members, &notifications, &pages, &donations, &deals, &settlements);
         let asking = Arc::new(asking.with(&purchases));
         let dashboards = open_dashboards(settings, &kit, dashboard_store, (&asking, &parking))?;

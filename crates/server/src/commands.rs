@@ -21,6 +21,7 @@ use crate::assembly::{App, Options};
 use crate::bench::{self, BenchArgs};
 use crate::config::Settings;
 use crate::description::Description;
+use crate::sandbox::{self, SandboxArgs};
 use crate::stores::{CONTEXTS, bring_up_to_date, open};
 
 /// Self-hosted loyalty: members, points, my page.
@@ -85,6 +86,8 @@ enum Command {
     /// List, retry and drop events that could not be taken in; asks the running server
     #[command(subcommand)]
     Parked(parked::ParkedCommand),
+    /// Run a payment provider for trying things out: an HTTP server that moves no money
+    SandboxPayments(SandboxArgs),
     /// Print the API's description (OpenAPI 3.1)
     Openapi,
     /// List all settings, with where each value comes from
@@ -144,6 +147,7 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
         Command::Coupons(command) => coupons::run(&settings, command),
         Command::Keys(command) => keys::run(&settings, command),
         Command::Parked(command) => parked::run(&settings, command),
+        Command::SandboxPayments(args) => sandbox::run(&settings, args),
         Command::Openapi => openapi(),
         Command::Config { json } => show_config(&settings, *json),
         Command::Bench(_) | Command::Demo(_) | Command::Doctor(_) | Command::Completions { .. } => {

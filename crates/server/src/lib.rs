@@ -8,6 +8,8 @@ pub mod config;
 pub mod description;
 pub mod docs;
 pub mod parked;
+pub mod provider;
+pub mod sandbox;
 pub mod secret;
 pub mod sender;
 pub mod serve;

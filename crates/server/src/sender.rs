@@ -113,7 +113,7 @@ fn authority(path: &str) -> Result<Option<Vec<u8>>> {
 }
 
 /// Whether what is posted to this URL leaves the machine without TLS. What is no URL at all is refused elsewhere.
-fn crosses_unprotected(url: &str) -> bool {
+pub(crate) fn crosses_unprotected(url: &str) -> bool {
     let Ok(uri) = url.parse::<Uri>() else { return false };
     let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
     uri.scheme_str() == Some("http") && !is_this_machine(host)

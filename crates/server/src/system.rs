@@ -56,6 +56,7 @@ pub const RESOURCES: &[&str] = &[
     "closings",
     "dealDashboards",
     "dashboards",
+    "payments",
     "gifticons",
     "vouchers",
     "carts",

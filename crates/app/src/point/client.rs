@@ -1,12 +1,14 @@
 //! Point in another process.
 
-use domain::point::{DealDecision, DonationDecision, Rejection};
+use domain::point::{
+    CancelledHold, CapturedHold, DealDecision, DonationDecision, HeldPoints, HoldOver, HoldRefusal, Rejection,
+};
 use futures_util::future::BoxFuture;
 use platform::error::Result;
 use platform::http::peer::Peer;
 use serde::{Deserialize, Serialize};
 
-use super::{DealQuestion, DonationQuestion, PointApi};
+use super::{DealQuestion, DonationQuestion, HoldQuestion, PaymentQuestion, PointApi};
 use crate::kit::Asked;
 
 /// Where the question is asked on an internal listener.
@@ -15,6 +17,12 @@ pub(super) const PREPARE: &str = "/internal/point/withdrawals";
 pub(super) const DONATE: &str = "/internal/point/donations";
 /// Where deals are decided on an internal listener.
 pub(super) const DEAL: &str = "/internal/point/deals";
+/// Where points are set aside for payments on an internal listener; the answer is a `Result` as `serde` writes it.
+pub(super) const HOLD: &str = "/internal/point/holds";
+/// Where what is held for payments is taken on an internal listener; answered likewise.
+pub(super) const CAPTURE: &str = "/internal/point/captures";
+/// Where payments with points are cancelled on an internal listener.
+pub(super) const CANCEL: &str = "/internal/point/cancellations";
 
 /// The question: may this member leave?
 #[derive(Serialize, Deserialize)]
@@ -49,6 +57,18 @@ impl PointApi for RemotePoints {
 
     fn deal(&self, question: DealQuestion) -> BoxFuture<'_, Result<DealDecision>> {
         Box::pin(async move { self.0.ask(DEAL, &question).await })
+    }
+
+    fn hold(&self, question: HoldQuestion) -> Asked<'_, HeldPoints, HoldRefusal> {
+        Box::pin(async move { self.0.ask(HOLD, &question).await })
+    }
+
+    fn capture_hold(&self, question: PaymentQuestion) -> Asked<'_, CapturedHold, HoldOver> {
+        Box::pin(async move { self.0.ask(CAPTURE, &question).await })
+    }
+
+    fn cancel_hold(&self, question: PaymentQuestion) -> BoxFuture<'_, Result<CancelledHold>> {
+        Box::pin(async move { self.0.ask(CANCEL, &question).await })
     }
 }
 

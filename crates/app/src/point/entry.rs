@@ -7,6 +7,7 @@ use platform::zone::Zone;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::hold::HoldFacts;
 use crate::kit::ReferenceView;
 
 /// An entry as it stands in the ledger.
@@ -101,7 +102,7 @@ pub struct EntryView {
     pub entry_id: i64,
     /// Whose points moved.
     pub member_id: i64,
-    /// Why points moved: `WELCOME`, `EARN`, `USE`, `ADJUST`, `DONATE`, `EARN_CANCEL`, `OWED_REPAY`, `USE_CANCEL`, `EXPIRE`, `FORFEIT` or another.
+    /// Why points moved: `WELCOME`, `EARN`, `USE`, `ADJUST`, `DONATE`, `EARN_CANCEL`, `OWED_REPAY`, `USE_CANCEL`, `HOLD_CAPTURE`, `EXPIRE`, `FORFEIT` or another.
     #[schema(value_type = String, example = "EARN")]
     pub kind: EntryKind,
     /// Points, with sign.
@@ -188,6 +189,14 @@ pub enum PointEvent {
     OwedRepaid(EntryFacts),
     /// Points were given back because what they were used on was cancelled.
     UseCancelled(EntryFacts),
+    /// Points were used out of what was held.
+    HoldCaptured(EntryFacts),
+    /// Points were set aside.
+    PointsHeld(HoldFacts),
+    /// What was set aside is free again.
+    HoldReleased(HoldFacts),
+    /// What was set aside is free again, because time is over.
+    HoldExpired(HoldFacts),
     /// A deal that came by event was answered, now or before.
     DealDecided(DealDecision),
     /// What taking points back came to; the entry, if there is one, comes before.
@@ -287,6 +296,7 @@ pub(super) fn event_kind(kind: EntryKind) -> &'static str {
         EntryKind::EarnCancel => "EarnCancelled",
         EntryKind::OwedRepay => "OwedRepaid",
         EntryKind::UseCancel => "UseCancelled",
+        EntryKind::HoldCapture => "HoldCaptured",
     }
 }
 

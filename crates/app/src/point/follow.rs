@@ -66,6 +66,11 @@ impl PointWriter {
         if let Some(event) = point::open_account(known, &never_followed).filter(|_| confirmed) {
             record_first(loaded, member_id, &event, out)?;
         }
+        if confirmed {
+            for event in loaded.holds.open_of(member_id).iter().filter_map(point::drop_hold) {
+                loaded.record(member_id, &event, out)?;
+            }
+        }
         let mut forfeited = 0;
         for step in steps {
             let Some(slot) = loaded.slots.get(&member_id) else { break };
@@ -85,6 +90,7 @@ fn record_first(loaded: &mut Loaded, member_id: i64, event: &Event, out: &mut Ou
         account: Account::new(member_id),
         head: chain::START,
         last_entry: 0,
+        last_hold: 0,
         changed: false,
         is_new: true,
     });

@@ -116,7 +116,7 @@ fn compare(findings: &mut Findings, lots: &str, account: &domain::point::Account
             Finding::of(id, format!("the lots sum to {}, the balance is {}", open.total(), account.remain_point)),
         );
     }
-    if account.remain_point < 0 || account.held < 0 || account.owed < 0 || open.iter().any(|(_, point)| point < 0) {
+    if account.remain_point < 0 || account.held() < 0 || account.owed < 0 || open.iter().any(|(_, point)| point < 0) {
         findings.add("no figure below zero", Finding::of(id, "a figure is below zero"));
     }
     if fold.head != head {

@@ -11,8 +11,8 @@ use platform::error::Result;
 use platform::http::hal::json;
 use platform::http::input::Write;
 
-use super::client::{DEAL, DONATE, PREPARE, Prepare, Prepared};
-use super::{DealQuestion, DonationQuestion, PointApi, Points};
+use super::client::{CANCEL, CAPTURE, DEAL, DONATE, HOLD, PREPARE, Prepare, Prepared};
+use super::{DealQuestion, DonationQuestion, HoldQuestion, PaymentQuestion, PointApi, Points};
 use crate::kit::must_be_service;
 
 /// The routes on the internal listener.
@@ -21,6 +21,9 @@ pub fn internal_routes(points: Arc<Points>) -> Router {
         .route(PREPARE, post(prepare_withdrawal))
         .route(DONATE, post(donate))
         .route(DEAL, post(deal))
+        .route(HOLD, post(hold))
+        .route(CAPTURE, post(capture_hold))
+        .route(CANCEL, post(cancel_hold))
         .with_state(points)
 }
 
@@ -38,4 +41,19 @@ async fn donate(State(points): State<Arc<Points>>, write: Write<DonationQuestion
 async fn deal(State(points): State<Arc<Points>>, write: Write<DealQuestion>) -> Result<Response<Body>> {
     must_be_service(&write.caller)?;
     json(StatusCode::OK, "application/json", &points.deal(write.body).await?)
+}
+
+async fn hold(State(points): State<Arc<Points>>, write: Write<HoldQuestion>) -> Result<Response<Body>> {
+    must_be_service(&write.caller)?;
+    json(StatusCode::OK, "application/json", &points.hold(write.body).await?)
+}
+
+async fn capture_hold(State(points): State<Arc<Points>>, write: Write<PaymentQuestion>) -> Result<Response<Body>> {
+    must_be_service(&write.caller)?;
+    json(StatusCode::OK, "application/json", &points.capture_hold(write.body).await?)
+}
+
+async fn cancel_hold(State(points): State<Arc<Points>>, write: Write<PaymentQuestion>) -> Result<Response<Body>> {
+    must_be_service(&write.caller)?;
+    json(StatusCode::OK, "application/json", &points.cancel_hold(write.body).await?)
 }

@@ -12,6 +12,8 @@ mod entry;
 mod expire;
 mod expiry_walk;
 mod follow;
+mod hold;
+mod hold_rows;
 pub mod http;
 mod inspect;
 mod inspect_deals;
@@ -26,7 +28,10 @@ mod writer;
 use std::sync::Arc;
 
 use domain::kernel::Day;
-use domain::point::{ClawBack, DealDecision, DonationDecision, Rejection};
+use domain::point::{
+    CancelledHold, CapturedHold, ClawBack, DealDecision, DonationDecision, HeldPoints, HoldOver, HoldRefusal,
+    PaymentAnswer, Rejection,
+};
 use futures_util::future::BoxFuture;
 use platform::consumer::Consumer;
 use platform::db::{Database, Value};
@@ -40,6 +45,8 @@ use deal::Heard;
 pub use donate::DonationQuestion;
 pub use entry::{EntryFacts, EntryView, PointEvent};
 pub use expiry_walk::{EXPIRY_JOB, ExpiryWalk};
+use hold::Payment;
+pub use hold::{HoldFacts, HoldQuestion, HoldView, PaymentQuestion};
 pub use inspect::{Balances, Donated, donated, inspect, summed};
 pub use inspect_deals::{Dealt, DealtFacts, dealt};
 pub use store::MIGRATIONS;
@@ -59,6 +66,17 @@ pub trait PointApi: Send + Sync {
 
     /// Moves the points of a deal, or says why not. Asked again it gives the same answer, so it may be repeated.
     fn deal(&self, question: DealQuestion) -> BoxFuture<'_, Result<DealDecision>>;
+
+    /// Sets points aside for a payment, or says why not. Asked again it gives the same answer, until the payment is
+    /// cancelled.
+    fn hold(&self, question: HoldQuestion) -> Asked<'_, HeldPoints, HoldRefusal>;
+
+    /// Takes what is held for a payment, or says that nothing is any more. Asked again it gives the same answer.
+    fn capture_hold(&self, question: PaymentQuestion) -> Asked<'_, CapturedHold, HoldOver>;
+
+    /// Lets go what is held for a payment, gives back what was taken for it, and refuses to hold for it from now on,
+    /// whether or not it ever did. Asked again it gives the same answer.
+    fn cancel_hold(&self, question: PaymentQuestion) -> BoxFuture<'_, Result<CancelledHold>>;
 }
 
 /// The point context.
@@ -270,6 +288,33 @@ impl PointApi for Points {
             }
         })
     }
+
+    fn hold(&self, question: HoldQuestion) -> Asked<'_, HeldPoints, HoldRefusal> {
+        Box::pin(async move {
+            match self.funnel.ask(Command::Payment(Payment::hold(question)), None).await? {
+                Answer::Payment(PaymentAnswer::Held(answer)) => Ok(answer),
+                _ => Err(unexpected()),
+            }
+        })
+    }
+
+    fn capture_hold(&self, question: PaymentQuestion) -> Asked<'_, CapturedHold, HoldOver> {
+        Box::pin(async move {
+            match self.funnel.ask(Command::Payment(Payment::capture(question)), None).await? {
+                Answer::Payment(PaymentAnswer::Captured(answer)) => Ok(answer),
+                _ => Err(unexpected()),
+            }
+        })
+    }
+
+    fn cancel_hold(&self, question: PaymentQuestion) -> BoxFuture<'_, Result<CancelledHold>> {
+        Box::pin(async move {
+            match self.funnel.ask(Command::Payment(Payment::cancel(question)), None).await? {
+                Answer::Payment(PaymentAnswer::Cancelled(answer)) => Ok(answer),
+                _ => Err(unexpected()),
+            }
+        })
+    }
 }
 
 fn account_unknown() -> Error {
@@ -294,7 +339,12 @@ fn refusal(rejection: Rejection, pointer: &'static str) -> Error {
         }
         Rejection::OwedTooLarge => (ErrorKind::Conflict, "the member would owe more than 9,007,199,254,740,991 points"),
         Rejection::AttemptOver => (ErrorKind::Conflict, "this withdrawal attempt is over"),
+        Rejection::InvalidTtl => (ErrorKind::Invalid, "points are held for 1 to 604,800 seconds"),
+        Rejection::HoldOver => (ErrorKind::Conflict, "the hold was captured or released, or its time is over"),
+        Rejection::CaptureTooLarge => (ErrorKind::Conflict, "the hold has fewer points than are to be captured"),
+        Rejection::HoldOfPayment => (ErrorKind::Conflict, "the hold belongs to a payment, which ends it"),
     };
+    let pointer = if rejection == Rejection::InvalidTtl { "/ttlS" } else { pointer };
     let error = Error::new(kind, format!("point.{}", rejection.reason()), message);
     if kind == ErrorKind::Invalid { Error { pointer: Some(pointer.into()), ..error } } else { error }
 }

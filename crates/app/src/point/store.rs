@@ -14,6 +14,8 @@ use super::chain::{self, Link};
 use super::deal_rows::DealRows;
 use super::donate::Answers;
 use super::entry::{EntryFacts, EntryRow, PointEvent, event_kind, open_lots, read_notices, write_lots, write_notices};
+use super::hold::HoldFacts;
+use super::hold_rows::HoldRows;
 
 /// The schema of point.
 pub const MIGRATIONS: &[Migration] = &[
@@ -44,6 +46,13 @@ pub const MIGRATIONS: &[Migration] = &[
         // An older program does not know entries of cancelled uses.
         lives_with: 12,
     },
+    Migration {
+        number: 32,
+        name: "point_holds",
+        sql: include_str!("../../../../migrations/0032_point_holds.sql"),
+        // An older program would spend and expire what is held.
+        lives_with: 32,
+    },
 ];
 
 pub(super) static ACCOUNT: Table = Table {
@@ -65,6 +74,8 @@ pub(super) static ACCOUNT: Table = Table {
         ("head", Kind::Blob),
         ("last_entry", Kind::Int),
         ("notices", Kind::Text),
+        ("pins", Kind::Text),
+        ("last_hold", Kind::Int),
     ],
 };
 
@@ -186,6 +197,8 @@ pub(super) struct Slot {
     pub(super) head: Link,
     /// Position of the last entry; 0 before the first one. A statement begins there.
     pub(super) last_entry: i64,
+    /// Number of the last hold; 0 before the first one.
+    pub(super) last_hold: i64,
     pub(super) changed: bool,
     pub(super) is_new: bool,
 }
@@ -196,7 +209,7 @@ impl Slot {
             member_id: row.int(0),
             member_status: MemberStatus::from_name(row.text(1)).unwrap_or(MemberStatus::Abnormal),
             remain_point: row.int(2),
-            held: row.int(3),
+            pins: open_lots(row.text(16)),
             owed: row.int(4),
             require_point: row.opt_int(5),
             lots: open_lots(row.text(6)),
@@ -209,15 +222,16 @@ impl Slot {
             notices: read_notices(row.text(15)),
         };
         let head = row.blob(13).and_then(|bytes| bytes.try_into().ok()).unwrap_or(chain::START);
-        Self { account, head, last_entry: row.int(14), changed: false, is_new: false }
+        Self { account, head, last_entry: row.int(14), last_hold: row.int(17), changed: false, is_new: false }
     }
 
     pub(super) fn into_row(self) -> Row {
+        let held = self.account.held();
         let Account {
             member_id,
             member_status,
             remain_point,
-            held,
+            pins,
             owed,
             require_point,
             lots,
@@ -246,6 +260,8 @@ impl Slot {
             self.head.to_vec().into(),
             self.last_entry.into(),
             write_notices(&notices).into(),
+            write_lots(pins.iter()).into(),
+            self.last_hold.into(),
         ])
     }
 }
@@ -256,6 +272,7 @@ pub struct Loaded {
     pub(super) entries: Vec<Row>,
     pub(super) answers: Answers,
     pub(super) deals: DealRows,
+    pub(super) holds: HoldRows,
     /// Log rows that ended lots of these accounts may leave; almost always 0.
     pub(super) ended_rows: usize,
 }
@@ -289,8 +306,11 @@ impl Loaded {
         slot.changed = true;
         let Account { sequence, member_status, remain_point, owed, .. } = slot.account;
         let told = match event {
-            Event::PointsMoved(movement) | Event::PointsAdjusted(movement) => {
+            Event::PointsMoved(movement) | Event::PointsAdjusted(movement) | Event::HoldCaptured { movement, .. } => {
                 let entry = slot.book(movement, out)?;
+                if let Event::HoldCaptured { hold, .. } = event {
+                    self.holds.end(hold, Some(entry.position))?;
+                }
                 let position = entry.position;
                 self.entries.push(entry.clone().into_row(&slot.head, out.take_stamp(position)));
                 return Ok(Some(entry));
@@ -313,6 +333,18 @@ impl Loaded {
                 owed,
                 remain_point,
             },
+            Event::PointsHeld(hold) => {
+                self.holds.place(hold, std::mem::replace(&mut slot.last_hold, hold.hold_id));
+                PointEvent::PointsHeld(HoldFacts::of(hold))
+            }
+            Event::HoldReleased(hold) => {
+                self.holds.end(hold, None)?;
+                PointEvent::HoldReleased(HoldFacts::of(hold))
+            }
+            Event::HoldExpired(hold) => {
+                self.holds.end(hold, None)?;
+                PointEvent::HoldExpired(HoldFacts::of(hold))
+            }
             Event::ExpiryAnnounced { month, days, days_left, point } => PointEvent::ExpiryAnnounced {
                 member_id,
                 month: month.to_string(),

@@ -60,7 +60,7 @@ impl AccountView {
             member_status: account.member_status,
             remain_point: account.remain_point,
             require_point: account.require_point,
-            held: account.held,
+            held: account.held(),
             owed: account.owed,
             expiring_soon: expiring_soon(&account.lots, today),
         })

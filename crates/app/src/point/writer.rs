@@ -2,7 +2,9 @@
 
 use domain::kernel::Month;
 use domain::member::MemberStatus;
-use domain::point::{self, ClawBack, DealDecision, DonationDecision, FollowMember, Reference, Rejection};
+use domain::point::{
+    self, ClawBack, DealDecision, DonationDecision, FollowMember, PaymentAnswer, Reference, Rejection,
+};
 use platform::db::{Session, Value};
 use platform::error::{Error, Result};
 use platform::funnel::{Moment, Out, Writer};
@@ -14,6 +16,8 @@ use super::deal_rows::DealRows;
 use super::donate::{Answers, DonationQuestion};
 use super::entry::{EntryView, PointEvent};
 use super::expire;
+use super::hold::{HoldCommand, HoldView, Payment};
+use super::hold_rows::HoldRows;
 use super::store::{ACCOUNT, ENTRY, Loaded, Slot};
 use super::views::{Adjusted, ClawedBack};
 use crate::kit::{day_of, month_of};
@@ -70,6 +74,10 @@ pub enum Command {
     Deal { question: DealQuestion, heard: Heard },
     /// Points that were given by mistake are taken back.
     ClawBack { member_id: i64, claw_back: ClawBack },
+    /// Points are set aside, or what was set aside ends.
+    Hold(HoldCommand),
+    /// A payment asks.
+    Payment(Payment),
     /// What has ended expires, what is about to end is announced.
     ExpireLots { member_id: i64 },
 }
@@ -86,8 +94,15 @@ impl Command {
             | Self::Donate(DonationQuestion { member_id, .. })
             | Self::Deal { question: DealQuestion { member_id, .. }, .. }
             | Self::ClawBack { member_id, .. }
+            | Self::Payment(Payment { member_id, .. })
             | Self::ExpireLots { member_id } => *member_id,
+            Self::Hold(command) => command.member_id(),
         }
+    }
+
+    /// What a payment asks, if it is one.
+    pub(super) fn payment(&self) -> Option<&Payment> {
+        if let Self::Payment(payment) = self { Some(payment) } else { None }
     }
 }
 
@@ -106,6 +121,10 @@ pub enum Answer {
     Decided(DonationDecision),
     /// The answer to a deal.
     Dealt(DealDecision),
+    /// How a hold stands.
+    Hold(HoldView),
+    /// The answer to a payment.
+    Payment(PaymentAnswer),
     /// Nothing to say.
     Taken,
 }
@@ -141,11 +160,12 @@ impl Writer for PointWriter {
         let ended_rows = expire::ended_rows(&slots, day_of(moment.day));
         let answers = Answers::load(tx, commands)?;
         let deals = DealRows::load(tx, commands)?;
-        Ok(Loaded { slots, entries: Vec::with_capacity(commands.len()), answers, deals, ended_rows })
+        let holds = HoldRows::load(tx, commands, &slots, ended_rows)?;
+        Ok(Loaded { slots, entries: Vec::with_capacity(commands.len()), answers, deals, holds, ended_rows })
     }
 
     fn more_rows(&self, loaded: &Loaded) -> usize {
-        loaded.ended_rows
+        loaded.ended_rows + loaded.holds.more_rows
     }
 
     fn decide(&mut self, loaded: &mut Loaded, command: &Command, out: &mut Out<'_>) -> Result<Answer> {
@@ -172,6 +192,8 @@ impl Writer for PointWriter {
             }
             Command::Donate(question) => Self::donate(loaded, question, out),
             Command::Deal { question, heard } => self.deal(loaded, question, *heard, out),
+            Command::Hold(command) => self.hold(loaded, command, out),
+            Command::Payment(payment) => Self::payment(loaded, payment, out),
             Command::ClawBack { member_id, claw_back } => Self::claw_back(loaded, *member_id, claw_back, out),
             Command::ExpireLots { member_id } => {
                 loaded.announce_expiry(*member_id, out)?;
@@ -187,10 +209,14 @@ impl Writer for PointWriter {
         tx.update_many(&ACCOUNT, known.into_iter().map(Slot::into_row).collect())?;
         loaded.answers.store(tx)?;
         loaded.deals.store(tx)?;
+        loaded.holds.store(tx)?;
         tx.insert_many(&ENTRY, loaded.entries)
     }
 
     fn recall(&self, command: &Command, event: &log::Event) -> Result<Answer> {
+        if let Command::Hold(command) = command {
+            return command.recall(event, &self.zone);
+        }
         let told: PointEvent = event.decode()?;
         match (command, told) {
             (

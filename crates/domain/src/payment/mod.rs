@@ -1,9 +1,32 @@
 //! Payments: what a cart or a membership costs is charged once, and given back once (SPEC sections 1 and 4; seeds 3 and
 //! 4). The provider decides; here stands what it is to do, and what it said.
+//!
+//! A payment is requested, and then approved or declined or canceled; one that was approved may still be canceled. Money
+//! may have been taken without anybody knowing only where a payment was declined as [`TIMED_OUT`] or canceled: then it is
+//! the provider's turn to give back, and exactly one `PaymentRefunded` follows.
+
+mod apply;
+mod cancel;
+mod outcome;
+mod request;
 
 use alloc::string::String;
 
 use serde::{Deserialize, Serialize};
+
+pub use apply::apply;
+pub use cancel::{cancel_payment, record_refund};
+pub use outcome::{ChargeOutcome, give_up, record_outcome};
+pub use request::{RequestPayment, request_payment};
+
+/// Why a payment was declined that the provider was not heard of in time. What it may have charged is given back.
+pub const TIMED_OUT: &str = "timed_out";
+/// Why a payment was declined that no provider was there for.
+pub const NO_PROVIDER: &str = "no_provider";
+/// Why a payment with points was declined of which nobody said whose points.
+pub const NO_CUSTOMER: &str = "no_customer";
+/// Why a payment was declined over an amount that cannot be charged.
+pub const INVALID_AMOUNT: &str = "invalid_amount";
 
 /// How a payment stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -97,8 +120,53 @@ impl Order {
     }
 }
 
+/// What the provider is still to do about a payment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Job {
+    /// Charge it.
+    Charge,
+    /// Give back what it charged, and never charge it from now on.
+    Cancel,
+}
+
+impl Job {
+    /// Its name in rows.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Charge => "charge",
+            Self::Cancel => "cancel",
+        }
+    }
+
+    /// The job with this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Charge, Self::Cancel].into_iter().find(|job| job.name() == name)
+    }
+}
+
+/// A payment.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Payment {
+    /// What for, how much, what with.
+    pub facts: PaymentFacts,
+    /// How it stands.
+    pub status: PaymentStatus,
+    /// Why it was declined.
+    pub reason: Option<String>,
+    /// What the provider is still to do.
+    pub job: Option<Job>,
+    /// Whether it was approved at some time: then what is given back is the whole amount.
+    pub was_approved: bool,
+    /// What was given back, in won (or points); none: nothing is known to be, or was to be.
+    pub refunded_won: Option<i64>,
+    /// Of its last event.
+    pub sequence: i64,
+}
+
 /// What an event tells of a payment.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PaymentFacts {
     /// The payment.
@@ -119,7 +187,8 @@ pub struct PaymentFacts {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all_fields = "camelCase")]
 pub enum Event {
-    /// It is to be charged. Exactly one of approved, declined and canceled follows.
+    /// It is to be charged. Exactly one of approved, declined and canceled follows, and canceled may follow approved. (An
+    /// order that is off before anybody wanted to charge it has no such event; its first one is `PaymentCanceled`.)
     PaymentRequested(PaymentFacts),
     /// It was charged.
     PaymentApproved(PaymentFacts),
@@ -128,13 +197,13 @@ pub enum Event {
         /// The payment.
         #[serde(flatten)]
         payment: PaymentFacts,
-        /// Why: what the provider or the ledger said, or `timed_out`.
+        /// Why: what the provider or the ledger said, or `timed_out`, `no_provider`, `no_customer`, `invalid_amount`.
         reason: String,
     },
     /// The order is off, before or after the charge.
     PaymentCanceled(PaymentFacts),
-    /// What had been charged under a payment that was declined or canceled has been given back, or it is certain that
-    /// nothing was and nothing will be.
+    /// What had been charged under a payment that was canceled, or declined as `timed_out`, has been given back, or it is
+    /// certain that nothing was and nothing will be. Follows each of these once.
     PaymentRefunded {
         /// The payment.
         #[serde(flatten)]
@@ -154,3 +223,23 @@ impl Event {
         }
     }
 }
+
+/// Why what a provider said is not recorded: it cannot be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rejection {
+    /// Another amount than the payment's was given back.
+    RefundMismatch,
+}
+
+impl Rejection {
+    /// Its name.
+    #[must_use]
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::RefundMismatch => "refund_mismatch",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,7 @@
 //! The state of an account.
 
+use alloc::borrow::Cow;
+
 use super::{Lots, Notices};
 use crate::member::MemberStatus;
 
@@ -12,8 +14,8 @@ pub struct Account {
     pub member_status: MemberStatus,
     /// The balance in points, held points included; never below 0.
     pub remain_point: i64,
-    /// How much of the balance is reserved.
-    pub held: i64,
+    /// How much of each lot is reserved; its sum is what is held.
+    pub pins: Lots,
     /// What later earnings repay first; not part of the balance.
     pub owed: i64,
     /// The last adjustment that was asked for, granted or not (seed 0).
@@ -45,7 +47,7 @@ impl Account {
             member_id,
             member_status: MemberStatus::Ready,
             remain_point: 0,
-            held: 0,
+            pins: Lots::default(),
             owed: 0,
             require_point: None,
             lots: Lots::default(),
@@ -59,9 +61,25 @@ impl Account {
         }
     }
 
+    /// How much of the balance is reserved; never below 0, never more than the balance.
+    #[must_use]
+    pub fn held(&self) -> i64 {
+        self.pins.total()
+    }
+
     /// What may be spent: the balance less what is held.
     #[must_use]
     pub fn available(&self) -> i64 {
-        self.remain_point - self.held
+        self.remain_point - self.held()
+    }
+
+    /// The lots less what is pinned in them: what verbs may take.
+    pub(super) fn free_lots(&self) -> Cow<'_, Lots> {
+        if self.pins.earliest().is_none() {
+            return Cow::Borrowed(&self.lots);
+        }
+        let mut free = self.lots.clone();
+        free.change(&self.pins.as_taken());
+        Cow::Owned(free)
     }
 }

@@ -47,7 +47,7 @@ pub(super) fn taking_back(account: &Account, cmd: &ClawBack) -> Result<Vec<Event
             kind: EntryKind::EarnCancel,
             amount: -taken_point,
             balance_after: account.remain_point - taken_point,
-            lots: account.lots.take_from(cmd.lot, taken_point),
+            lots: account.free_lots().take_from(cmd.lot, taken_point),
             reference: cmd.reference.clone(),
             reason: cmd.reason.clone(),
         })

@@ -87,15 +87,12 @@ pub fn is_expiry_due(lots: &Lots, notices: &Notices, today: Day) -> bool {
 }
 
 /// What has ended and is still there, the earliest first: asked before every other verb, again and again until there
-/// is `None`, so that ended points are never spent however late it is. A lot leaves as a whole; that it was not
-/// announced is said before. Held points stay until the hold ends.
+/// is `None`, so that ended points are never spent however late it is. A lot leaves as a whole, but for what a
+/// hold pins in it, which stays until the hold ends; that it was not announced is said before.
 #[must_use]
 pub fn expire_lots(account: &Account, today: Day) -> Option<Event> {
-    let (month, point) = account.lots.iter().next().filter(|(month, _)| *month < today.month)?;
-    let point = point.min(account.available());
-    if account.closed || point <= 0 {
-        return None;
-    }
+    let free = account.free_lots();
+    let (month, point) = free.iter().next().filter(|(month, _)| *month < today.month && !account.closed)?;
     let announced = account.notices.of(month);
     if announced & last_notice() == 0 {
         let missed = NOTICE_DAYS.into_iter().zip(0..).filter(|(_, bit)| announced & (1 << bit) == 0);

@@ -63,6 +63,11 @@ impl Lots {
         LotChange(taken)
     }
 
+    /// Taking everything.
+    pub(super) fn as_taken(&self) -> LotChange {
+        LotChange(self.iter().map(|(month, point)| (month, -point)).collect())
+    }
+
     /// Takes a change in.
     pub(super) fn change(&mut self, change: &LotChange) {
         for (month, point) in &change.0 {
@@ -84,5 +89,11 @@ impl LotChange {
     #[must_use]
     pub fn add(month: Month, point: i64) -> Self {
         Self(alloc::vec![(month, point)])
+    }
+
+    /// The change that undoes this one, in the same order.
+    #[must_use]
+    pub fn reversed(&self) -> Self {
+        Self(self.0.iter().map(|(month, point)| (*month, -point)).collect())
     }
 }

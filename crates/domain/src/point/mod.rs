@@ -10,8 +10,11 @@ mod donate;
 mod earn;
 mod expiry;
 mod give_back;
+mod hold;
 mod lots;
 mod open;
+mod payment_hold;
+mod rejection;
 mod use_points;
 mod withdrawal;
 
@@ -29,12 +32,22 @@ pub use earn::{EarnPoints, earn_points};
 pub use expiry::{
     NOTICE_DAYS, Notices, Unannounced, announce_expiry, days_left, expire_lots, expiring_soon, is_expiry_due,
 };
+pub use hold::{
+    HOLD_TTL_S, Hold, HoldPoints, HoldStatus, MAX_HOLD_TTL_S, capture_hold, drop_hold, expire_hold, hold_points,
+    release_hold,
+};
 pub use lots::{LotChange, Lots};
 pub use open::{FollowMember, WelcomeMember, follow_member, open_account, welcome_member};
+pub use payment_hold::{
+    AskPayment, CancelledHold, CapturedHold, HeldPoints, HoldOver, HoldRefusal, PaymentAnswer, PaymentAsk,
+    PaymentOutcome, PaymentRecord, decide_payment,
+};
+pub use rejection::Rejection;
 pub use use_points::{UsePoints, use_points};
 pub use withdrawal::{close_account, forfeit_points, prepare_withdrawal, release_withdrawal};
 
-use crate::kernel::{MAX_AMOUNT, MAX_SAFE, Month};
+use self::rejection::{must_be_active, must_be_movable};
+use crate::kernel::{MAX_SAFE, Month};
 use crate::member::MemberStatus;
 
 /// Why points move (SPEC section 1, entry kinds).
@@ -61,11 +74,13 @@ pub enum EntryKind {
     OwedRepay,
     /// Given back because what they were spent on was cancelled.
     UseCancel,
+    /// Spent out of what was held.
+    HoldCapture,
 }
 
 impl EntryKind {
     /// Every kind.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Welcome,
         Self::Earn,
         Self::Use,
@@ -76,6 +91,7 @@ impl EntryKind {
         Self::EarnCancel,
         Self::OwedRepay,
         Self::UseCancel,
+        Self::HoldCapture,
     ];
 
     /// Its name in rows and on the wire.
@@ -92,6 +108,7 @@ impl EntryKind {
             Self::EarnCancel => "EARN_CANCEL",
             Self::OwedRepay => "OWED_REPAY",
             Self::UseCancel => "USE_CANCEL",
+            Self::HoldCapture => "HOLD_CAPTURE",
         }
     }
 
@@ -179,6 +196,19 @@ pub enum Event {
         /// Points that were not, and are owed from now on.
         owed_point: i64,
     },
+    /// Points were set aside.
+    PointsHeld(Hold),
+    /// Of points that were set aside some moved; the rest is free again.
+    HoldCaptured {
+        /// The points that moved.
+        movement: Movement,
+        /// The hold from now on.
+        hold: Hold,
+    },
+    /// Points that were set aside are free again.
+    HoldReleased(Hold),
+    /// Points that were set aside are free again, because time is over.
+    HoldExpired(Hold),
     /// A lot is about to end.
     ExpiryAnnounced {
         /// Its month.
@@ -216,83 +246,6 @@ pub enum Event {
     },
 }
 
-/// Why the business says no.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rejection {
-    /// There is no account of this member.
-    AccountUnknown,
-    /// The member is READY or ABNORMAL.
-    MemberNotNormal,
-    /// A withdrawal is under way.
-    AccountClosing,
-    /// More than is available.
-    InsufficientPoints,
-    /// A donation needs more points than the member has available.
-    BalanceTooLow,
-    /// Not a number of points that can be moved: 0, the wrong sign, or beyond the bound.
-    InvalidAmount,
-    /// The balance would leave the range of exact numbers.
-    BalanceTooLarge,
-    /// What is owed would leave the range of exact numbers.
-    OwedTooLarge,
-    /// This withdrawal attempt is already over.
-    AttemptOver,
-}
-
-impl Rejection {
-    /// The reason on the wire (SPEC section 3).
-    #[must_use]
-    pub fn reason(self) -> &'static str {
-        match self {
-            Self::AccountUnknown => "account_unknown",
-            Self::MemberNotNormal => "member_not_normal",
-            Self::AccountClosing => "account_closing",
-            Self::InsufficientPoints => "insufficient_points",
-            Self::BalanceTooLow => "balance_too_low",
-            Self::InvalidAmount => "invalid_amount",
-            Self::BalanceTooLarge => "balance_too_large",
-            Self::OwedTooLarge => "owed_too_large",
-            Self::AttemptOver => "attempt_over",
-        }
-    }
-
-    /// The rejection with this reason.
-    #[must_use]
-    pub fn from_reason(reason: &str) -> Option<Self> {
-        let all = [
-            Self::AccountUnknown,
-            Self::MemberNotNormal,
-            Self::AccountClosing,
-            Self::InsufficientPoints,
-            Self::BalanceTooLow,
-            Self::InvalidAmount,
-            Self::BalanceTooLarge,
-            Self::OwedTooLarge,
-            Self::AttemptOver,
-        ];
-        all.into_iter().find(|rejection| rejection.reason() == reason)
-    }
-}
-
-/// Refuses an account whose points may not move at present.
-fn must_be_active(account: &Account) -> Result<(), Rejection> {
-    if account.closed {
-        return Err(Rejection::AccountUnknown);
-    }
-    if account.closing.is_some() {
-        return Err(Rejection::AccountClosing);
-    }
-    if account.member_status != MemberStatus::Normal {
-        return Err(Rejection::MemberNotNormal);
-    }
-    Ok(())
-}
-
-/// An amount that one movement may carry: 1 to [`MAX_AMOUNT`] points.
-fn must_be_movable(amount: i64) -> Result<(), Rejection> {
-    if (1..=MAX_AMOUNT).contains(&amount) { Ok(()) } else { Err(Rejection::InvalidAmount) }
-}
-
 /// The balance after adding `amount`, which stays an exact JSON number.
 fn balance_with(account: &Account, amount: i64) -> Result<i64, Rejection> {
     account.remain_point.checked_add(amount).filter(|balance| *balance <= MAX_SAFE).ok_or(Rejection::BalanceTooLarge)
@@ -315,6 +268,12 @@ pub fn apply(account: &mut Account, event: &Event) {
         // The points have moved before, in an event of their own.
         Event::DonationDecided(_) | Event::DealDecided(_) => {}
         Event::PointsClawedBack { owed_point, .. } => account.owed += owed_point,
+        Event::PointsHeld(hold) => hold::pin(account, hold),
+        Event::HoldCaptured { movement, hold } => {
+            hold::unpin(account, hold);
+            book(account, movement);
+        }
+        Event::HoldReleased(hold) | Event::HoldExpired(hold) => hold::unpin(account, hold),
         Event::ExpiryAnnounced { month, days, .. } => expiry::announced(&mut account.notices, *month, *days),
         Event::ExpiryUnannounced { month, .. } => expiry::unannounced(&mut account.notices, *month),
         Event::WithdrawalPrepared { attempt } => account.closing = Some(*attempt),

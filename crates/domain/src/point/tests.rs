@@ -5,6 +5,7 @@ mod deals;
 mod donate;
 mod expiry;
 mod histories;
+mod holds;
 mod lifetimes;
 
 use alloc::vec;
@@ -89,6 +90,14 @@ fn with(lots: &[(i32, i64)]) -> Account {
     account
 }
 
+/// The account with so many of its points set aside by hold 1, from the lots that expire first.
+fn holding(account: Account, amount: i64) -> Account {
+    let cmd = HoldPoints { hold_id: 1, amount, ttl_s: HOLD_TTL_S, reference: None, payment_id: None, now_ms: 0 };
+    let (event, mut account) = (hold_points(&account, &cmd).expect("as much is available"), account);
+    apply(&mut account, &event);
+    account
+}
+
 fn lots(account: &Account) -> Vec<(i32, i64)> {
     account.lots.iter().map(|(month, point)| (month.number(), point)).collect()
 }
@@ -144,7 +153,7 @@ fn more_than_the_balance_is_refused() {
 
 #[test]
 fn held_points_cannot_be_spent() {
-    let account = Account { held: 21, ..with(&[(3, 10), (5, 20)]) };
+    let account = holding(with(&[(3, 10), (5, 20)]), 21);
     assert_eq!(refusal(&account, Use(10)), Some(Rejection::InsufficientPoints));
     assert_eq!(refusal(&account, Adjust(1, -10)), Some(Rejection::InsufficientPoints));
     assert_eq!(refusal(&account, Use(9)), None);

@@ -34,7 +34,7 @@ pub(super) fn spending(account: &Account, kind: EntryKind, cmd: &UsePoints) -> R
         kind,
         amount: -cmd.amount,
         balance_after: account.remain_point - cmd.amount,
-        lots: account.lots.take_earliest(cmd.amount),
+        lots: account.free_lots().take_earliest(cmd.amount),
         reference: cmd.reference.clone(),
         reason: cmd.reason.clone(),
     })

@@ -3,7 +3,7 @@
 //! Attempts of a member are numbered from 1. What is over stays over: a prepare that arrives after its release finds
 //! its attempt ended and changes nothing, so an answer that was lost on the way cannot lock an account.
 
-use super::{Account, EntryKind, Event, LotChange, Movement, Rejection};
+use super::{Account, EntryKind, Event, Movement, Rejection};
 
 /// Makes the account refuse changes. `None`: it does already for this attempt.
 ///
@@ -29,7 +29,8 @@ pub fn release_withdrawal(account: &Account, attempt: i64) -> Option<Event> {
     Some(Event::WithdrawalReleased { attempt })
 }
 
-/// The member is gone, so what is left is lost. `None`: nothing is left, or it was lost before.
+/// The member is gone, so what is left is lost; what was held has been let go before. `None`: nothing is left, or it was
+/// lost before.
 #[must_use]
 pub fn forfeit_points(account: &Account) -> Option<Event> {
     if account.closed || account.remain_point == 0 {
@@ -39,7 +40,7 @@ pub fn forfeit_points(account: &Account) -> Option<Event> {
         kind: EntryKind::Forfeit,
         amount: -account.remain_point,
         balance_after: 0,
-        lots: LotChange(account.lots.iter().map(|(month, point)| (month, -point)).collect()),
+        lots: account.lots.as_taken(),
         reference: None,
         reason: None,
     }))

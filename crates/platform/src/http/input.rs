@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, FromRequestParts, RawPathParams};
-use axum::http::Request;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, Request};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 use tokio::time::{Instant, timeout_at};
@@ -74,6 +74,24 @@ impl<S: Send + Sync> FromRequest<S> for Bodiless {
         let bytes = read_body(body, BODY_BYTES).await?;
         let stamp = stamp(&parts, &caller, &bytes)?;
         Ok(Self { caller, stamp })
+    }
+}
+
+/// A body as it came, for a route that checks a signature over it before it reads it; nobody has to be known who sends it.
+#[derive(Debug)]
+pub struct Unread {
+    /// The request's headers.
+    pub headers: HeaderMap,
+    /// The body, at most 64 KiB.
+    pub body: Bytes,
+}
+
+impl<S: Send + Sync> FromRequest<S> for Unread {
+    type Rejection = Error;
+
+    async fn from_request(request: Request<Body>, _state: &S) -> Result<Self> {
+        let (parts, body) = request.into_parts();
+        Ok(Self { headers: parts.headers, body: read_body(body, BODY_BYTES).await? })
     }
 }
 

@@ -42,15 +42,21 @@ pub(super) fn guard_of(
     concurrency: usize,
     clock: &Arc<dyn Clock>,
 ) -> Result<Guard> {
+    let guard = guard_settings(settings, &format!("questions.{callee}.time_limit_ms"), concurrency)?;
+    Ok(Guard::new(caller, callee, guard, Arc::clone(clock)))
+}
+
+/// What the settings say of guards, with the time limit of this key.
+pub(super) fn guard_settings(settings: &Settings, time_limit: &str, concurrency: usize) -> Result<GuardSettings> {
     let mut guard = GuardSettings { concurrency, ..GuardSettings::default() };
-    let time_limit_ms = settings.int_in(&format!("questions.{callee}.time_limit_ms"), 1..=600_000)?;
+    let time_limit_ms = settings.int_in(time_limit, 1..=600_000)?;
     guard.time_limit_ms = time_limit_ms.unsigned_abs();
     guard.breaker.window_ms = settings.int_in("breaker.window_ms", 100..=3_600_000)?;
     guard.breaker.min_calls = u32::try_from(settings.int_in("breaker.min_calls", 1..=100_000)?).unwrap_or(1);
     guard.breaker.failure_rate_bp =
         u32::try_from(settings.int_in("breaker.failure_rate_bp", 1..=10_000)?).unwrap_or(10_000);
     guard.breaker.open_ms = settings.int_in("breaker.open_ms", 1..=3_600_000)?;
-    Ok(Guard::new(caller, callee, guard, Arc::clone(clock)))
+    Ok(guard)
 }
 
 /// Where a context runs, if it is another process.

@@ -1,31 +1,41 @@
 //! The contexts of purchases: how they are opened, whom they ask, whose log they follow, and what they do by themselves.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use app::cart::{CartApi, Carts, GifticonQuestions, RemoteCarts};
 use app::gifticon::{CartQuestions, GifticonApi, Gifticons, RemoteGifticons};
 use app::kit::Kit;
+use app::payment::{self, LedgerProvider, Payments, ProviderQuestions, Providers};
+use app::point::PointApi;
 use app::{cart, gifticon};
 use axum::Router;
+use parking_lot::Mutex;
 use platform::db::Database;
 use platform::error::Result;
 use platform::fault::Delay;
 use platform::guard::Guard;
-use platform::log::Log;
+use platform::log::{Log, Scope};
 use platform::work::Wake;
 use tokio::runtime::Handle;
 use utoipa_axum::router::OpenApiRouter;
 
 use super::App;
-use super::open::{guard, guard_of, peer};
+use super::open::{guard, guard_of, guard_settings, peer};
 use crate::config::Settings;
+use crate::provider::{CardProvider, card_provider};
+use crate::sandbox::Sandbox;
 
 /// How long a sweep sleeps when it has found nothing.
 const IDLE: Duration = Duration::from_millis(500);
 
 /// The contexts of purchases in this process.
 pub struct Purchases {
+    /// Context payment.
+    pub payments: Arc<Payments>,
+    /// The provider for cards, if it is the sandbox inside this process.
+    sandbox: Mutex<Option<Sandbox>>,
     /// Context gifticon.
     pub gifticons: Arc<Gifticons>,
     /// How gifticon asks cart.
@@ -42,8 +52,9 @@ impl Purchases {
         settings: &Settings,
         kit: &Kit,
         next: &mut dyn FnMut() -> Result<Arc<Database>>,
-        runtime: &Handle,
+        (runtime, point, listens): (&Handle, Arc<dyn PointApi>, Option<SocketAddr>),
     ) -> Result<Arc<Self>> {
+        let (payments, sandbox) = open_payments(settings, kit, next()?, (point, listens))?;
         let voucher_months = i32::try_from(settings.int_in("gifticon.voucher_months", 1..=1_200)?).unwrap_or(12);
         let gifticons = Gifticons::open(kit.clone(), next()?, gifticon::Policy { voucher_months })?;
         let gifticon_delay = Arc::new(Delay::default());
@@ -61,17 +72,20 @@ impl Purchases {
             guard: guard(settings, ("gifticon", "cart"), &kit.clock)?,
             runtime: runtime.clone(),
         });
-        Ok(Arc::new(Self { gifticons, cart_questions, carts, gifticon_delay }))
+        Ok(Arc::new(Self { payments, sandbox: Mutex::new(sandbox), gifticons, cart_questions, carts, gifticon_delay }))
     }
 
     /// The guards in front of those whom they ask.
     pub(super) fn guards(&self) -> Vec<&Guard> {
-        vec![&self.cart_questions.guard, self.carts.gifticon_guard()]
+        let mut guards = vec![&self.cart_questions.guard, self.carts.gifticon_guard()];
+        guards.extend(self.payments.guards());
+        guards
     }
 
     /// Stops or starts one of them; whether the name is one of theirs.
     pub(super) fn set_running(&self, context: &str, running: bool) -> bool {
         match context {
+            "payment" => self.payments.funnel.set_open(running),
             "gifticon" => self.gifticons.funnel.set_open(running),
             "cart" => self.carts.funnel.set_open(running),
             _ => return false,
@@ -81,7 +95,7 @@ impl Purchases {
 
     /// Their logs.
     pub(super) fn logs(&self) -> Vec<Arc<Log>> {
-        vec![Arc::clone(&self.gifticons.log), Arc::clone(&self.carts.log)]
+        vec![Arc::clone(&self.payments.log), Arc::clone(&self.gifticons.log), Arc::clone(&self.carts.log)]
     }
 
     /// Their routes for questions of other processes.
@@ -93,15 +107,44 @@ impl Purchases {
     /// Their routes.
     pub(super) fn routes(&self) -> OpenApiRouter {
         OpenApiRouter::new()
+            .merge(payment::http::routes(Arc::clone(&self.payments)))
             .merge(gifticon::http::routes(Arc::clone(&self.gifticons)))
             .merge(cart::http::routes(Arc::clone(&self.carts)))
     }
 
     /// Lets their funnels finish what waits and end.
-    pub(super) fn shut_down(&self) {
+    pub(super) fn shut_down(&self, runtime: &Handle) {
+        self.payments.finish_work(runtime);
+        // What is charged after this is charged by nobody.
+        drop(self.sandbox.lock().take());
+        self.payments.funnel.shut_down();
         self.gifticons.funnel.shut_down();
         self.carts.funnel.shut_down();
     }
+}
+
+/// Payment, with who moves the money; and the sandbox, if that is inside this process.
+fn open_payments(
+    settings: &Settings,
+    kit: &Kit,
+    database: Arc<Database>,
+    (point, listens): (Arc<dyn PointApi>, Option<SocketAddr>),
+) -> Result<(Arc<Payments>, Option<Sandbox>)> {
+    let parallel = usize::try_from(settings.int_in("payment.parallel", 1..=1_024)?).unwrap_or(1);
+    let mut guard = guard_settings(settings, "payment.time_limit_ms", parallel)?;
+    // What fails is a job, which is tried again by and by.
+    guard.retries = 0;
+    let CardProvider { questions: card, webhook_key, sandbox } = card_provider(settings, listens, guard, &kit.clock)?;
+    let policy = payment::Policy {
+        give_up_ms: settings.int_in("payment.give_up_s", 1..=604_800)? * 1_000,
+        takes_cards: card.is_some(),
+    };
+    let points = ProviderQuestions {
+        provider: Arc::new(LedgerProvider(point)),
+        guard: guard_of(settings, ("payment", "point"), parallel, &kit.clock)?,
+    };
+    let conduct = payment::Conduct { policy, providers: Providers { card, points, parallel }, webhook_key };
+    Ok((Payments::open(kit.clone(), database, conduct)?, sandbox))
 }
 
 /// Gifticon as others ask it: here, or in another process.
@@ -123,8 +166,13 @@ fn cart_api(settings: &Settings, here: &Arc<Carts>) -> Result<Arc<dyn CartApi>> 
 impl App {
     /// Starts the threads of purchases: funnels, consumers, sweeps.
     pub(super) fn start_purchases(&self) -> Result<()> {
-        let Purchases { gifticons, cart_questions, carts, .. } = &*self.purchases;
-        self.funnels.lock().extend([gifticons.funnel.spawn()?, carts.funnel.spawn()?]);
+        let Purchases { payments, gifticons, cart_questions, carts, .. } = &*self.purchases;
+        self.funnels.lock().extend([payments.funnel.spawn()?, gifticons.funnel.spawn()?, carts.funnel.spawn()?]);
+        self.follow(payments.follow_carts(Arc::clone(&carts.log)))?;
+        self.follow(carts.follow_payment(Arc::clone(&payments.log)))?;
+        let wake = Wake::Bell(Arc::clone(&payments.log), Scope::Everything, IDLE);
+        let (paying, runtime) = (Arc::clone(payments), self.runtime.clone());
+        self.workers.spawn("payment-worker".to_owned(), wake, move || paying.work(&runtime))?;
         self.follow(gifticons.follow_carts(Arc::clone(&carts.log)))?;
         let mut sweep = gifticons.sweep(Arc::clone(cart_questions));
         self.workers.spawn("gifticon-sweep".to_owned(), Wake::Pause(IDLE), move || sweep.step())?;
@@ -136,6 +184,7 @@ impl App {
 
     /// Gives back the leases of purchases.
     pub(super) fn give_back_leases_of_purchases(&self) {
+        self.give_back_leases(&self.purchases.payments.funnel);
         self.give_back_leases(&self.purchases.gifticons.funnel);
         self.give_back_leases(&self.purchases.carts.funnel);
     }

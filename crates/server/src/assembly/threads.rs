@@ -143,7 +143,7 @@ impl App {
         self.deals.funnel.shut_down();
         self.settlements.funnel.shut_down();
         self.coupons.funnel.shut_down();
-        self.purchases.shut_down();
+        self.purchases.shut_down(&self.runtime);
         self.members.funnel.shut_down();
         self.notifications.funnel.shut_down();
         self.points.funnel.shut_down();

@@ -184,6 +184,7 @@ fn inspect(
             findings
         }),
         "coupon" => app::coupon::inspect(session),
+        "payment" => app::payment::inspect(session),
         "gifticon" => app::gifticon::inspect(session),
         "cart" => app::cart::inspect(session).map(|(findings, _)| findings),
         "member" => app::member::inspect(session, now_ms),

@@ -115,13 +115,15 @@ const UNKNOWN: &[(&str, &str, &str)] = &[
     ("/mypages", "mypage.unknown", "there is no page of this member"),
     ("/notifications", "notification.unknown", "there is no such notification"),
     ("/parked", "parked.unknown", "there is no such parked event; it was delivered or dropped"),
+    ("/payments", "payment.unknown", "there is no such payment"),
     ("/points", "point.account_unknown", "there is no point account of this member"),
     ("/points/{id}/entries/{entryId}", "point.entry_unknown", "there is no such entry of this member"),
     ("/vouchers", "gifticon.voucher_unknown", "no voucher has this code"),
     ("/withdrawals", "member.withdrawal_unknown", "there is no withdrawal of this member"),
 ];
 /// Writes without a key of their own: in a bulk each item has one, and delivering or dropping twice changes nothing.
-const UNKEYED: &[&str] = &["/points/transactions", "/parked/{context}/{id}", "/parked/{context}/{id}/retry"];
+const UNKEYED: &[&str] =
+    &["/points/transactions", "/payments/webhooks", "/parked/{context}/{id}", "/parked/{context}/{id}/retry"];
 
 /// What goes by whole days; elsewhere an instant may be named too.
 const SERIES: &str = "/dashboards/series";
@@ -176,9 +178,10 @@ fn items(whole: &mut Value) -> Map<String, Value> {
     items
 }
 
-/// Whether anybody may ask: the program's own routes, unless they say who may.
+/// Whether anybody may ask: the program's own routes, unless they say who may, and those that want no key.
 fn is_open(operation: &Value) -> bool {
-    is_system(operation) && operation["security"].as_array().is_none_or(Vec::is_empty)
+    let is_signed = operation["security"] == json!([{}]);
+    is_signed || (is_system(operation) && operation["security"].as_array().is_none_or(Vec::is_empty))
 }
 
 /// A list of kinds of entries as a pattern, from the words that the entry's schema names.

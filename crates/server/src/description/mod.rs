@@ -37,6 +37,7 @@ const TAGS: &[(&str, &str)] = &[
     ("couponCampaigns", "So many coupons with one pattern of codes, given one by one or made in advance"),
     ("gifticons", "What the MD sells: prices, and how many pieces are left"),
     ("carts", "Pieces of a gifticon that somebody wants: kept, paid, removed"),
+    ("payments", "What carts and memberships cost: charged once, given back once"),
     ("vouchers", "What was bought: used once, extended, taken back"),
     ("mypages", "Everything that one member may see"),
     ("dashboards", "The programme as a whole: every deal, figures and what they mean, day by day"),

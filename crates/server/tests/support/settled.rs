@@ -15,7 +15,7 @@ use super::{TestApp, within};
 /// Everything has followed within this, or the test fails.
 const SETTLED: Duration = Duration::from_secs(10);
 /// The collections of the public API.
-const COLLECTIONS: [&str; 17] = [
+const COLLECTIONS: [&str; 18] = [
     "members",
     "withdrawals",
     "points",
@@ -30,6 +30,7 @@ const COLLECTIONS: [&str; 17] = [
     "merchants",
     "billings",
     "dealDashboards",
+    "payments",
     "gifticons",
     "vouchers",
     "carts",
@@ -102,7 +103,22 @@ impl TestApp {
 
     fn purchases_are_settled(&self) -> Result<bool> {
         let (gifticon, cart) = (&self.app().purchases.gifticons, &self.app().purchases.carts);
-        Ok(gifticon.funnel.depth() + cart.funnel.depth() == 0 && has_read(&gifticon.funnel, &cart.funnel, &cart.log)?)
+        Ok(gifticon.funnel.depth() + cart.funnel.depth() == 0
+            && self.payments_are_settled()?
+            && has_read(&gifticon.funnel, &cart.funnel, &cart.log)?)
+    }
+
+    /// What a provider does not answer at once is not waited for.
+    fn payments_are_settled(&self) -> Result<bool> {
+        let (payment, cart) = (&self.app().purchases.payments, &self.app().purchases.carts);
+        let sql = "SELECT payment_id FROM payment WHERE due_at IS NOT NULL AND attempts = 0 LIMIT 1";
+        let has_new_job = || payment.funnel.with_session(|tx| Ok(!tx.query(sql, &[])?.is_empty()));
+        Ok(payment.funnel.depth() == 0
+            && has_read(&payment.funnel, &cart.funnel, &cart.log)?
+            && (!payment.funnel.is_open() || !has_new_job()?)
+            && has_read(&cart.funnel, &payment.funnel, &payment.log)?
+            // What cart decided last may be news to payment.
+            && has_read(&payment.funnel, &cart.funnel, &cart.log)?)
     }
 
     fn can_send(&self) -> bool {
@@ -139,6 +155,8 @@ impl TestApp {
         must_be_clean(&deal.expect("deal can be inspected").0);
         self.verify_dashboard();
         self.verify_settlement();
+        let payment = self.app().purchases.payments.funnel.with_session(app::payment::inspect);
+        must_be_clean(&payment.expect("payment can be inspected"));
         self.verify_gifticons();
         let cart = self.app().purchases.carts.funnel.with_session(app::cart::inspect);
         must_be_clean(&cart.expect("cart can be inspected").0);

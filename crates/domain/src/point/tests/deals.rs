@@ -113,7 +113,7 @@ fn saves_and_uses_need_an_open_account_of_a_normal_member() {
 
 #[test]
 fn a_use_takes_at_most_what_is_available() {
-    let mut desk = Desk::new(Account { held: 30, ..with(&[(3, 100)]) });
+    let mut desk = Desk::new(holding(with(&[(3, 100)]), 30));
     for (deal_id, point, reason) in [
         (1, 71, "insufficient_points"),
         (2, 0, "invalid_amount"),

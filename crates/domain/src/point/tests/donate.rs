@@ -31,7 +31,7 @@ fn a_donation_needs_more_than_the_bound_and_at_most_what_is_available() {
 
 #[test]
 fn held_points_count_neither_for_the_bound_nor_for_the_amount() {
-    let account = |held| Account { held, ..with(&[(3, 1_530)]) };
+    let account = |held| holding(with(&[(3, 1_530)]), held);
     assert_eq!(donate(&account(530), 1).err(), Some(Rejection::BalanceTooLow));
     assert_eq!(donate(&account(529), 1_002).err(), Some(Rejection::InsufficientPoints));
     assert_eq!(donate(&account(529), 1_001).err(), None);

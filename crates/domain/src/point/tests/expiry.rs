@@ -117,12 +117,12 @@ fn closed_accounts_are_left_alone_and_closing_ones_are_not() {
 
 #[test]
 fn held_points_stay_until_the_hold_ends() {
-    let held = Account { held: 50, ..with(&[(3, 70)]) };
+    let held = holding(with(&[(3, 70)]), 50);
     let (account, _) = look(held, day(3, 29));
     assert_eq!(expire_lots(&account, day(4, 1)), Some(expired(3, 20, 50)));
     let account = taken_in(account, &[expired(3, 20, 50)]);
     assert_eq!(expire_lots(&account, day(4, 1)), None);
-    assert_eq!(expire_lots(&Account { held: 0, ..account }, day(4, 1)), Some(expired(3, 50, 0)));
+    assert_eq!(expire_lots(&Account { pins: Lots::default(), ..account }, day(4, 1)), Some(expired(3, 50, 0)));
 }
 
 #[test]
@@ -165,7 +165,7 @@ fn what_was_spent_already_is_owed() {
     assert_eq!(events, [Event::PointsClawedBack { taken_point: 0, owed_point: 5 }], "nothing moves");
     assert_eq!(taken_in(account, &events).owed, 20);
 
-    let held = Account { held: 8, ..with(&[(3, 10)]) };
+    let held = holding(with(&[(3, 10)]), 8);
     assert_eq!(clawed(&held, 5, None).expect("taken")[1], Event::PointsClawedBack { taken_point: 2, owed_point: 3 });
     for status in [Ready, Abnormal] {
         let account = after(with(&[(3, 10)]), &[Follow(2, status)]);

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use app::kit::Asked;
-use app::point::{DealQuestion, DonationQuestion, PointApi};
-use domain::point::{DealDecision, DonationDecision, Rejection};
+use app::point::{DealQuestion, DonationQuestion, HoldQuestion, PaymentQuestion, PointApi};
+use domain::point::{
+    CancelledHold, CapturedHold, DealDecision, DonationDecision, HeldPoints, HoldOver, HoldRefusal, Rejection,
+};
 use futures_util::future::{BoxFuture, pending};
 use parking_lot::Mutex;
 use platform::error::{Error, Result};
@@ -134,6 +136,18 @@ impl PointApi for LossyPoint {
 
     fn donate(&self, question: DonationQuestion) -> BoxFuture<'_, Result<DonationDecision>> {
         self.point.donate(question)
+    }
+
+    fn hold(&self, question: HoldQuestion) -> Asked<'_, HeldPoints, HoldRefusal> {
+        self.point.hold(question)
+    }
+
+    fn capture_hold(&self, question: PaymentQuestion) -> Asked<'_, CapturedHold, HoldOver> {
+        self.point.capture_hold(question)
+    }
+
+    fn cancel_hold(&self, question: PaymentQuestion) -> BoxFuture<'_, Result<CancelledHold>> {
+        self.point.cancel_hold(question)
     }
 
     fn deal(&self, question: DealQuestion) -> BoxFuture<'_, Result<DealDecision>> {

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use app::coupon::CouponApi;
 use app::kit::Asked;
-use app::point::{DealQuestion, DonationQuestion, PointApi};
+use app::point::{DealQuestion, DonationQuestion, HoldQuestion, PaymentQuestion, PointApi};
 use domain::member::Follower;
-use domain::point::{DealDecision, DonationDecision};
+use domain::point::{CancelledHold, CapturedHold, DealDecision, DonationDecision, HeldPoints, HoldOver, HoldRefusal};
 use domain::{coupon, point};
 use futures_util::future::{BoxFuture, pending};
 use parking_lot::Mutex;
@@ -248,6 +248,18 @@ impl PointApi for Lossy<Arc<dyn PointApi>> {
 
     fn donate(&self, question: DonationQuestion) -> BoxFuture<'_, Result<DonationDecision>> {
         self.callee.donate(question)
+    }
+
+    fn hold(&self, question: HoldQuestion) -> Asked<'_, HeldPoints, HoldRefusal> {
+        self.callee.hold(question)
+    }
+
+    fn capture_hold(&self, question: PaymentQuestion) -> Asked<'_, CapturedHold, HoldOver> {
+        self.callee.capture_hold(question)
+    }
+
+    fn cancel_hold(&self, question: PaymentQuestion) -> BoxFuture<'_, Result<CancelledHold>> {
+        self.callee.cancel_hold(question)
     }
 
     fn deal(&self, question: DealQuestion) -> BoxFuture<'_, Result<DealDecision>> {

@@ -1,0 +1,385 @@
+//! Holds: points that are set aside, and then taken or let go, by the operator or for payments. What a payment asks is
+//! decided once under its number, and answered for ever.
+
+use domain::point::{self, AskPayment, Event, Hold, HoldPoints, HoldStatus, PaymentAsk, PaymentOutcome, Reference};
+use platform::error::{Error, ErrorKind, Result};
+use platform::funnel::{KeyStamp, Out};
+use platform::log;
+use platform::zone::Zone;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::entry::PointEvent;
+use super::hold_rows::{HOLD, StoredHold, newest_first};
+use super::store::{ACCOUNT, Loaded, Slot};
+use super::writer::{Answer, Command, PointWriter};
+use super::{Points, account_unknown, refusal, unexpected};
+use crate::kit::{ReferenceView, day_of};
+
+/// May so many points be set aside for a payment? They are for ten minutes, or until the payment says more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct HoldQuestion {
+    /// The payment, which is the key of the answer.
+    pub payment_id: i64,
+    /// Who pays.
+    pub member_id: i64,
+    /// How many points: 1 to 1,000,000,000,000.
+    pub amount: i64,
+}
+
+/// Which payment is to be captured or cancelled?
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PaymentQuestion {
+    /// The payment, which is the key of the answer.
+    pub payment_id: i64,
+    /// Who pays.
+    pub member_id: i64,
+}
+
+/// What is asked of the ledger about holds that belong to no payment.
+#[derive(Debug)]
+pub enum HoldCommand {
+    /// Points are set aside.
+    Place { member_id: i64, amount: i64, ttl_s: i64, reference: Option<Reference> },
+    /// A hold ends. It is given as it stood when it was looked up: how it stands is looked at again.
+    End { hold: Box<Hold>, how: HoldEnd },
+    /// The time of a hold is over.
+    Expire { member_id: i64, hold_id: i64 },
+}
+
+/// How a hold is to end.
+#[derive(Debug, Clone, Copy)]
+pub enum HoldEnd {
+    /// So many of its points are taken, or all of them.
+    Capture { amount: Option<i64> },
+    /// Its points are free again.
+    Release,
+}
+
+impl HoldCommand {
+    pub(super) fn member_id(&self) -> i64 {
+        match self {
+            Self::Place { member_id, .. } | Self::Expire { member_id, .. } => *member_id,
+            Self::End { hold, .. } => hold.member_id,
+        }
+    }
+}
+
+impl HoldCommand {
+    /// The answer that was given first: what a command does not say of its hold never changes.
+    pub(super) fn recall(&self, event: &log::Event, zone: &Zone) -> Result<Answer> {
+        if let Self::End { how: HoldEnd::Release, .. } = self {
+            return Ok(Answer::Taken);
+        }
+        let answer = match (self, event.decode()?) {
+            (Self::Place { reference, .. }, PointEvent::PointsHeld(facts)) => HoldView {
+                hold_id: facts.hold_id,
+                member_id: facts.member_id,
+                amount: facts.amount,
+                captured: 0,
+                status: HoldStatus::Held,
+                expires_at: zone.format(facts.expires_at_ms),
+                reference: reference.clone(),
+            },
+            (Self::End { hold, .. }, PointEvent::HoldCaptured(facts)) => {
+                let hold = Hold { captured: -facts.amount, status: HoldStatus::Captured, ..*hold.clone() };
+                HoldView::of(&hold, zone)
+            }
+            _ => return Err(Error::internal("a remembered answer belongs to another command")),
+        };
+        Ok(Answer::Hold(answer))
+    }
+}
+
+/// What a payment asks.
+#[derive(Debug, Clone, Copy)]
+pub struct Payment {
+    pub(super) payment_id: i64,
+    pub(super) member_id: i64,
+    ask: Ask,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Ask {
+    Hold { amount: i64 },
+    Capture,
+    Cancel,
+}
+
+impl Payment {
+    pub(super) fn hold(HoldQuestion { payment_id, member_id, amount }: HoldQuestion) -> Self {
+        Self { payment_id, member_id, ask: Ask::Hold { amount } }
+    }
+
+    pub(super) fn capture(PaymentQuestion { payment_id, member_id }: PaymentQuestion) -> Self {
+        Self { payment_id, member_id, ask: Ask::Capture }
+    }
+
+    pub(super) fn cancel(PaymentQuestion { payment_id, member_id }: PaymentQuestion) -> Self {
+        Self { payment_id, member_id, ask: Ask::Cancel }
+    }
+
+    /// Whether it may need a number for a hold.
+    pub(super) fn is_to_hold(&self) -> bool {
+        matches!(self.ask, Ask::Hold { .. })
+    }
+}
+
+/// What an event tells of a hold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HoldFacts {
+    /// The hold.
+    pub hold_id: i64,
+    /// Whose points.
+    pub member_id: i64,
+    /// How many points.
+    pub amount: i64,
+    /// From when on it cannot be captured, in milliseconds since 1970 in UTC.
+    pub expires_at_ms: i64,
+    /// The payment that it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payment_id: Option<i64>,
+}
+
+impl HoldFacts {
+    pub(super) fn of(hold: &Hold) -> Self {
+        let Hold { hold_id, member_id, amount, expires_at_ms, payment_id, .. } = *hold;
+        Self { hold_id, member_id, amount, expires_at_ms, payment_id }
+    }
+}
+
+/// A hold on the wire.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct HoldView {
+    /// The hold's number.
+    pub hold_id: i64,
+    /// Whose points.
+    pub member_id: i64,
+    /// Points that were set aside.
+    #[schema(example = 500)]
+    pub amount: i64,
+    /// Points of them that were taken; the rest is free again.
+    #[schema(example = 0)]
+    pub captured: i64,
+    /// `HELD`, `CAPTURED`, `RELEASED` or `EXPIRED`.
+    #[schema(value_type = String, example = "HELD")]
+    pub status: HoldStatus,
+    /// From when on it cannot be captured, RFC 3339.
+    #[schema(example = "2026-11-21T19:10:00.000+09:00")]
+    pub expires_at: String,
+    /// What it is about.
+    #[schema(value_type = Option<ReferenceView>)]
+    pub reference: Option<Reference>,
+}
+
+impl HoldView {
+    pub(super) fn of(hold: &Hold, zone: &Zone) -> Self {
+        Self {
+            hold_id: hold.hold_id,
+            member_id: hold.member_id,
+            amount: hold.amount,
+            captured: hold.captured,
+            status: hold.status,
+            expires_at: zone.format(hold.expires_at_ms),
+            reference: hold.reference.clone(),
+        }
+    }
+}
+
+impl Points {
+    /// Sets points of a member aside for 1 second to 7 days.
+    ///
+    /// # Errors
+    /// 404 without an account, 409 when the rule refuses, 422 for an amount or a time that cannot be.
+    pub async fn place_hold(
+        &self,
+        member_id: i64,
+        (amount, ttl_s): (i64, i64),
+        reference: Option<Reference>,
+        stamp: Option<KeyStamp>,
+    ) -> Result<HoldView> {
+        self.ask_hold(HoldCommand::Place { member_id, amount, ttl_s, reference }, stamp).await
+    }
+
+    /// Takes so many points of a hold, or all of them; the rest is free again.
+    ///
+    /// # Errors
+    /// 404 without such a hold of this member, 409 when it is over, is smaller or belongs to a payment, 422 for an
+    /// amount that cannot be moved.
+    pub async fn capture(
+        &self,
+        (member_id, hold_id): (i64, i64),
+        amount: Option<i64>,
+        stamp: Option<KeyStamp>,
+    ) -> Result<HoldView> {
+        let hold = Box::new(self.stored_hold(member_id, hold_id).await?);
+        self.ask_hold(HoldCommand::End { hold, how: HoldEnd::Capture { amount } }, stamp).await
+    }
+
+    /// Lets all points of a hold go. One that was released before stays as it is.
+    ///
+    /// # Errors
+    /// 404 without such a hold of this member, 409 when it was captured, has expired or belongs to a payment.
+    pub async fn release(&self, (member_id, hold_id): (i64, i64), stamp: Option<KeyStamp>) -> Result<()> {
+        let hold = Box::new(self.stored_hold(member_id, hold_id).await?);
+        let command = HoldCommand::End { hold, how: HoldEnd::Release };
+        self.funnel.ask(Command::Hold(command), stamp).await.map(|_| ())
+    }
+
+    async fn ask_hold(&self, command: HoldCommand, stamp: Option<KeyStamp>) -> Result<HoldView> {
+        match self.funnel.ask(Command::Hold(command), stamp).await? {
+            Answer::Hold(hold) => Ok(hold),
+            _ => Err(unexpected()),
+        }
+    }
+
+    /// One hold of a member.
+    ///
+    /// # Errors
+    /// 404 when there is none, or the account is closed.
+    pub async fn hold_view(&self, member_id: i64, hold_id: i64) -> Result<HoldView> {
+        let hold = self.stored_hold(member_id, hold_id).await?;
+        Ok(HoldView::of(&self.standing(hold), &self.kit.zone))
+    }
+
+    /// Up to `limit` holds of a member, the newest first, those before the hold `after`; and where the next page begins.
+    ///
+    /// # Errors
+    /// 404 when there is no account, or it is closed; 422 for an `after` that no page of this list ended with.
+    pub async fn hold_views(
+        &self,
+        member_id: i64,
+        after: Option<i64>,
+        limit: i64,
+    ) -> Result<(Vec<HoldView>, Option<i64>)> {
+        self.must_run()?;
+        let slot = self.database.get(&ACCOUNT, member_id).await?.map(|row| Slot::read(&row));
+        let slot = slot.filter(|slot| !slot.account.closed).ok_or_else(account_unknown)?;
+        let place = after.unwrap_or(slot.last_hold);
+        if place == 0 {
+            return Ok((Vec::new(), None));
+        }
+        let rows = self.database.query(&newest_first(), &[place.into(), limit.into()]).await?;
+        if rows.first().is_none_or(|row| row.int(1) != member_id) {
+            return Err(Error::invalid("/query/after", "after must be taken from the _links.next of an earlier page"));
+        }
+        let stored: Vec<StoredHold> = rows.iter().filter_map(StoredHold::read).collect();
+        let next = stored.last().map(|stored| stored.previous).filter(|place| *place != 0);
+        let views = stored.into_iter().map(|stored| HoldView::of(&self.standing(stored.hold), &self.kit.zone));
+        Ok((views.collect(), next))
+    }
+
+    async fn stored_hold(&self, member_id: i64, hold_id: i64) -> Result<Hold> {
+        self.account(member_id).await?;
+        let row = self.database.get(&HOLD, hold_id).await?;
+        let stored = row.as_ref().and_then(StoredHold::read).map(|stored| stored.hold);
+        stored.filter(|hold| hold.member_id == member_id).ok_or_else(hold_unknown)
+    }
+
+    /// A hold as it stands now: whose time is over has expired, whether or not that was noted.
+    fn standing(&self, hold: Hold) -> Hold {
+        match point::expire_hold(&hold, self.kit.clock.now_ms()) {
+            Some(Event::HoldExpired(expired)) => expired,
+            _ => hold,
+        }
+    }
+}
+
+fn hold_unknown() -> Error {
+    Error::new(ErrorKind::NotFound, "point.hold_unknown", "there is no such hold of this member")
+}
+
+impl PointWriter {
+    pub(super) fn hold(&self, loaded: &mut Loaded, command: &HoldCommand, out: &mut Out<'_>) -> Result<Answer> {
+        let now_ms = out.moment.now_ms;
+        match command {
+            HoldCommand::Place { member_id, amount, ttl_s, reference } => {
+                let (hold_id, reference) = (loaded.holds.number()?, reference.clone());
+                let (amount, ttl_s) = (*amount, *ttl_s);
+                let cmd = HoldPoints { hold_id, amount, ttl_s, reference, payment_id: None, now_ms };
+                let event = point::hold_points(&loaded.open_slot(*member_id)?.account, &cmd);
+                let event = event.map_err(|rejection| refusal(rejection, "/amount"))?;
+                loaded.record(*member_id, &event, out)?;
+                self.shown(loaded, hold_id)
+            }
+            HoldCommand::End { hold, how } => {
+                let Hold { hold_id, member_id, .. } = **hold;
+                loaded.expire_hold(member_id, hold_id, out)?;
+                let slot = loaded.slots.get(&member_id).filter(|slot| !slot.account.closed);
+                let account = &slot.ok_or_else(account_unknown)?.account;
+                let hold = loaded.holds.get(hold_id).ok_or_else(hold_unknown)?;
+                let event = hold.must_be_of_no_payment().and_then(|()| match how {
+                    HoldEnd::Capture { amount } => point::capture_hold(account, hold, *amount, now_ms).map(Some),
+                    HoldEnd::Release => point::release_hold(account, hold, now_ms),
+                });
+                if let Some(event) = event.map_err(|rejection| refusal(rejection, "/amount"))? {
+                    loaded.record(member_id, &event, out)?;
+                    loaded.expire_freed(member_id, out)?;
+                }
+                match how {
+                    HoldEnd::Capture { .. } => self.shown(loaded, hold_id),
+                    HoldEnd::Release => Ok(Answer::Taken),
+                }
+            }
+            HoldCommand::Expire { member_id, hold_id } => {
+                loaded.expire_hold(*member_id, *hold_id, out)?;
+                Ok(Answer::Taken)
+            }
+        }
+    }
+
+    fn shown(&self, loaded: &Loaded, hold_id: i64) -> Result<Answer> {
+        let hold = loaded.holds.get(hold_id).ok_or_else(hold_unknown)?;
+        Ok(Answer::Hold(HoldView::of(hold, &self.zone)))
+    }
+
+    /// Decides what a payment asks, or gives the answer that it got before. Never refuses to answer: a no is an answer.
+    pub(super) fn payment(loaded: &mut Loaded, payment: &Payment, out: &mut Out<'_>) -> Result<Answer> {
+        let Payment { payment_id, member_id, ask } = *payment;
+        let known = loaded.holds.payment(payment_id).cloned();
+        let ask = match ask {
+            Ask::Hold { amount } => {
+                let hold_id = if known.is_none() { loaded.holds.number()? } else { 0 };
+                PaymentAsk::Hold { amount, hold_id }
+            }
+            Ask::Capture => PaymentAsk::Capture,
+            Ask::Cancel => PaymentAsk::Cancel,
+        };
+        let cmd = AskPayment { payment_id, member_id, ask, today: day_of(out.moment.day), now_ms: out.moment.now_ms };
+        let account = loaded.slots.get(&member_id).map(|slot| &slot.account);
+        let hold = known.as_ref().and_then(|known| loaded.holds.get(known.hold_id?));
+        let PaymentOutcome { answer, event, record, number_reused } =
+            point::decide_payment(account, known.as_ref(), hold, &cmd);
+        if number_reused {
+            tracing::error!(?payment, "point was asked about a payment whose number belongs to another one");
+        }
+        let mut position = None;
+        if let Some(event) = event {
+            position = loaded.record(member_id, &event, out)?.map(|entry| entry.position);
+            loaded.expire_freed(member_id, out)?;
+        }
+        if let Some(record) = record {
+            loaded.holds.record(record, position);
+        }
+        Ok(Answer::Payment(answer))
+    }
+}
+
+impl Loaded {
+    /// Ends a hold whose time is over. The rows are none of the command's own: its key stays for its answer.
+    fn expire_hold(&mut self, member_id: i64, hold_id: i64, out: &mut Out<'_>) -> Result<()> {
+        let due = self.holds.get(hold_id).and_then(|hold| point::expire_hold(hold, out.moment.now_ms));
+        let Some(event) = due else { return Ok(()) };
+        out.aside(|out| self.record(member_id, &event, out))?;
+        self.expire_freed(member_id, out)
+    }
+
+    /// What ended while it was pinned leaves as soon as it is not any more.
+    fn expire_freed(&mut self, member_id: i64, out: &mut Out<'_>) -> Result<()> {
+        if self.ended_rows > 0 { self.expire_lots(member_id, out) } else { Ok(()) }
+    }
+}
