@@ -41,6 +41,16 @@ impl Zone {
         Some(start.timestamp().as_millisecond())
     }
 
+    /// The instant on a day at which it is as late as at `at_ms`, in milliseconds since 1970 in UTC; nothing for a day that
+    /// no calendar has. Where clocks skip that time it is as much later as they skip; where it comes twice, the first.
+    #[must_use]
+    pub fn same_time_on(&self, at_ms: i64, (year, month, day): CivilDay) -> Option<i64> {
+        let (year, month, day) = (i16::try_from(year).ok()?, i8::try_from(month).ok()?, i8::try_from(day).ok()?);
+        let time = self.0.to_datetime(timestamp(at_ms)).time();
+        let at = Date::new(year, month, day).ok()?.to_datetime(time).to_zoned(self.0.clone()).ok()?;
+        Some(at.timestamp().as_millisecond())
+    }
+
     /// RFC 3339 with the zone's offset and milliseconds: `2020-07-15T12:00:00.000+09:00`.
     #[must_use]
     pub fn format(&self, at_ms: i64) -> String {
@@ -115,6 +125,21 @@ mod tests {
         let start = sao_paulo.start_of((2018, 11, 4)).expect("a day");
         assert_eq!(sao_paulo.format(start), "2018-11-04T01:00:00.000-02:00");
         assert_eq!(sao_paulo.day(start - 1), (2018, 11, 3));
+    }
+
+    #[test]
+    fn a_time_of_day_is_found_on_another_day() {
+        let seoul = Zone::named("Asia/Seoul").expect("built in");
+        let bought = parse_instant("2024-02-29T23:30:00.123+09:00").expect("an instant");
+        let end = seoul.same_time_on(bought, (2025, 2, 28)).expect("a day");
+        assert_eq!(seoul.format(end), "2025-02-28T23:30:00.123+09:00");
+        assert_eq!(seoul.same_time_on(bought, (2025, 2, 29)), None);
+        let berlin = Zone::named("Europe/Berlin").expect("built in");
+        let winter = parse_instant("2026-01-10T02:30:00+01:00").expect("an instant");
+        let found = |day| berlin.same_time_on(winter, day).map(|at_ms| berlin.format(at_ms));
+        assert_eq!(found((2026, 7, 10)).as_deref(), Some("2026-07-10T02:30:00.000+02:00"));
+        assert_eq!(found((2026, 3, 29)).as_deref(), Some("2026-03-29T03:30:00.000+02:00"), "clocks skip it");
+        assert_eq!(found((2026, 10, 25)).as_deref(), Some("2026-10-25T02:30:00.000+02:00"), "it comes twice");
     }
 
     #[test]

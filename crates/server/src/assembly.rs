@@ -2,6 +2,7 @@
 
 mod live;
 mod open;
+mod paying;
 mod purchases;
 mod threads;
 
@@ -12,6 +13,7 @@ use app::coupon::{CouponApi, Coupons};
 use app::dashboard::Dashboards;
 use app::deal::Deals;
 use app::donation::Donations;
+use app::gifticon::GifticonApi;
 use app::kit::Kit;
 use app::member::Members;
 use app::mypage::{ContactQuestions, Pages};
@@ -35,6 +37,7 @@ use self::open::{
     between, coupon_api, guard, member_api, member_questions, open_coupons, open_deals, open_donations, open_members,
     open_notifications, open_points, open_settlements, point_api,
 };
+use self::paying::Surroundings;
 pub use self::purchases::Purchases;
 use crate::config::Settings;
 use crate::parked::{self, Parking};
@@ -102,6 +105,8 @@ pub struct Betweens {
     pub member_and_point: Option<Between<dyn PointApi>>,
     /// Between member and coupon.
     pub member_and_coupon: Option<Between<dyn CouponApi>>,
+    /// Between cart and gifticon.
+    pub cart_and_gifticon: Option<Between<dyn GifticonApi>>,
 }
 
 /// Wraps what is asked.
@@ -194,7 +199,8 @@ impl App {
         let deals = open_deals(settings, &kit, next()?, between(betweens.deal_and_point, ask_point), &point_delay)?;
         let settlements = open_settlements(settings, &kit, next()?, &deals, runtime)?;
         let dashboard_store = next()?;
-        let purchases = Purchases::open(settings, &kit, &mut next, (runtime, asks_point, options.address))?;
+        let surroundings = Surroundings { runtime, point: asks_point, listens: options.address };
+        let purchases = Purchases::open(settings, &kit, &mut next, betweens.cart_and_gifticon, surroundings)?;
         let asking = Asking::of(&members, &notifications, &pages, &donations, &deals, &settlements);
         let asking = Arc::new(asking.with(&purchases));
         let dashboards = open_dashboards(settings, &kit, dashboard_store, (&asking, &parking))?;

@@ -43,6 +43,8 @@ pub const CONTEXTS: &[Context] = &[
     context("deal", app::deal::MIGRATIONS, Durability::Full, None),
     context("settlement", app::settlement::MIGRATIONS, Durability::Full, None),
     context("dashboard", app::dashboard::MIGRATIONS, Durability::Rebuildable, None),
+    context("product", app::product::MIGRATIONS, Durability::Full, None),
+    context("membership", app::membership::MIGRATIONS, Durability::Full, None),
     context("payment", app::payment::MIGRATIONS, Durability::Full, None),
     context("gifticon", app::gifticon::MIGRATIONS, Durability::Full, None),
     context("cart", app::cart::MIGRATIONS, Durability::Full, None),

@@ -56,6 +56,8 @@ pub const RESOURCES: &[&str] = &[
     "closings",
     "dealDashboards",
     "dashboards",
+    "products",
+    "memberships",
     "payments",
     "gifticons",
     "vouchers",

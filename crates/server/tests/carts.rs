@@ -31,19 +31,18 @@ mod verified;
 use serde_json::{Value, json};
 use support::{Answer, Engine, Setup, TestApp, eventually};
 
-/// What is not about time waits longer for gifticon, on a busy machine too.
-const PATIENT: &str = "questions.gifticon.time_limit_ms=10000";
+/// What is not about time waits longer for gifticon, on a busy machine too, and asks it whatever it said before.
+const PATIENT: &[&str] = &["questions.gifticon.time_limit_ms=10000", "breaker.min_calls=1000"];
 
 /// A store with gifticon 1: so many pieces of 5,000 won.
 fn programme(engine: Engine, pieces: i64) -> TestApp {
-    let app = TestApp::start_up(Setup::on(engine).with(&[PATIENT]));
+    let app = TestApp::start_up(Setup::on(engine).with(PATIENT));
     register(&app, 1, pieces);
     app
 }
 
 fn register(app: &TestApp, gifticon_id: i64, pieces: i64) {
-    let body =
-        json!({"gifticonId": gifticon_id, "name": "Americano", "availableQuantity": pieces, "price": 5_000});
+    let body = json!({"gifticonId": gifticon_id, "name": "Americano", "availableQuantity": pieces, "price": 5_000});
     app.post("/gifticons", &body).must_be(201);
 }
 

@@ -81,6 +81,12 @@ fn writes(app: &TestApp) -> Vec<Write> {
             201,
         ),
         write("PATCH", "/gifticons/1", json!({"name": "라테", "availableQuantity": " 050", "price": "06000"}), 200),
+        write(
+            "POST",
+            "/carts",
+            json!({"gifticonId": "01", "quantity": " 02", "customerId": "1", "method": "card"}),
+            201,
+        ),
         Write { limit: 1024 * 1024, ..many },
     ]
 }

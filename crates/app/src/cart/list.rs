@@ -24,14 +24,17 @@ fn select_carts() -> String {
 
 /// Carts with a number above `after` that are not removed, of everyone or of one customer; at most `limit`.
 pub(super) async fn carts(database: &Database, customer_id: Option<i64>, after: i64, limit: i64) -> Result<Found> {
-    let of_customer = if customer_id.is_some() { "customer_id = $3 AND " } else { "" };
-    let sql = format!("{} WHERE {of_customer}cart_id > $1 ORDER BY cart_id LIMIT $2", select_carts());
+    let which = match customer_id {
+        Some(_) => "customer_id = $1 AND cart_id > $2 ORDER BY cart_id LIMIT $3",
+        None => "cart_id > $1 ORDER BY cart_id LIMIT $2",
+    };
+    let sql = format!("{} WHERE {which}", select_carts());
     let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
     // One more than is wanted says that there is a next page.
     let piece = (limit + 1).clamp(1, PIECE);
     let (mut carts, mut last, mut looked_at) = (Vec::new(), after, 0);
     loop {
-        let params = [Some(last), Some(piece), customer_id];
+        let params = [customer_id, Some(last), Some(piece)];
         let params: Vec<Value> = params.into_iter().flatten().map(Value::Int).collect();
         let rows = database.query(&sql, &params).await?;
         for stored in rows.iter().map(Stored::read) {

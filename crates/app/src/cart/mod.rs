@@ -163,8 +163,17 @@ fn too_late() -> Error {
 
 /// A paid cart cannot be removed; `reason` is gifticon's.
 fn cannot_be_removed(reason: Option<&str>) -> Error {
-    let code = format!("cart.{}", reason.unwrap_or("voucher_used"));
-    Error::new(ErrorKind::Conflict, code, "this cart stays: of what was bought with it something has been used")
+    match reason {
+        Some("voucher_used") => {
+            let message = "a voucher of this cart has been used, so it cannot be removed any more";
+            Error::new(ErrorKind::Conflict, "cart.voucher_used", message)
+        }
+        _ => {
+            // Gifticon does not know what it was asked about: its store and cart's do not belong together.
+            let message = "this cart cannot be removed; the operator can find out why with 'onepoint verify'";
+            Error::new(ErrorKind::Conflict, "cart.cannot_be_removed", message)
+        }
+    }
 }
 
 fn refusal(rejection: Rejection) -> Error {

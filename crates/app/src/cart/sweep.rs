@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use platform::error::{Error, Result};
+use platform::error::{Error, ErrorKind, Result};
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 
@@ -33,7 +33,15 @@ impl Carts {
         for (cart_id, reservation_id) in waiting {
             let word = runtime.block_on(async { timeout(PATIENCE, self.gifticon.api.revoke(reservation_id)).await });
             let late = |_| Error::unavailable("gifticon.unavailable", "gifticon did not answer in time");
-            runtime.block_on(self.record_revocation(cart_id, word.map_err(late)??))?;
+            match word.map_err(late)? {
+                Ok(word) => runtime.block_on(self.record_revocation(cart_id, word))?,
+                Err(error) if error.kind == ErrorKind::Unavailable => return Err(error),
+                Err(error) => {
+                    // It is asked again; meanwhile the others have their turn.
+                    tracing::warn!(cart_id, %error, "gifticon cannot say whether a cart may be removed");
+                    continue;
+                }
+            };
             ended += 1;
         }
         Ok(ended)

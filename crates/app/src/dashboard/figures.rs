@@ -89,23 +89,25 @@ mod tests {
     use super::*;
 
     /// The sources that name figures.
-    const SOURCES: [&str; 5] = [
+    const SOURCES: [&str; 6] = [
         include_str!("summary.rs"),
         include_str!("series.rs"),
         include_str!("sagas.rs"),
         include_str!("live.rs"),
         include_str!("coupons.rs"),
+        include_str!("purchase_figures.rs"),
     ];
 
     #[test]
     fn every_figure_that_is_shown_is_defined_and_every_definition_is_of_one() {
         let named: String = SOURCES.concat();
         let groups = ["members.", "points.", "coupons.", "deals.", "merchants.", "sagas.", "live.", "series."];
+        let bought = ["payments.", "memberships.", "carts.", "gifticons.", "vouchers."];
         let names: Vec<&str> = named
             .split('"')
             .skip(1)
             .step_by(2)
-            .filter(|text| groups.iter().any(|group| text.starts_with(group) && *text != *group))
+            .filter(|text| groups.iter().chain(&bought).any(|group| text.starts_with(group) && *text != *group))
             .collect();
         assert!(names.len() >= 30, "{names:?}");
         for name in &names {

@@ -1,5 +1,6 @@
 //! Dashboard: a read model of what the operator looks at, built from the logs of member, point, donation, deal,
-//! settlement and coupon: every deal, figures as they stand, and the programme day by day.
+//! settlement, coupon, cart, membership, payment and gifticon: every deal, figures as they stand, and the programme day
+//! by day.
 //!
 //! There are no rules here, only folding. Rows remember the last event that they took in; sums of entries and of coupons
 //! rely on the cursor (decision 0010). What the figures mean stands in `docs/dashboard.md`.
@@ -11,6 +12,9 @@ mod figures;
 pub mod http;
 mod inspect;
 mod live;
+mod purchase_figures;
+mod purchase_inspect;
+mod purchases;
 mod reactions;
 mod sagas;
 mod series;
@@ -33,6 +37,9 @@ use platform::log::{Event, Log};
 pub use coupons::{Counted, CouponsMoved, counted_in};
 pub use inspect::{Comparing, Told, told};
 pub use live::{Live, LiveView, LookLive};
+pub use purchase_figures::PurchasesView;
+pub use purchase_inspect::{PurchaseLogs, inspect_purchases};
+pub use purchases::Purchased;
 pub use reactions::Moved;
 pub use sagas::SagaView;
 pub use series::{SeriesView, Span};
@@ -114,6 +121,30 @@ impl Dashboards {
     pub fn follow_coupons(&self, log: Arc<Log>) -> Consumer<DashboardWriter> {
         let zone = self.kit.zone.clone();
         self.follow(log, move |events| reactions::on_coupon_events(&zone, events))
+    }
+
+    /// The consumer of cart's log.
+    #[must_use]
+    pub fn follow_carts(&self, log: Arc<Log>) -> Consumer<DashboardWriter> {
+        self.follow(log, reactions::on_cart_events)
+    }
+
+    /// The consumer of membership's log.
+    #[must_use]
+    pub fn follow_memberships(&self, log: Arc<Log>) -> Consumer<DashboardWriter> {
+        self.follow(log, reactions::on_membership_events)
+    }
+
+    /// The consumer of payment's log.
+    #[must_use]
+    pub fn follow_payments(&self, log: Arc<Log>) -> Consumer<DashboardWriter> {
+        self.follow(log, reactions::on_payment_events)
+    }
+
+    /// The consumer of gifticon's log.
+    #[must_use]
+    pub fn follow_gifticons(&self, log: Arc<Log>) -> Consumer<DashboardWriter> {
+        self.follow(log, reactions::on_gifticon_events)
     }
 
     fn follow(

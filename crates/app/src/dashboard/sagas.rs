@@ -25,7 +25,7 @@ struct Saga {
     reason: fn(&str, &str) -> &'static str,
 }
 
-const SAGAS: [Saga; 4] = [
+const SAGAS: [Saga; 9] = [
     Saga {
         kind: "withdrawal",
         collection: "withdrawals",
@@ -67,13 +67,62 @@ const SAGAS: [Saga; 4] = [
                 WHERE points_due = 1 AND dealt_at < $1 ORDER BY dealt_at, deal_id LIMIT ",
         reason: |_, _| "cancelled; point has not moved the points yet",
     },
+    Saga {
+        kind: "cart",
+        collection: "carts",
+        counts: "SELECT COUNT(*), COALESCE(SUM(CASE WHEN since < $1 THEN 1 ELSE 0 END), 0) \
+                 FROM dashboard_flow WHERE kind = 'cart'",
+        stuck: "SELECT id, step, since, NULL FROM dashboard_flow \
+                WHERE kind = 'cart' AND since < $1 ORDER BY since, id LIMIT ",
+        reason: |_, _| "its payment has not ended yet",
+    },
+    Saga {
+        kind: "removal",
+        collection: "carts",
+        counts: "SELECT COUNT(*), COALESCE(SUM(CASE WHEN since < $1 THEN 1 ELSE 0 END), 0) \
+                 FROM dashboard_flow WHERE kind = 'removal'",
+        stuck: "SELECT id, step, since, NULL FROM dashboard_flow \
+                WHERE kind = 'removal' AND since < $1 ORDER BY since, id LIMIT ",
+        reason: |_, _| "gifticon has not said yet whether its vouchers can be made void",
+    },
+    Saga {
+        kind: "membership",
+        collection: "memberships",
+        counts: "SELECT COUNT(*), COALESCE(SUM(CASE WHEN since < $1 THEN 1 ELSE 0 END), 0) \
+                 FROM dashboard_flow WHERE kind = 'membership'",
+        stuck: "SELECT id, step, since, NULL FROM dashboard_flow \
+                WHERE kind = 'membership' AND since < $1 ORDER BY since, id LIMIT ",
+        reason: |_, _| "its payment has not ended yet",
+    },
+    Saga {
+        kind: "payment",
+        collection: "payments",
+        counts: "SELECT COUNT(*), COALESCE(SUM(CASE WHEN since < $1 THEN 1 ELSE 0 END), 0) \
+                 FROM dashboard_flow WHERE kind = 'payment'",
+        stuck: "SELECT id, step, since, NULL FROM dashboard_flow \
+                WHERE kind = 'payment' AND since < $1 ORDER BY since, id LIMIT ",
+        reason: |_, _| "the provider has not said yet whether it is charged; it is asked again, and given up in the end",
+    },
+    Saga {
+        kind: "refund",
+        collection: "payments",
+        counts: "SELECT COUNT(*), COALESCE(SUM(CASE WHEN since < $1 THEN 1 ELSE 0 END), 0) \
+                 FROM dashboard_flow WHERE kind = 'refund'",
+        stuck: "SELECT id, step, since, NULL FROM dashboard_flow \
+                WHERE kind = 'refund' AND since < $1 ORDER BY since, id LIMIT ",
+        reason: |step, _| match step {
+            "PaymentDeclined" => "declined; the provider has not confirmed yet that nothing stays charged",
+            _ => "cancelled; the provider has not confirmed yet that what was charged is given back",
+        },
+    },
 ];
 
 /// Flows of one kind.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SagaView {
-    /// `withdrawal`, `donation`, `deal` (pending) or `cancel` (its points have yet to follow).
+    /// `withdrawal`, `donation`, `deal` (pending), `cancel` (its points have yet to follow), `cart` and `membership` (not
+    /// paid yet), `removal` (of a paid cart), `payment` (to be charged) or `refund` (to be given back).
     #[schema(value_type = String, example = "deal")]
     kind: &'static str,
     /// How many are under way.
@@ -88,7 +137,7 @@ pub struct SagaView {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct StuckView {
-    /// Its number: of the deal or the donation, or of the member who leaves.
+    /// Its number: of the deal, the donation, the cart, the membership or the payment, or of the member who leaves.
     id: i64,
     /// Where it stands.
     #[schema(example = "pending")]

@@ -14,6 +14,7 @@ use utoipa::ToSchema;
 use super::coupons;
 use super::days::number_of;
 use super::figures::define;
+use super::purchase_figures::DayOfPurchases;
 use super::sums::{JOINED, WITHDRAWN, deal_kind, entry_kind};
 use crate::kit::day_of;
 
@@ -66,6 +67,8 @@ struct DayView {
     /// Coupons by what happened to them.
     #[schema(value_type = BTreeMap<String, i64>, example = json!({"issued": 3, "redeemed": 1}))]
     coupons: BTreeMap<&'static str, i64>,
+    /// Purchases by what happened to them.
+    purchases: DayOfPurchases,
 }
 
 /// The first and the last day of a series.
@@ -128,6 +131,7 @@ pub(super) fn look(session: &mut dyn Session, span: Span) -> Result<SeriesView> 
         ("deals", "series.deals"),
         ("failedDeals", "series.failedDeals"),
         ("coupons", "series.coupons"),
+        ("purchases", "series.purchases"),
     ];
     Ok(SeriesView {
         from: written(span.from),
@@ -140,8 +144,8 @@ pub(super) fn look(session: &mut dyn Session, span: Span) -> Result<SeriesView> 
 impl DayView {
     fn of(day: Day, figures: &HashMap<String, (i64, i64)>) -> Self {
         let figure = |kind: &str| figures.get(kind).copied().unwrap_or_default();
-        let points: BTreeMap<_, _> =
-            EntryKind::ALL.into_iter().map(|kind| (kind.name(), figure(&entry_kind(kind)).1)).collect();
+        let moved = |kind: EntryKind| figure(&entry_kind(kind)).1;
+        let points: BTreeMap<_, _> = EntryKind::ALL.into_iter().map(|kind| (kind.name(), moved(kind))).collect();
         let deals = |status: DealStatus| {
             DealType::ALL.into_iter().map(move |kind| (kind.name(), figure(&deal_kind(kind, status)).0))
         };
@@ -149,11 +153,12 @@ impl DayView {
             day: written(day),
             joined: figure(JOINED).0,
             withdrawn: figure(WITHDRAWN).0,
-            used_point: figure(&entry_kind(EntryKind::Use)).1.saturating_neg(),
+            used_point: moved(EntryKind::Use).saturating_add(moved(EntryKind::HoldCapture)).saturating_neg(),
             points,
             deals: deals(DealStatus::Success).filter(|(kind, _)| *kind != DealType::Cancel.name()).collect(),
             failed_deals: deals(DealStatus::Fail).map(|(_, quantity)| quantity).sum(),
             coupons: coupons::of_day(|kind| figure(kind).0),
+            purchases: DayOfPurchases::of(figure),
         }
     }
 }

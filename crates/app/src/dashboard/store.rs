@@ -7,6 +7,8 @@ use platform::db::{Kind, Migration, Row, Session, Table, Value};
 use platform::error::Result;
 use sha2::{Digest as _, Sha256};
 
+use super::purchases::{FLOW, GIFTICON};
+
 /// The schema of dashboard.
 pub const MIGRATIONS: &[Migration] = &[
     Migration {
@@ -19,6 +21,12 @@ pub const MIGRATIONS: &[Migration] = &[
         number: 21,
         name: "dashboard_coupons",
         sql: include_str!("../../../../migrations/0021_dashboard_coupons.sql"),
+        lives_with: 15,
+    },
+    Migration {
+        number: 34,
+        name: "dashboard_purchases",
+        sql: include_str!("../../../../migrations/0034_dashboard_purchases.sql"),
         lives_with: 15,
     },
 ];
@@ -92,7 +100,7 @@ pub(super) static FIGURE: Table = Table {
 };
 
 /// Every table, in the order of the digest.
-const TABLES: [&Table; 6] = [&DEAL, &MERCHANT, &MARK, &MEMBER, &DONATION, &FIGURE];
+const TABLES: [&Table; 8] = [&DEAL, &MERCHANT, &MARK, &MEMBER, &DONATION, &FIGURE, &GIFTICON, &FLOW];
 /// Rows read at once where a whole table is read.
 pub(super) const PIECE_ROWS: usize = 5_000;
 

@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 use super::coupons;
 use super::figures::{Definition, Figure, Figures, LinkView, LinksView, define, link, share_bp};
 use super::live::LiveView;
+use super::purchase_figures::{self, PurchasesView};
 use super::sagas::{self, SagaView};
 use super::sums::{BILLED, JOINED, WITHDRAWN, deal_kind, entry_kind, member_kind};
 use super::{Policy, Summed};
@@ -47,6 +48,8 @@ pub struct SummaryView {
     #[schema(value_type = std::collections::BTreeMap<String, Figure>, example = json!({"given": {"value": 3,
         "unit": "coupons", "definition": "Coupons that members got: on joining, of campaigns, by redeeming a code."}}))]
     coupons: Figures,
+    /// Purchases: what was paid for memberships and gifticons, and what became of them.
+    purchases: PurchasesView,
     /// Deals by type and status, where there are any.
     deals: Vec<DealsView>,
     /// Deals that are pending.
@@ -134,7 +137,8 @@ impl Totals {
         Ok(Self(rows.iter().map(|row| (row.text(0).to_owned(), (row.int(1), row.int(2)))).collect()))
     }
 
-    fn of(&self, kind: &str) -> (i64, i64) {
+    /// How many of a kind, and what they come to.
+    pub(super) fn of(&self, kind: &str) -> (i64, i64) {
         self.0.get(kind).copied().unwrap_or_default()
     }
 
@@ -173,6 +177,7 @@ pub(super) fn look(session: &mut dyn Session, kit: &Kit, policy: Policy, live: L
         members: members(&totals, base),
         points: points(&totals, base),
         coupons: coupons::figures(&totals, base),
+        purchases: purchase_figures::look(session, &totals, base)?,
         deals: deals(&totals, base),
         deals_under_way: Figure::of("deals.underWay", under_way).listed("deals", format!("{base}/dealDashboards")),
         merchants: merchants(session, &totals, policy, base)?,
@@ -202,6 +207,8 @@ fn points(totals: &Totals, base: &str) -> Figures {
     let issued = of(EntryKind::Welcome).saturating_add(of(EntryKind::Earn));
     let breakage = of(EntryKind::Expire).saturating_add(of(EntryKind::Forfeit)).saturating_neg();
     let used = of(EntryKind::Use).saturating_neg();
+    let captured = of(EntryKind::HoldCapture).saturating_neg();
+    let spent = used.saturating_add(captured);
     let given_back = of(EntryKind::UseCancel);
     let outstanding = EntryKind::ALL.into_iter().fold(0, |sum: i64, kind| sum.saturating_add(of(kind)));
     let donated = Figure::of("points.donated", of(EntryKind::Donate).saturating_neg());
@@ -211,6 +218,7 @@ fn points(totals: &Totals, base: &str) -> Figures {
         ("earned", Figure::of("points.earned", of(EntryKind::Earn))),
         ("adjusted", Figure::of("points.adjusted", of(EntryKind::Adjust))),
         ("used", Figure::of("points.used", used)),
+        ("holdCaptured", Figure::of("points.holdCaptured", captured)),
         ("useCancelled", Figure::of("points.useCancelled", given_back)),
         ("earnCancelled", Figure::of("points.earnCancelled", of(EntryKind::EarnCancel).saturating_neg())),
         ("expired", Figure::of("points.expired", of(EntryKind::Expire).saturating_neg())),
@@ -218,7 +226,7 @@ fn points(totals: &Totals, base: &str) -> Figures {
         ("donated", donated.listed("donations", format!("{base}/donations"))),
         ("owedRepaid", Figure::of("points.owedRepaid", of(EntryKind::OwedRepay).saturating_neg())),
         ("outstanding", Figure::of("points.outstanding", outstanding).listed("points", format!("{base}/points"))),
-        ("redemptionRate", Figure::of("points.redemptionRate", share_bp(used.saturating_sub(given_back), issued))),
+        ("redemptionRate", Figure::of("points.redemptionRate", share_bp(spent.saturating_sub(given_back), issued))),
         ("breakage", Figure::of("points.breakage", breakage)),
         ("breakageRate", Figure::of("points.breakageRate", share_bp(breakage, issued))),
     ])

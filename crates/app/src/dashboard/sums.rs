@@ -1,6 +1,6 @@
 //! How many and how much, by day and kind: what a batch adds to the figures.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use domain::deal::{DealStatus, DealType};
 use domain::kernel::Day;
@@ -84,6 +84,12 @@ impl Sums {
         let sum = self.0.entry((day, kind)).or_default();
         *sum = (plus(sum.0, quantity)?, plus(sum.1, amount)?);
         Ok(())
+    }
+
+    /// What is added to all days, by kind.
+    pub(super) fn of_all_days(&self) -> BTreeMap<String, (i64, i64)> {
+        let all = self.0.iter().filter(|((day, _), _)| *day == ALL_DAYS);
+        all.map(|((_, kind), sum)| (kind.clone(), *sum)).collect()
     }
 
     /// Adds everything to the rows.

@@ -15,6 +15,7 @@ use platform::zone::Zone;
 use super::coupons::CouponsMoved;
 use super::days::Days;
 use super::deals::{Deals, needed};
+use super::purchases::{Purchased, Purchases};
 use super::reactions::Moved;
 use super::store::{COUPON, DEAL, DONATION, MARK, MEMBER, MERCHANT, Member, Merchant, POINT, mark_name};
 use super::sums::{BILLED, JOINED, Sums, WITHDRAWN, coupon_kind, entry_kind, member_kind, plus};
@@ -67,6 +68,8 @@ pub enum Command {
         /// The donation.
         donation_id: i64,
     },
+    /// Something happened to a purchase or to what is sold.
+    Purchased(Purchased),
 }
 
 impl Command {
@@ -113,6 +116,7 @@ pub struct Loaded {
     marks: HashMap<String, (i64, i64, i64)>,
     members: HashMap<i64, Member>,
     donations: HashMap<i64, Donation>,
+    purchases: Purchases,
     sums: Sums,
 }
 
@@ -129,7 +133,7 @@ impl Loaded {
         let (mut merchants, mut members, mut donations, mut marks) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for command in commands {
             match command {
-                Command::Entries(_) | Command::Coupons(_) => {}
+                Command::Entries(_) | Command::Coupons(_) | Command::Purchased(_) => {}
                 Command::Deal { merchant_id, .. } => merchants.push(*merchant_id),
                 Command::Settlement { event: settlement::Event::Billed { merchant_id, billing_month, .. }, .. } => {
                     merchants.push(*merchant_id);
@@ -141,7 +145,11 @@ impl Loaded {
                 }
             }
         }
-        let mut loaded = Self::default();
+        let bought = commands.iter().filter_map(|command| match command {
+            Command::Purchased(purchased) => Some(purchased),
+            _ => None,
+        });
+        let mut loaded = Self { purchases: Purchases::load(tx, bought)?, ..Self::default() };
         if !merchants.is_empty() {
             loaded.merchants =
                 tx.lock_many(&MERCHANT, &keys(merchants.into_iter()))?.into_iter().map(Merchant::read).collect();
@@ -299,12 +307,14 @@ impl Writer for DashboardWriter {
                 loaded.donations.entry(*donation_id).or_default().ended = true;
                 Ok(())
             }
+            Command::Purchased(purchased) => loaded.purchases.take(purchased, (days, &mut loaded.sums)),
         }
     }
 
     fn store(&mut self, tx: &mut dyn Session, loaded: Loaded) -> Result<()> {
-        let Loaded { merchants, deals, marks, members, donations, sums } = loaded;
+        let Loaded { merchants, deals, marks, members, donations, purchases, sums } = loaded;
         deals.store(tx)?;
+        purchases.store(tx)?;
         let rows = |rows: &mut dyn Iterator<Item = (i64, Row)>| -> Vec<Row> {
             let mut rows: Vec<(i64, Row)> = rows.collect();
             rows.sort_unstable_by_key(|(id, _)| *id);

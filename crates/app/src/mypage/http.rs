@@ -5,19 +5,25 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::Response;
-use platform::error::Result;
+use platform::error::{Error, Result};
 use platform::http::hal::{Item, Place};
 use platform::http::input::PathId;
-use platform::http::list::PageQuery;
+use platform::http::list::ListsQuery;
 use platform::http::shell::Caller;
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::Pages;
+use super::bought::{PageCart, PageMembership};
 use super::views::PageView;
 use crate::kit::{must_be_operator, must_concern};
 
 const MYPAGES: Place = Place { collection: "mypages", name: "mypage" };
+const MEMBERSHIPS: Place = Place { collection: "memberships", name: "membership" };
+const CARTS: Place = Place { collection: "carts", name: "cart" };
 
 /// The routes below `/mypages`.
 pub fn routes(pages: Arc<Pages>) -> OpenApiRouter {
@@ -38,12 +44,63 @@ async fn show_page(
     Item::new(&pages.kit.base_url, MYPAGES, member_id, page).shown()
 }
 
-/// All pages, by member number.
+/// Pages, and purchases of customers who have none.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it only says what the answer looks like")]
+struct PagesView {
+    /// The three lists, each by number.
+    #[schema(rename = "_embedded")]
+    embedded: EmbeddedPages,
+    /// `self`, and `next` unless it is the last page of all three.
+    #[schema(rename = "_links", value_type = Object)]
+    links: (),
+}
+
+/// The lists of a page of pages.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it only says what the answer looks like")]
+struct EmbeddedPages {
+    /// Members' pages.
+    mypages: Vec<PageView>,
+    /// Paid memberships of customers who have no page.
+    memberships: Vec<PageMembership>,
+    /// Carts of customers who have no page.
+    carts: Vec<PageCart>,
+}
+
+/// All pages, by member number; and beside them the purchases of customers who have none, by number.
 #[utoipa::path(get, path = "/mypages", operation_id = "listPages", tag = "mypages",
-    params(("limit" = Option<i64>, Query, description = "1 to 200, 20 by default"), ("after" = Option<String>, Query, description = "From the next link of an earlier page")),
-    responses((status = 200, description = "A page of pages")))]
-async fn list_pages(State(pages): State<Arc<Pages>>, caller: Caller, page: PageQuery) -> Result<Response<Body>> {
+    params(("limit" = Option<i64>, Query, description = "1 to 200 of each list, 20 by default"), ("after" = Option<String>, Query, description = "From the next link of an earlier page")),
+    responses((status = 200, body = PagesView, description = "A page of pages, and of purchases of customers who have none")))]
+async fn list_pages(State(pages): State<Arc<Pages>>, caller: Caller, query: ListsQuery<3>) -> Result<Response<Body>> {
     must_be_operator(&caller)?;
-    let found = pages.pages(page.after, page.fetch()).await?;
-    page.show(&pages.kit.base_url, MYPAGES, found.into_iter().map(|page| (page.member_id, page)).collect())
+    let (base, [page, membership, cart]) = (&*pages.kit.base_url, query.after);
+    let found = pages.pages(page, query.fetch()).await?;
+    let memberships = pages.memberships_alone(membership, query.fetch()).await?;
+    let carts = pages.carts_alone(cart, query.fetch()).await?;
+    let lists = [
+        (MYPAGES.collection, items(base, MYPAGES, found, |page| (page.member_id, None))?),
+        (MEMBERSHIPS.collection, items(base, MEMBERSHIPS, memberships, |one| (one.mem_id, one.payment_id))?),
+        (CARTS.collection, items(base, CARTS, carts, |one| (one.cart_id, one.payment_id))?),
+    ];
+    query.show(&format!("{base}/{}", MYPAGES.collection), lists)
+}
+
+/// Items with their links, to their payment too if `who` names one beside the number.
+fn items<T: Serialize>(
+    base: &str,
+    place: Place,
+    found: Vec<T>,
+    who: impl Fn(&T) -> (i64, Option<i64>),
+) -> Result<Vec<(i64, Value)>> {
+    let item = |one: T| {
+        let (id, payment_id) = who(&one);
+        let mut item = Item::new(base, place, id, one);
+        if let Some(payment_id) = payment_id {
+            item = item.leading_to("payment", format!("{base}/payments/{payment_id}"));
+        }
+        let written = serde_json::to_value(item);
+        Ok((id, written.map_err(|error| Error::internal("an item cannot be written").caused_by(error))?))
+    };
+    found.into_iter().map(item).collect()
 }

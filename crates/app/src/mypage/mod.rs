@@ -1,17 +1,24 @@
-//! My page: a read model of everything one member may see, built from the logs of member, point, donation and coupon.
+//! My page: a read model of everything one member may see, built from the logs of member, point, donation, coupon, cart,
+//! membership and payment.
 //!
-//! There are no rules here, only folding: each page remembers the last event of each log that it took in, so what is
-//! delivered again or late changes nothing.
+//! There are no rules here, only folding: each page and each purchase remembers the last event of each log that it took
+//! in, so what is delivered again or late changes nothing. Purchases have rows of their own, for a customer need not be
+//! a member.
 
+mod bought;
 mod coupons;
 mod donations;
 pub mod http;
 mod inspect;
+mod purchases;
 mod reactions;
+mod schema;
 mod shown;
 mod store;
+mod told;
 mod views;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use domain::kernel::Day;
@@ -24,10 +31,13 @@ use platform::log::Log;
 use platform::seal::Seal;
 use tokio::runtime::Handle;
 
-pub use inspect::inspect;
-pub use store::{FILLS, MIGRATIONS, PageWriter};
+pub use bought::{PageCart, PageMembership};
+pub use inspect::{PurchaseLogs, inspect, inspect_purchases};
+pub use schema::{FILLS, MIGRATIONS};
+pub use store::PageWriter;
 pub use views::PageView;
 
+use self::bought::Shown;
 use crate::kit::{Kit, day_of};
 use crate::member::MemberApi;
 
@@ -98,6 +108,34 @@ impl Pages {
         Consumer::new(Arc::clone(&self.funnel), log, Arc::clone(&self.kit.clock), &self.kit.holder, react)
     }
 
+    /// The consumer of cart's log.
+    #[must_use]
+    pub fn follow_carts(&self, log: Arc<Log>) -> Consumer<PageWriter> {
+        self.follow_purchases(log, told::Told::of_cart)
+    }
+
+    /// The consumer of membership's log.
+    #[must_use]
+    pub fn follow_memberships(&self, log: Arc<Log>) -> Consumer<PageWriter> {
+        self.follow_purchases(log, told::Told::of_membership)
+    }
+
+    /// The consumer of payment's log.
+    #[must_use]
+    pub fn follow_payments(&self, log: Arc<Log>) -> Consumer<PageWriter> {
+        self.follow_purchases(log, told::Told::of_payment)
+    }
+
+    fn follow_purchases(
+        &self,
+        log: Arc<Log>,
+        read: fn(&platform::log::Event) -> Result<Option<told::Told>>,
+    ) -> Consumer<PageWriter> {
+        let react = Box::new(move |events: &[platform::log::Event]| reactions::on_purchase_events(events, read));
+        Consumer::new(Arc::clone(&self.funnel), log, Arc::clone(&self.kit.clock), &self.kit.holder, react)
+            .in_large_pieces()
+    }
+
     fn today(&self) -> Day {
         day_of(self.kit.zone.day(self.kit.clock.now_ms()))
     }
@@ -108,9 +146,12 @@ impl Pages {
     /// 404 when there is none, or the member is gone.
     pub async fn page(&self, member_id: i64) -> Result<PageView> {
         self.funnel.must_be_open()?;
-        let row = self.database.get(&store::PAGE, member_id).await?;
+        let row = self.database.get(&schema::PAGE, member_id).await?;
         let unknown = || Error::new(ErrorKind::NotFound, "mypage.unknown", "there is no page of this member");
-        row.map(|row| self.view(&row)).transpose()?.flatten().ok_or_else(unknown)
+        let mut page = [row.map(|row| self.view(&row)).transpose()?.flatten().ok_or_else(unknown)?];
+        self.add_purchases(&mut page).await?;
+        let [page] = page;
+        Ok(page)
     }
 
     fn view(&self, row: &Row) -> Result<Option<PageView>> {
@@ -123,16 +164,70 @@ impl Pages {
     /// `Unavailable` when the store cannot be reached.
     pub async fn pages(&self, after: i64, limit: i64) -> Result<Vec<PageView>> {
         self.funnel.must_be_open()?;
-        let rows = self.database.query(&store::list_sql(), &[Value::Int(after), Value::Int(limit)]).await?;
-        rows.iter().filter_map(|row| self.view(row).transpose()).collect()
+        let rows = self.database.query(&schema::list_sql(), &[Value::Int(after), Value::Int(limit)]).await?;
+        let mut pages = rows.iter().filter_map(|row| self.view(row).transpose()).collect::<Result<Vec<_>>>()?;
+        self.add_purchases(&mut pages).await?;
+        Ok(pages)
     }
 
-    /// A digest over every page.
+    /// Adds the members' newest purchases to their pages.
+    async fn add_purchases(&self, pages: &mut [PageView]) -> Result<()> {
+        let members: Vec<i64> = pages.iter().map(|page| page.member_id).collect();
+        let mut carts = self.newest_of::<PageCart>(&members).await?;
+        let mut memberships = self.newest_of::<PageMembership>(&members).await?;
+        for page in pages {
+            page.carts = carts.remove(&page.member_id).unwrap_or_default();
+            page.memberships = memberships.remove(&page.member_id).unwrap_or_default();
+        }
+        Ok(())
+    }
+
+    /// The newest purchases of these customers, by customer.
+    async fn newest_of<S: Shown>(&self, customers: &[i64]) -> Result<HashMap<i64, Vec<S>>> {
+        let mut found: HashMap<i64, Vec<S>> = HashMap::new();
+        if customers.is_empty() {
+            return Ok(found);
+        }
+        let (sql, params) = bought::newest_of::<S::Goods>(customers);
+        let now_ms = self.kit.clock.now_ms();
+        for row in self.database.query(&sql, &params).await? {
+            let purchase = S::read(row, &self.kit.zone, now_ms);
+            if let Some(customer_id) = purchase.customer_id() {
+                found.entry(customer_id).or_default().push(purchase);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Memberships with a number above `after` of customers who have no page, members who left among them.
+    ///
+    /// # Errors
+    /// `Unavailable` when the store cannot be reached.
+    pub async fn memberships_alone(&self, after: i64, limit: i64) -> Result<Vec<PageMembership>> {
+        self.alone(after, limit).await
+    }
+
+    /// Carts with a number above `after` of customers who have no page, members who left among them.
+    ///
+    /// # Errors
+    /// `Unavailable` when the store cannot be reached.
+    pub async fn carts_alone(&self, after: i64, limit: i64) -> Result<Vec<PageCart>> {
+        self.alone(after, limit).await
+    }
+
+    async fn alone<S: Shown>(&self, after: i64, limit: i64) -> Result<Vec<S>> {
+        self.funnel.must_be_open()?;
+        let rows = self.database.query(&bought::alone_sql::<S::Goods>(), &[after.into(), limit.into()]).await?;
+        let now_ms = self.kit.clock.now_ms();
+        Ok(rows.into_iter().map(|row| S::read(row, &self.kit.zone, now_ms)).collect())
+    }
+
+    /// A digest over every page and every purchase.
     ///
     /// # Errors
     /// `Unavailable` when the store cannot be reached.
     pub fn digest(&self) -> Result<String> {
-        store::digest(&mut *self.database.read_session()?, &self.seal)
+        schema::digest(&mut *self.database.read_session()?, &self.seal)
     }
 
     /// Throws the read model away, so that the consumers build it anew from the start of the logs,
@@ -143,7 +238,7 @@ impl Pages {
     pub fn start_over(&self, check: impl FnOnce(&mut dyn Session) -> Result<()>) -> Result<()> {
         self.funnel.with_session(|tx| {
             check(tx)?;
-            store::clear(tx)
+            schema::clear(tx)
         })
     }
 }

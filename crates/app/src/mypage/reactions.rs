@@ -1,4 +1,4 @@
-//! What my page does when something happened to a member, to points, to a donation or to coupons.
+//! What my page does when something happened to a member, to points, to a donation, to coupons or to purchases.
 
 use std::collections::HashMap;
 
@@ -9,7 +9,8 @@ use platform::log;
 use super::ContactQuestions;
 use super::coupons;
 use super::donations::Told;
-use super::store::{Change, Command};
+use super::store::{Change, Command, PageChange};
+use super::told;
 use crate::member::Contacts;
 use crate::point::PointEvent;
 
@@ -52,7 +53,7 @@ fn on_member_event(event: &Event, sequence: i64, contacts: &HashMap<i64, Contact
         | Event::CouponNoted { .. }
         | Event::OperatorNotified { .. } => return None,
     };
-    Some(Command { member_id, sequence, change })
+    Some(Command::Page(PageChange { member_id, sequence, change }))
 }
 
 /// Turns entries of point into changes of pages.
@@ -70,10 +71,11 @@ pub(super) fn on_point_events(events: &[log::Event]) -> Result<Vec<Command>> {
             PointEvent::EarnCancelled(facts) => ("EARN_CANCEL", facts),
             PointEvent::UseCancelled(facts) => ("USE_CANCEL", facts),
             PointEvent::OwedRepaid(facts) => ("OWED_REPAY", facts),
+            PointEvent::HoldCaptured(facts) => ("HOLD_CAPTURE", facts),
             _ => continue,
         };
         let change = Change::Entry { kind, facts, at_ms: event.at_ms };
-        commands.push(Command { member_id: event.subject, sequence: event.sequence, change });
+        commands.push(Command::Page(PageChange { member_id: event.subject, sequence: event.sequence, change }));
     }
     Ok(commands)
 }
@@ -83,10 +85,9 @@ pub(super) fn on_donation_events(events: &[log::Event]) -> Result<Vec<Command>> 
     let mut commands = Vec::with_capacity(events.len());
     for event in events {
         let told = Told::of(event.decode()?);
-        commands.extend(told.map(|(member_id, told)| Command {
-            member_id,
-            sequence: event.sequence,
-            change: Change::Donation(told),
+        commands.extend(told.map(|(member_id, told)| {
+            let change = Change::Donation(told);
+            Command::Page(PageChange { member_id, sequence: event.sequence, change })
         }));
     }
     Ok(commands)
@@ -110,11 +111,22 @@ pub(super) fn on_coupon_events(events: &[log::Event]) -> Result<Vec<Command>> {
     let mut commands = Vec::with_capacity(events.len());
     for event in events.iter().filter(|event| WALLET_KINDS.contains(&event.kind.as_str())) {
         let told = coupons::Told::of(event.decode()?);
-        commands.extend(told.map(|(member_id, told)| Command {
-            member_id,
-            sequence: event.sequence,
-            change: Change::Coupon(told),
+        commands.extend(told.map(|(member_id, told)| {
+            let change = Change::Coupon(told);
+            Command::Page(PageChange { member_id, sequence: event.sequence, change })
         }));
+    }
+    Ok(commands)
+}
+
+/// Turns events about purchases into changes of them, as `read` understands these.
+pub(super) fn on_purchase_events(
+    events: &[log::Event],
+    read: fn(&log::Event) -> Result<Option<told::Told>>,
+) -> Result<Vec<Command>> {
+    let mut commands = Vec::with_capacity(events.len());
+    for event in events {
+        commands.extend(read(event)?.map(|told| Command::Purchase { sequence: event.sequence, told }));
     }
     Ok(commands)
 }

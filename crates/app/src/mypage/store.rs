@@ -1,140 +1,41 @@
-//! My page's table, and its side of the funnel.
+//! My page's side of the funnel: pages and purchases, and what an event changes of them.
 
 use std::collections::HashMap;
 
 use domain::member::MemberStatus;
-use platform::db::{Fill, Kind, Migration, Row, Session, Table, Value};
+use platform::db::{Row, Session, Value};
 use platform::error::Result;
 use platform::funnel::{Moment, Out, Writer};
 use platform::log;
 use platform::seal::Seal;
-use sha2::{Digest as _, Sha256};
 
 use super::coupons;
 use super::donations::Told;
+use super::purchases::Purchases;
+use super::schema::{PAGE, PAGE_POINTS};
 use super::shown::Shown;
+use super::told;
 use crate::member::Contacts;
 use crate::point::EntryFacts;
 
 /// Entries that a page shows.
 const RECENT_ENTRIES: usize = 5;
 
-/// The schema of mypage.
-pub const MIGRATIONS: &[Migration] = &[
-    Migration {
-        number: 5,
-        name: "mypage_pages",
-        sql: include_str!("../../../../migrations/0005_mypage_pages.sql"),
-        lives_with: 5,
+/// What one event changes.
+pub enum Command {
+    /// A page.
+    Page(PageChange),
+    /// A purchase.
+    Purchase {
+        /// The event's sequence in its log.
+        sequence: i64,
+        /// What it tells.
+        told: told::Told,
     },
-    Migration {
-        number: 9,
-        name: "mypage_donations",
-        sql: include_str!("../../../../migrations/0009_mypage_donations.sql"),
-        lives_with: 5,
-    },
-    Migration {
-        number: 20,
-        name: "mypage_coupons",
-        sql: include_str!("../../../../migrations/0020_mypage_coupons.sql"),
-        lives_with: 5,
-    },
-    Migration {
-        number: 23,
-        name: "mypage_contacts",
-        sql: include_str!("../../../../migrations/0023_mypage_contacts.sql"),
-        lives_with: 23,
-    },
-    Migration {
-        number: 26,
-        name: "mypage_remains",
-        sql: include_str!("../../../../migrations/0026_mypage_remains.sql"),
-        lives_with: 23,
-    },
-];
-
-/// Steps in Rust of [`MIGRATIONS`].
-pub const FILLS: &[Fill] = &[(23, |tx, _| {
-    // A process that still runs would carry on where it stood, and never fill what is emptied.
-    platform::consumer::depose_followers(tx)?;
-    platform::consumer::forget_cursors(tx)
-})];
-
-pub(super) static PAGE: Table = Table {
-    name: "page",
-    columns: &[
-        ("member_id", Kind::Int),
-        ("contacts", Kind::Blob),
-        ("member_status", Kind::Text),
-        ("remain_point", Kind::Int),
-        ("recent", Kind::Text),
-        ("member_sequence", Kind::Int),
-        ("point_sequence", Kind::Int),
-        ("gone", Kind::Int),
-        ("donations", Kind::Text),
-        ("donation_sequence", Kind::Int),
-        ("coupons", Kind::Text),
-        ("coupon_sequence", Kind::Int),
-    ],
-};
-
-/// What an entry changes of a page. Entries are far the most of what changes, so they write nothing else.
-static PAGE_POINTS: Table = Table {
-    name: "page",
-    columns: &[
-        ("member_id", Kind::Int),
-        ("remain_point", Kind::Int),
-        ("recent", Kind::Text),
-        ("point_sequence", Kind::Int),
-    ],
-};
-
-pub(super) fn list_sql() -> String {
-    format!(
-        "SELECT {} FROM {} WHERE member_id > $1 AND gone = 0 AND member_sequence > 0 ORDER BY member_id LIMIT $2",
-        PAGE.column_list(),
-        PAGE.name
-    )
-}
-
-/// Empties the read model and sets its consumers back to the start.
-///
-/// # Errors
-/// `Unavailable` when the store cannot be reached.
-pub(super) fn clear(tx: &mut dyn Session) -> Result<()> {
-    tx.execute("DELETE FROM page", &[])?;
-    platform::consumer::forget_cursors(tx)
-}
-
-/// A digest over every page, for comparing a page model with one rebuilt from the logs.
-///
-/// # Errors
-/// `Unavailable` when the store cannot be reached; `seal.broken` if contact data cannot be opened.
-pub(super) fn digest(session: &mut dyn Session, seal: &Seal) -> Result<String> {
-    let mut hasher = Sha256::new();
-    let mut after = 0;
-    let sql =
-        format!("SELECT {} FROM {} WHERE member_id > $1 ORDER BY member_id LIMIT 5000", PAGE.column_list(), PAGE.name);
-    loop {
-        let mut rows = session.query(&sql, &[Value::Int(after)])?;
-        for row in &mut rows {
-            after = row.int(0);
-            // The same is sealed differently each time.
-            if let Some(sealed) = row.blob(1) {
-                let shown = Shown::open(seal, after, sealed)?;
-                row.0[1] = format!("{:?} {:?}", shown.nickname, shown.phone_no).into();
-            }
-            hasher.update(format!("{row:?}"));
-        }
-        if rows.is_empty() {
-            let digest = hasher.finalize();
-            return Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect());
-        }
-    }
 }
 
 /// A change of one page, from one event.
-pub struct Command {
+pub struct PageChange {
     pub(super) member_id: i64,
     /// The event's sequence in its log.
     pub(super) sequence: i64,
@@ -220,7 +121,12 @@ impl Page {
         Row(vec![member_id.into(), self.remain_point.into(), self.recent.into(), self.point_sequence.into()])
     }
 
-    fn take(&mut self, Command { member_id, sequence, change }: &Command, seal: &Seal) -> Result<()> {
+    /// Whether it is shown; of a member who is gone, or of whom only others have spoken, it is not.
+    fn is_there(&self) -> bool {
+        self.member_sequence > 0 && !self.gone
+    }
+
+    fn take(&mut self, PageChange { member_id, sequence, change }: &PageChange, seal: &Seal) -> Result<()> {
         let seen = match change {
             Change::Entry { .. } => &mut self.point_sequence,
             Change::Donation(_) => &mut self.donation_sequence,
@@ -272,7 +178,22 @@ impl Page {
 pub struct PageWriter(pub(super) Seal);
 
 /// What a batch works on.
-pub struct Loaded(HashMap<i64, Page>);
+pub struct Loaded {
+    pages: HashMap<i64, Page>,
+    purchases: Purchases,
+}
+
+/// Members whose pages may come or go by these commands, which their purchases have to know.
+fn come_and_go(commands: &[&Command], pages: &HashMap<i64, Page>) -> Vec<i64> {
+    let may = |command: &&Command| match command {
+        Command::Page(PageChange { member_id, change: Change::Contacts { .. } | Change::Status(_), .. }) => {
+            Some(*member_id).filter(|member_id| !pages.get(member_id).is_some_and(Page::is_there))
+        }
+        Command::Page(PageChange { member_id, change: Change::Gone, .. }) => Some(*member_id),
+        _ => None,
+    };
+    commands.iter().filter_map(may).collect()
+}
 
 impl Writer for PageWriter {
     type Command = Command;
@@ -280,16 +201,34 @@ impl Writer for PageWriter {
     type Loaded = Loaded;
 
     fn load(&mut self, tx: &mut dyn Session, commands: &[&Command], _moment: &Moment) -> Result<Loaded> {
-        let mut ids: Vec<i64> = commands.iter().map(|command| command.member_id).collect();
+        let page_of = |command: &&Command| match command {
+            Command::Page(change) => Some(change.member_id),
+            Command::Purchase { .. } => None,
+        };
+        let told = commands.iter().filter_map(|command| match command {
+            Command::Page(_) => None,
+            Command::Purchase { told, .. } => Some(told),
+        });
+        let mut ids: Vec<i64> = commands.iter().filter_map(page_of).collect();
         ids.sort_unstable();
         ids.dedup();
         let keys: Vec<Value> = ids.into_iter().map(Value::Int).collect();
-        Ok(Loaded(tx.lock_many(&PAGE, &keys)?.into_iter().map(Page::read).collect()))
+        let rows = if keys.is_empty() { Vec::new() } else { tx.lock_many(&PAGE, &keys)? };
+        let pages: HashMap<i64, Page> = rows.into_iter().map(Page::read).collect();
+        let purchases = Purchases::load(tx, told, come_and_go(commands, &pages))?;
+        Ok(Loaded { pages, purchases })
     }
 
     fn decide(&mut self, loaded: &mut Loaded, command: &Command, out: &mut Out<'_>) -> Result<()> {
-        let page = loaded.0.entry(command.member_id).or_default();
-        let erases = match command.change {
+        let change = match command {
+            Command::Page(change) => change,
+            Command::Purchase { sequence, told } => {
+                loaded.purchases.take(*sequence, told);
+                return Ok(());
+            }
+        };
+        let page = loaded.pages.entry(change.member_id).or_default();
+        let erases = match change.change {
             Change::Gone => true,
             // Who joins replaces nothing.
             Change::Contacts { .. } => page.contacts.is_some(),
@@ -298,11 +237,14 @@ impl Writer for PageWriter {
         if erases {
             out.erase();
         }
-        page.take(command, &self.0)
+        page.take(change, &self.0)
     }
 
     fn store(&mut self, tx: &mut dyn Session, loaded: Loaded) -> Result<()> {
-        let mut changed: Vec<(i64, Page)> = loaded.0.into_iter().filter(|(_, page)| page.changed).collect();
+        let Loaded { pages, mut purchases } = loaded;
+        pages.iter().for_each(|(member_id, page)| purchases.note_page(*member_id, page.is_there()));
+        purchases.store(tx)?;
+        let mut changed: Vec<(i64, Page)> = pages.into_iter().filter(|(_, page)| page.changed).collect();
         // In key order neighbouring pages share what is written.
         changed.sort_unstable_by_key(|(member_id, _)| *member_id);
         let (known, new): (Vec<_>, Vec<_>) = changed.into_iter().partition(|(_, page)| page.is_known);

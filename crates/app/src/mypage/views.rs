@@ -9,6 +9,7 @@ use platform::zone::Zone;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::bought::{PageCart, PageMembership};
 use super::coupons::PageCoupon;
 use super::donations::RecentDonation;
 use super::shown::Shown;
@@ -37,6 +38,10 @@ pub struct PageView {
     /// Ten coupons at most: those that can be redeemed first, then the others, each newest first. `GET
     /// /coupons?memberId=` lists all.
     pub coupons: Vec<PageCoupon>,
+    /// The last twenty paid memberships that the member bought, newest first.
+    pub memberships: Vec<PageMembership>,
+    /// The last twenty carts of the member, newest first; those that were removed too.
+    pub carts: Vec<PageCart>,
 }
 
 /// A movement on my page.
@@ -62,7 +67,7 @@ impl std::fmt::Debug for PageView {
 }
 
 impl PageView {
-    /// A page from its row; nothing for a member who is gone, or of whom only point has spoken so far.
+    /// A page from its row, without purchases; nothing for a member who is gone, or of whom only point has spoken so far.
     ///
     /// # Errors
     /// `seal.broken` if contact data cannot be opened.
@@ -83,6 +88,8 @@ impl PageView {
             last_donation: donations.first().cloned(),
             donations,
             coupons: PageCoupon::read_all(row.text(10), today),
+            memberships: Vec::new(),
+            carts: Vec::new(),
         }))
     }
 }

@@ -24,6 +24,7 @@ use utoipa_axum::routes;
 use super::Points;
 use super::bulk::{__path_create_transactions, create_transactions};
 use super::entry::EntryView;
+use super::hold_http::hold_routes;
 pub use super::internal::internal_routes;
 use super::statement::{Filter, Statement, StatementQuery, csv_head, write_csv};
 use super::views::{AccountView, Adjusted, ClawedBack, LotView};
@@ -46,6 +47,7 @@ pub fn routes(points: Arc<Points>) -> OpenApiRouter {
         .routes(routes!(list_lots))
         .routes(routes!(list_entries))
         .routes(routes!(show_entry))
+        .merge(hold_routes())
         .with_state(points)
 }
 

@@ -9,6 +9,7 @@ use platform::error::Result;
 use super::chain::{self, Link};
 use super::entry::{EntryRow, changed_lots, open_lots};
 use super::inspect_deals::{CANCELLED, MOVED, inspect_deals};
+use super::inspect_holds::{CAPTURED, HELD, Held, PAID, inspect_holds};
 use super::store::{ACCOUNT, ENTRY, SUMMED, Slot, donate_entries};
 use crate::kit::{Finding, Findings};
 
@@ -65,9 +66,12 @@ pub fn inspect(session: &mut dyn Session, progress: &mut dyn FnMut(u64)) -> Resu
         STATEMENT,
         MOVED,
         CANCELLED,
+        HELD,
+        CAPTURED,
+        PAID,
     ]);
     let folds = fold_entries(session, &mut findings, progress)?;
-    let mut after = 0;
+    let (mut after, mut held) = (0, Held::default());
     let mut without_account: HashMap<i64, ()> = folds.keys().map(|id| (*id, ())).collect();
     loop {
         let sql = format!(
@@ -77,6 +81,7 @@ pub fn inspect(session: &mut dyn Session, progress: &mut dyn FnMut(u64)) -> Resu
         );
         let rows = session.query(&sql, &[after.into(), (PIECE_ROWS as i64).into()])?;
         for row in &rows {
+            held.note(row.int(3), &Slot::read(row), &mut findings);
             let Slot { account, head, last_entry, .. } = Slot::read(row);
             after = account.member_id;
             without_account.remove(&account.member_id);
@@ -93,7 +98,8 @@ pub fn inspect(session: &mut dyn Session, progress: &mut dyn FnMut(u64)) -> Resu
     for id in without_account.into_keys() {
         findings.add("every entry has its account", Finding::of(id, "entries without an account"));
     }
-    inspect_deals(session, &mut findings)?;
+    let given_back = inspect_holds(session, held, &mut findings)?;
+    inspect_deals(session, given_back, &mut findings)?;
     let balances = folds.into_iter().map(|(id, fold)| (id, (fold.sequence, fold.balance))).collect();
     Ok((findings, balances))
 }

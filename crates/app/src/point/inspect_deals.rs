@@ -8,7 +8,7 @@ use platform::error::Result;
 
 use super::deal_rows::{DEAL, DealRow};
 use super::entry::EntryRow;
-use super::store::{ENTRY, cancelled_uses};
+use super::store::{ENTRY, positions_of};
 use crate::kit::{Finding, Findings};
 
 const PIECE_ROWS: i64 = 5_000;
@@ -63,12 +63,17 @@ pub fn dealt(session: &mut dyn Session) -> Result<Dealt> {
     Ok(dealt)
 }
 
-/// Compares the answers with the entries, and deals with what undid them.
+/// Compares the answers with the entries, and deals with what undid them. `given_back` are the entries with which
+/// payments gave points back.
 ///
 /// # Errors
 /// `Unavailable` when the store cannot be reached.
-pub(super) fn inspect_deals(session: &mut dyn Session, findings: &mut Findings) -> Result<()> {
-    let mut seen = Seen::default();
+pub(super) fn inspect_deals(
+    session: &mut dyn Session,
+    given_back: HashSet<i64>,
+    findings: &mut Findings,
+) -> Result<()> {
+    let mut seen = Seen { given_back, ..Seen::default() };
     each_piece(session, |session, deals| {
         let named = deals.iter().flat_map(|deal| [deal.entry, deal.void_entry]).flatten();
         let keys: Vec<Value> = named.map(Value::Int).collect();
@@ -79,9 +84,12 @@ pub(super) fn inspect_deals(session: &mut dyn Session, findings: &mut Findings) 
         Ok(())
     })?;
     seen.end(findings);
-    for position in cancelled_uses(session)? {
+    for position in positions_of(session, EntryKind::UseCancel)? {
         if !seen.given_back.contains(&position) {
-            findings.add(MOVED, Finding::of(position, "this entry gives points back, and no deal says so"));
+            findings.add(
+                MOVED,
+                Finding::of(position, "this entry gives points back, and neither a deal nor a payment says so"),
+            );
         }
     }
     Ok(())

@@ -13,10 +13,14 @@ mod expire;
 mod expiry_walk;
 mod follow;
 mod hold;
+mod hold_http;
 mod hold_rows;
+mod hold_view;
+mod hold_walk;
 pub mod http;
 mod inspect;
 mod inspect_deals;
+mod inspect_holds;
 mod internal;
 mod reactions;
 mod statement;
@@ -46,7 +50,9 @@ pub use donate::DonationQuestion;
 pub use entry::{EntryFacts, EntryView, PointEvent};
 pub use expiry_walk::{EXPIRY_JOB, ExpiryWalk};
 use hold::Payment;
-pub use hold::{HoldFacts, HoldQuestion, HoldView, PaymentQuestion};
+pub use hold::{HoldFacts, HoldQuestion, PaymentQuestion};
+pub use hold_view::HoldView;
+pub use hold_walk::{HOLD_JOB, HoldWalk};
 pub use inspect::{Balances, Donated, donated, inspect, summed};
 pub use inspect_deals::{Dealt, DealtFacts, dealt};
 pub use store::MIGRATIONS;
@@ -125,6 +131,12 @@ impl Points {
     #[must_use]
     pub fn expiry_walk(self: &Arc<Self>) -> ExpiryWalk {
         ExpiryWalk::new(Arc::clone(self))
+    }
+
+    /// The walk over holds whose time is over; to be stepped by one thread.
+    #[must_use]
+    pub fn hold_walk(self: &Arc<Self>) -> HoldWalk {
+        HoldWalk::new(Arc::clone(self))
     }
 
     /// Earns points for a member.

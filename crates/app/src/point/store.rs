@@ -159,9 +159,9 @@ pub(super) fn donate_entries(session: &mut dyn Session, after: i64) -> Result<Ve
     session.query(sql, &[after.into()])
 }
 
-/// Positions of the entries that gave points of cancelled uses back.
-pub(super) fn cancelled_uses(session: &mut dyn Session) -> Result<Vec<i64>> {
-    let rows = session.query("SELECT position FROM point_entry WHERE kind = 'USE_CANCEL'", &[])?;
+/// Positions of the entries of this kind.
+pub(super) fn positions_of(session: &mut dyn Session, kind: EntryKind) -> Result<Vec<i64>> {
+    let rows = session.query("SELECT position FROM point_entry WHERE kind = $1", &[kind.name().into()])?;
     Ok(rows.iter().map(|row| row.int(0)).collect())
 }
 

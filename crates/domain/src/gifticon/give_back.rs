@@ -11,6 +11,7 @@ pub fn return_stock(reservation: &Reservation, cart_id: Option<i64>) -> Option<E
         cart_id: cart_id.or(reservation.cart_id),
         was_sold: false,
         cancelled_vouchers: 0,
+        expired_vouchers: 0,
     })
 }
 
@@ -27,12 +28,15 @@ pub fn revoke_reservation(reservation: &Reservation, vouchers: &[&Voucher]) -> R
     if vouchers.iter().any(|voucher| voucher.status == VoucherStatus::Used) {
         return Err(Rejection::VoucherUsed);
     }
-    let becomes_void = |voucher: &&&Voucher| voucher.status != VoucherStatus::Cancelled;
-    let cancelled_vouchers = vouchers.iter().filter(becomes_void).count();
+    let count = |is_meant: fn(VoucherStatus) -> bool| {
+        let meant = vouchers.iter().filter(|voucher| is_meant(voucher.status)).count();
+        i64::try_from(meant).unwrap_or(i64::MAX)
+    };
     Ok(Some(Event::StockReturned {
         reservation: reservation.facts.clone(),
         cart_id: reservation.cart_id,
         was_sold: reservation.status == ReservationStatus::Sold,
-        cancelled_vouchers: i64::try_from(cancelled_vouchers).unwrap_or(i64::MAX),
+        cancelled_vouchers: count(|status| status != VoucherStatus::Cancelled),
+        expired_vouchers: count(|status| status == VoucherStatus::Expired),
     }))
 }

@@ -290,6 +290,8 @@ pub enum Event {
         was_sold: bool,
         /// Vouchers that became void by this.
         cancelled_vouchers: i64,
+        /// How many of these had been noted as expired.
+        expired_vouchers: i64,
     },
     /// A voucher was used.
     VoucherUsed(VoucherFacts),

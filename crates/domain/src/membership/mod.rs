@@ -1,9 +1,25 @@
 //! Paid memberships: purchases of products, paid by event, valid for a calendar year (SPEC sections 1 and 4; seed 3).
 //! Membership alone decides how a purchase ends; payment and product follow its log.
 
+mod apply;
+mod cancel;
+mod claim;
+mod expire;
+mod pay;
+mod renew;
+mod request;
+
 use alloc::string::String;
 
 use serde::{Deserialize, Serialize};
+
+pub use apply::apply;
+pub use cancel::cancel_membership;
+pub use claim::{UnitClaim, claim_unit};
+pub use expire::expire_membership;
+pub use pay::{Term, end_day, is_about, record_payment, starts_at_ms};
+pub use renew::can_renew;
+pub use request::request_membership;
 
 use crate::payment::PaymentMethod;
 
@@ -75,7 +91,7 @@ pub struct MembershipFacts {
 }
 
 /// What happened to a membership. Public contract: this is what stands in membership's event log. The subject is the
-/// membership; sequences count per membership from 1. (`UnitRefused` is about a unit: its subject is `unit:<number>`.)
+/// membership; sequences count per membership from 1. (`UnitRefused` is about a unit: its subject is the unit's number below zero.)
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all_fields = "camelCase")]
 pub enum Event {
@@ -120,3 +136,73 @@ pub enum Event {
         unit_id: i64,
     },
 }
+
+/// A membership.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Membership {
+    /// What was bought; as its events tell it.
+    pub facts: MembershipFacts,
+    /// How it stands on record; what is shown is [`Membership::status_at`].
+    pub status: MembershipStatus,
+    /// How it was paid, or what said that it was not; none before that.
+    pub payment_id: Option<i64>,
+    /// From when on it is good, in milliseconds since 1970 in UTC; none until it is paid.
+    pub starts_at_ms: Option<i64>,
+    /// Until when.
+    pub expires_at_ms: Option<i64>,
+    /// Why it was not paid.
+    pub fail_reason: Option<String>,
+    /// The membership that renews this one; none if there is none, or it was refused or cancelled.
+    pub renewed_by: Option<i64>,
+    /// Number of its last event.
+    pub sequence: i64,
+}
+
+impl Membership {
+    /// How it stands at this instant: what is over is over, whether or not it has been noted.
+    #[must_use]
+    pub fn status_at(&self, now_ms: i64) -> MembershipStatus {
+        if self.status == MembershipStatus::Use && self.expires_at_ms.is_some_and(|end_ms| end_ms <= now_ms) {
+            return MembershipStatus::Expired;
+        }
+        self.status
+    }
+}
+
+/// Why the business says no.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rejection {
+    /// The unit never becomes a membership, or is another's: another one has to be kept.
+    UnitGone,
+    /// There is no such membership to renew.
+    RenewedUnknown,
+    /// The membership to renew is not good at present.
+    RenewedNotInUse,
+    /// The membership to renew is another customer's.
+    RenewedOfAnother,
+    /// It has been renewed already.
+    RenewedAlready,
+    /// It was not paid; there is nothing to cancel.
+    Refused,
+    /// Its time is over; there is nothing to cancel.
+    Expired,
+}
+
+impl Rejection {
+    /// The reason on the wire, after `membership.`.
+    #[must_use]
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::UnitGone => "unit_gone",
+            Self::RenewedUnknown => "renewed_unknown",
+            Self::RenewedNotInUse => "renewed_not_in_use",
+            Self::RenewedOfAnother => "renewed_of_another",
+            Self::RenewedAlready => "renewed_already",
+            Self::Refused => "refused",
+            Self::Expired => "expired",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

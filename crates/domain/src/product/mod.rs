@@ -1,9 +1,73 @@
 //! Paid membership products: what they cost, how many there may be, and how long they are sold (SPEC sections 1 and 4;
 //! seed 3).
 
+mod apply;
+mod change;
+mod register;
+mod unit;
+
 use alloc::string::String;
 
 use serde::{Deserialize, Serialize};
+
+pub use apply::{apply, apply_to_unit};
+pub use change::{ChangeProduct, change_product, remove_product};
+pub use register::{MAX_MONTHS, RegisterProduct, register_product};
+pub use unit::{reserve_unit, return_unit, sell_unit};
+
+/// A product.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Product {
+    /// What the operator said of it.
+    pub facts: ProductFacts,
+    /// Units that are kept for memberships which are not paid yet.
+    pub reserved: i64,
+    /// Units whose memberships are paid; with those that are reserved never more than the limit.
+    pub sold: i64,
+    /// It was taken off. Its number is never given again.
+    pub removed: bool,
+    /// Number of its last event.
+    pub sequence: i64,
+}
+
+/// How a unit stands. It is sold or returned once, and never comes back from having been returned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum UnitStatus {
+    /// Kept for a membership.
+    Reserved,
+    /// Its membership is paid.
+    Sold,
+    /// Free again.
+    Returned,
+}
+
+impl UnitStatus {
+    /// Its name in rows.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Reserved => "RESERVED",
+            Self::Sold => "SOLD",
+            Self::Returned => "RETURNED",
+        }
+    }
+
+    /// The status with this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Reserved, Self::Sold, Self::Returned].into_iter().find(|status| status.name() == name)
+    }
+}
+
+/// A unit of a product.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unit {
+    /// Which, of what.
+    pub facts: UnitFacts,
+    /// How it stands.
+    pub status: UnitStatus,
+}
 
 /// What an event tells of a product.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,3 +158,38 @@ impl UnitRefusal {
         Self::ALL.into_iter().find(|refusal| refusal.reason() == reason)
     }
 }
+
+/// Why the operator is told no.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rejection {
+    /// There is no such product, or it was taken off.
+    Unknown,
+    /// The number is taken, or was once.
+    NumberTaken,
+    /// Not a price.
+    InvalidPrice,
+    /// Not a limit.
+    InvalidLimit,
+    /// More units are sold and kept already than the limit would let be.
+    LimitBelowSold,
+    /// Not a time for which a membership can last.
+    InvalidMonths,
+}
+
+impl Rejection {
+    /// The reason on the wire, after `product.`.
+    #[must_use]
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::NumberTaken => "number_taken",
+            Self::InvalidPrice => "invalid_price",
+            Self::InvalidLimit => "invalid_limit",
+            Self::LimitBelowSold => "limit_below_sold",
+            Self::InvalidMonths => "invalid_months",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

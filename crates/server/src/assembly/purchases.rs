@@ -1,37 +1,45 @@
 //! The contexts of purchases: how they are opened, whom they ask, whose log they follow, and what they do by themselves.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use app::cart::{CartApi, Carts, GifticonQuestions, RemoteCarts};
 use app::gifticon::{CartQuestions, GifticonApi, Gifticons, RemoteGifticons};
 use app::kit::Kit;
-use app::payment::{self, LedgerProvider, Payments, ProviderQuestions, Providers};
-use app::point::PointApi;
-use app::{cart, gifticon};
+use app::membership::{MembershipApi, Memberships, ProductQuestions, RemoteMemberships};
+use app::payment::Payments;
+use app::product::{MembershipQuestions, ProductApi, Products, RemoteProducts, UnitSweep};
+use app::{cart, gifticon, membership, payment, product};
 use axum::Router;
 use parking_lot::Mutex;
 use platform::db::Database;
 use platform::error::Result;
 use platform::fault::Delay;
 use platform::guard::Guard;
-use platform::log::{Log, Scope};
+use platform::log::Log;
 use platform::work::Wake;
 use tokio::runtime::Handle;
 use utoipa_axum::router::OpenApiRouter;
 
-use super::App;
-use super::open::{guard, guard_of, guard_settings, peer};
+use super::open::{between, guard, guard_of, peer};
+use super::paying::{Surroundings, open_payments};
+use super::{App, Between};
 use crate::config::Settings;
-use crate::provider::{CardProvider, card_provider};
 use crate::sandbox::Sandbox;
 
 /// How long a sweep sleeps when it has found nothing.
 const IDLE: Duration = Duration::from_millis(500);
+/// Purchases of memberships that may ask product at once.
+const ASKING_AT_ONCE: usize = 512;
 
 /// The contexts of purchases in this process.
 pub struct Purchases {
+    /// Context product.
+    pub products: Arc<Products>,
+    /// Context membership.
+    pub memberships: Arc<Memberships>,
+    /// Looks after units that nobody claims.
+    pub unit_sweep: Arc<UnitSweep>,
     /// Context payment.
     pub payments: Arc<Payments>,
     /// The provider for cards, if it is the sandbox inside this process.
@@ -47,21 +55,24 @@ pub struct Purchases {
 }
 
 impl Purchases {
-    /// Opens them, each on the next store.
+    /// Opens them, each on the next store. `between_cart` stands between cart and gifticon.
     pub(super) fn open(
         settings: &Settings,
         kit: &Kit,
         next: &mut dyn FnMut() -> Result<Arc<Database>>,
-        (runtime, point, listens): (&Handle, Arc<dyn PointApi>, Option<SocketAddr>),
+        between_cart: Option<Between<dyn GifticonApi>>,
+        surroundings: Surroundings<'_>,
     ) -> Result<Arc<Self>> {
-        let (payments, sandbox) = open_payments(settings, kit, next()?, (point, listens))?;
+        let runtime = surroundings.runtime;
+        let (products, memberships, unit_sweep) = open_memberships(settings, kit, next, runtime)?;
+        let (payments, sandbox) = open_payments(settings, kit, next()?, surroundings)?;
         let voucher_months = i32::try_from(settings.int_in("gifticon.voucher_months", 1..=1_200)?).unwrap_or(12);
         let gifticons = Gifticons::open(kit.clone(), next()?, gifticon::Policy { voucher_months })?;
         let gifticon_delay = Arc::new(Delay::default());
         gifticon_delay.set(settings.millis_range("gifticon.delay")?);
-        let capacity = usize::try_from(settings.int_in("carts.capacity", 1..=100_000)?).unwrap_or(1);
+        let capacity = usize::try_from(settings.int_in("cart.capacity", 1..=100_000)?).unwrap_or(1);
         let questions = GifticonQuestions {
-            api: gifticon_api(settings, &gifticons)?,
+            api: between(between_cart, gifticon_api(settings, &gifticons)?),
             // Carts have their own limit in front; what was let in is to be asked.
             guard: guard_of(settings, ("cart", "gifticon"), capacity, &kit.clock)?,
             delay: Arc::clone(&gifticon_delay),
@@ -72,12 +83,27 @@ impl Purchases {
             guard: guard(settings, ("gifticon", "cart"), &kit.clock)?,
             runtime: runtime.clone(),
         });
-        Ok(Arc::new(Self { payments, sandbox: Mutex::new(sandbox), gifticons, cart_questions, carts, gifticon_delay }))
+        Ok(Arc::new(Self {
+            products,
+            memberships,
+            unit_sweep,
+            payments,
+            sandbox: Mutex::new(sandbox),
+            gifticons,
+            cart_questions,
+            carts,
+            gifticon_delay,
+        }))
     }
 
     /// The guards in front of those whom they ask.
     pub(super) fn guards(&self) -> Vec<&Guard> {
-        let mut guards = vec![&self.cart_questions.guard, self.carts.gifticon_guard()];
+        let mut guards = vec![
+            self.memberships.product_guard(),
+            self.unit_sweep.membership_guard(),
+            &self.cart_questions.guard,
+            self.carts.gifticon_guard(),
+        ];
         guards.extend(self.payments.guards());
         guards
     }
@@ -85,6 +111,8 @@ impl Purchases {
     /// Stops or starts one of them; whether the name is one of theirs.
     pub(super) fn set_running(&self, context: &str, running: bool) -> bool {
         match context {
+            "product" => self.products.funnel.set_open(running),
+            "membership" => self.memberships.funnel.set_open(running),
             "payment" => self.payments.funnel.set_open(running),
             "gifticon" => self.gifticons.funnel.set_open(running),
             "cart" => self.carts.funnel.set_open(running),
@@ -95,18 +123,23 @@ impl Purchases {
 
     /// Their logs.
     pub(super) fn logs(&self) -> Vec<Arc<Log>> {
-        vec![Arc::clone(&self.payments.log), Arc::clone(&self.gifticons.log), Arc::clone(&self.carts.log)]
+        let memberships = [&self.products.log, &self.memberships.log, &self.payments.log];
+        memberships.into_iter().chain([&self.gifticons.log, &self.carts.log]).map(Arc::clone).collect()
     }
 
     /// Their routes for questions of other processes.
     pub(super) fn internal_routes(&self) -> Router {
-        gifticon::http::internal_routes(Arc::clone(&self.gifticons))
+        product::http::internal_routes(Arc::clone(&self.products))
+            .merge(membership::http::internal_routes(Arc::clone(&self.memberships)))
+            .merge(gifticon::http::internal_routes(Arc::clone(&self.gifticons)))
             .merge(cart::http::internal_routes(Arc::clone(&self.carts)))
     }
 
     /// Their routes.
     pub(super) fn routes(&self) -> OpenApiRouter {
         OpenApiRouter::new()
+            .merge(product::http::routes(Arc::clone(&self.products)))
+            .merge(membership::http::routes(Arc::clone(&self.memberships)))
             .merge(payment::http::routes(Arc::clone(&self.payments)))
             .merge(gifticon::http::routes(Arc::clone(&self.gifticons)))
             .merge(cart::http::routes(Arc::clone(&self.carts)))
@@ -117,34 +150,52 @@ impl Purchases {
         self.payments.finish_work(runtime);
         // What is charged after this is charged by nobody.
         drop(self.sandbox.lock().take());
+        self.products.funnel.shut_down();
+        self.memberships.funnel.shut_down();
         self.payments.funnel.shut_down();
         self.gifticons.funnel.shut_down();
         self.carts.funnel.shut_down();
     }
 }
 
-/// Payment, with who moves the money; and the sandbox, if that is inside this process.
-fn open_payments(
+/// Product, membership, and what looks after units that nobody claims.
+fn open_memberships(
     settings: &Settings,
     kit: &Kit,
-    database: Arc<Database>,
-    (point, listens): (Arc<dyn PointApi>, Option<SocketAddr>),
-) -> Result<(Arc<Payments>, Option<Sandbox>)> {
-    let parallel = usize::try_from(settings.int_in("payment.parallel", 1..=1_024)?).unwrap_or(1);
-    let mut guard = guard_settings(settings, "payment.time_limit_ms", parallel)?;
-    // What fails is a job, which is tried again by and by.
-    guard.retries = 0;
-    let CardProvider { questions: card, webhook_key, sandbox } = card_provider(settings, listens, guard, &kit.clock)?;
-    let policy = payment::Policy {
-        give_up_ms: settings.int_in("payment.give_up_s", 1..=604_800)? * 1_000,
-        takes_cards: card.is_some(),
+    next: &mut dyn FnMut() -> Result<Arc<Database>>,
+    runtime: &Handle,
+) -> Result<(Arc<Products>, Arc<Memberships>, Arc<UnitSweep>)> {
+    let months = settings.int_in("membership.months", 1..=1_200)?;
+    let products = Products::open(kit.clone(), next()?, product::Policy { months })?;
+    let questions = ProductQuestions {
+        api: product_api(settings, &products)?,
+        guard: guard_of(settings, ("membership", "product"), ASKING_AT_ONCE, &kit.clock)?,
     };
-    let points = ProviderQuestions {
-        provider: Arc::new(LedgerProvider(point)),
-        guard: guard_of(settings, ("payment", "point"), parallel, &kit.clock)?,
+    let policy = membership::Policy { refund_days: settings.int_in("membership.refund_days", 0..=36_500)? };
+    let memberships = Memberships::open(kit.clone(), next()?, policy, questions)?;
+    let questions = MembershipQuestions {
+        api: membership_api(settings, &memberships)?,
+        guard: guard(settings, ("product", "membership"), &kit.clock)?,
+        runtime: runtime.clone(),
     };
-    let conduct = payment::Conduct { policy, providers: Providers { card, points, parallel }, webhook_key };
-    Ok((Payments::open(kit.clone(), database, conduct)?, sandbox))
+    let unit_sweep = UnitSweep::new(&products, questions);
+    Ok((products, memberships, unit_sweep))
+}
+
+/// Product as others ask it: here, or in another process.
+fn product_api(settings: &Settings, here: &Arc<Products>) -> Result<Arc<dyn ProductApi>> {
+    Ok(match peer(settings, "product")? {
+        Some(peer) => Arc::new(RemoteProducts(peer)),
+        None => Arc::clone(here) as Arc<dyn ProductApi>,
+    })
+}
+
+/// Membership as others ask it: here, or in another process.
+fn membership_api(settings: &Settings, here: &Arc<Memberships>) -> Result<Arc<dyn MembershipApi>> {
+    Ok(match peer(settings, "membership")? {
+        Some(peer) => Arc::new(RemoteMemberships(peer)),
+        None => Arc::clone(here) as Arc<dyn MembershipApi>,
+    })
 }
 
 /// Gifticon as others ask it: here, or in another process.
@@ -166,13 +217,10 @@ fn cart_api(settings: &Settings, here: &Arc<Carts>) -> Result<Arc<dyn CartApi>> 
 impl App {
     /// Starts the threads of purchases: funnels, consumers, sweeps.
     pub(super) fn start_purchases(&self) -> Result<()> {
-        let Purchases { payments, gifticons, cart_questions, carts, .. } = &*self.purchases;
-        self.funnels.lock().extend([payments.funnel.spawn()?, gifticons.funnel.spawn()?, carts.funnel.spawn()?]);
-        self.follow(payments.follow_carts(Arc::clone(&carts.log)))?;
-        self.follow(carts.follow_payment(Arc::clone(&payments.log)))?;
-        let wake = Wake::Bell(Arc::clone(&payments.log), Scope::Everything, IDLE);
-        let (paying, runtime) = (Arc::clone(payments), self.runtime.clone());
-        self.workers.spawn("payment-worker".to_owned(), wake, move || paying.work(&runtime))?;
+        self.start_memberships()?;
+        self.start_payments()?;
+        let Purchases { gifticons, cart_questions, carts, .. } = &*self.purchases;
+        self.funnels.lock().extend([gifticons.funnel.spawn()?, carts.funnel.spawn()?]);
         self.follow(gifticons.follow_carts(Arc::clone(&carts.log)))?;
         let mut sweep = gifticons.sweep(Arc::clone(cart_questions));
         self.workers.spawn("gifticon-sweep".to_owned(), Wake::Pause(IDLE), move || sweep.step())?;
@@ -182,8 +230,21 @@ impl App {
         self.workers.spawn("cart-sweep".to_owned(), Wake::Pause(IDLE), move || removing.sweep(&runtime))
     }
 
+    /// Starts the threads of products and memberships.
+    fn start_memberships(&self) -> Result<()> {
+        let Purchases { products, memberships, unit_sweep, .. } = &*self.purchases;
+        self.funnels.lock().extend([products.funnel.spawn()?, memberships.funnel.spawn()?]);
+        self.follow(products.follow_memberships(Arc::clone(&memberships.log)))?;
+        let sweep = Arc::clone(unit_sweep);
+        self.workers.spawn("unit-sweep".to_owned(), Wake::Pause(IDLE), move || sweep.step())?;
+        let expiring = Arc::clone(memberships);
+        self.workers.spawn("membership-expiry".to_owned(), Wake::Pause(IDLE), move || expiring.expire_due())
+    }
+
     /// Gives back the leases of purchases.
     pub(super) fn give_back_leases_of_purchases(&self) {
+        self.give_back_leases(&self.purchases.products.funnel);
+        self.give_back_leases(&self.purchases.memberships.funnel);
         self.give_back_leases(&self.purchases.payments.funnel);
         self.give_back_leases(&self.purchases.gifticons.funnel);
         self.give_back_leases(&self.purchases.carts.funnel);

@@ -57,6 +57,8 @@ impl App {
         )?;
         let mut expiry = self.points.expiry_walk();
         self.workers.spawn(point::EXPIRY_JOB.to_owned(), Wake::Pause(IDLE), move || expiry.step())?;
+        let mut holds = self.points.hold_walk();
+        self.workers.spawn(point::HOLD_JOB.to_owned(), Wake::Pause(IDLE), move || holds.step())?;
         self.issue_coupons()?;
         let members = Arc::clone(&self.members);
         self.workers.spawn("member-sweep".to_owned(), Wake::Pause(IDLE), move || members.sweep().map(|_| 0))

@@ -40,6 +40,7 @@ pub fn run(settings: &Settings, json: bool) -> Result<ExitCode> {
     let mut donations = given(settings)?;
     let mut deals = Deals { before: before(settings, "deal", app::deal::happened)?, ..Deals::default() };
     let mut waiting = app::deal::Waiting::default();
+    let mut units = app::product::KnownUnits::new();
     for context in CONTEXTS {
         let mut session = open_existing(settings, context)?.read_session()?;
         let bar = progress(context.name);
@@ -66,6 +67,10 @@ pub fn run(settings: &Settings, json: bool) -> Result<ExitCode> {
                 if let Some(mut log) = log_of(settings, "deal")? {
                     app::settlement::compare_with_log(lines, &mut log, &mut findings)?;
                 }
+            }
+            "product" => units = read_only(&mut *session, app::product::units)?,
+            "membership" => {
+                findings = read_only(&mut *session, |session| app::membership::inspect(session, &units))?;
             }
             _ => {}
         }
@@ -188,6 +193,7 @@ fn inspect(
         "gifticon" => app::gifticon::inspect(session),
         "cart" => app::cart::inspect(session).map(|(findings, _)| findings),
         "member" => app::member::inspect(session, now_ms),
+        "product" => app::product::inspect(session),
         _ => Ok(Findings::default()),
     };
     session.rollback();

@@ -108,6 +108,7 @@ const UNKNOWN: &[(&str, &str, &str)] = &[
     ("/deals", "deal.unknown", "there is no such deal"),
     ("/docs", "docs.no_such_file", "the documentation has no such file; it begins at /docs"),
     ("/donations", "donation.unknown", "there is no such donation"),
+    ("/memberships", "membership.unknown", "there is no such membership"),
     ("/gifticons", "gifticon.unknown", "there is no such gifticon; GET /gifticons lists them"),
     ("/members", "member.unknown", "there is no such member"),
     ("/merchants", "deal.merchant_unknown", "there is no such merchant; GET /merchants lists them"),
@@ -118,6 +119,7 @@ const UNKNOWN: &[(&str, &str, &str)] = &[
     ("/payments", "payment.unknown", "there is no such payment"),
     ("/points", "point.account_unknown", "there is no point account of this member"),
     ("/points/{id}/entries/{entryId}", "point.entry_unknown", "there is no such entry of this member"),
+    ("/products", "product.unknown", "there is no such product; GET /products lists them"),
     ("/vouchers", "gifticon.voucher_unknown", "no voucher has this code"),
     ("/withdrawals", "member.withdrawal_unknown", "there is no withdrawal of this member"),
 ];

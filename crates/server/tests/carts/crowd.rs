@@ -45,7 +45,7 @@ fn a_hundred_users_buy_what_there_is_and_no_more() {
 #[test]
 fn carts_beyond_the_capacity_are_told_at_once_to_come_back() {
     for engine in [Engine::Sqlite, Engine::Postgres] {
-        let app = TestApp::open_with(engine, &[PATIENT, "cart.capacity=10"]);
+        let app = TestApp::open_with(engine, &[PATIENT, &["cart.capacity=10"]].concat());
         register(&app, 1, 100);
         app.app().purchases.gifticon_delay.set(Some((600, 600)));
         let sent: Vec<_> = (0..60).map(|_| (app.address(), Sent::post("/carts", pieces(1)))).collect();

@@ -1,7 +1,7 @@
 //! What stands between cart and gifticon: loses questions and answers, or lets gifticon ask cart before cart is told.
 
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 
 use app::cart::{CartApi, Carts};
 use app::gifticon::{GifticonApi, ReserveStock, ReservedStock, Revocation};
@@ -35,7 +35,7 @@ struct State {
     lost: AtomicU8,
     /// So many of the next reservations are refused by cart before it hears of them, as if it had been too slow.
     overtaken: AtomicUsize,
-    carts: OnceLock<Arc<Carts>>,
+    carts: OnceLock<Weak<Carts>>,
 }
 
 impl Line {
@@ -45,8 +45,8 @@ impl Line {
         let wrap = move |api| Arc::new(Losing { api, line: line.clone() }) as Arc<dyn GifticonApi>;
         let betweens = Betweens { cart_and_gifticon: Some(Arc::new(wrap)), ..Betweens::default() };
         let setup = Setup { betweens, ..Setup::on(engine) };
-        let app = TestApp::start_up(setup.with(&[PATIENT, "breaker.min_calls=1000"]).with(sets));
-        let _ = self.0.carts.set(Arc::clone(&app.app().purchases.carts));
+        let app = TestApp::start_up(setup.with(PATIENT).with(sets));
+        let _ = self.0.carts.set(Arc::downgrade(&app.app().purchases.carts));
         app
     }
 
@@ -93,7 +93,7 @@ impl GifticonApi for Losing {
             if let Ok(kept) = &kept
                 && self.line.overtakes()
             {
-                let carts = self.line.0.carts.get().expect("the server runs");
+                let carts = self.line.0.carts.get().and_then(Weak::upgrade).expect("the server runs");
                 let claims = carts.claims(vec![kept.reservation_id]).await?;
                 assert_eq!(claims[0].cart_id, None, "no cart has come");
             }

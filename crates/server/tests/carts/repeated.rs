@@ -10,7 +10,7 @@ use crate::{all_over, id, left, listed, payment, pieces, programme, register};
 fn the_same_request_is_one_cart_however_often_it_comes() {
     for engine in [Engine::Sqlite, Engine::Postgres] {
         let mut app = programme(engine, 100);
-        app.restart_with(&[crate::PATIENT, "http.base_url=http://onepoint.test"]);
+        app.restart_with(&[crate::PATIENT, &["http.base_url=http://onepoint.test"]].concat());
         let sent = Sent::post("/carts", pieces(3)).key("once");
         let first = all_equal(&send_together(&vec![(app.address(), sent.clone()); 48])).must_be(201);
         assert_eq!((listed(&app), left(&app)), (vec![id(&first)], 97));
@@ -39,7 +39,7 @@ fn the_same_request_is_one_cart_however_often_it_comes() {
 #[test]
 fn control_without_the_memory_of_keys_each_request_is_a_cart() {
     let setup = Setup { remembers_keys: false, ..Setup::on(Engine::Sqlite) };
-    let app = TestApp::start_up(setup.with(&[crate::PATIENT]));
+    let app = TestApp::start_up(setup.with(crate::PATIENT));
     register(&app, 1, 100);
     for _ in 0..3 {
         Sent::post("/carts", pieces(1)).key("once").to(app.address()).must_be(201);

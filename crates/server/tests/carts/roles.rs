@@ -60,9 +60,12 @@ fn a_merchant_has_none() {
     let app = programme(Engine::Sqlite, 100);
     let merchant = key(&app, Role::Owner("merchant"), Some(20));
     let body = json!({"gifticonId": 1, "quantity": 1});
-    for (method, path, body) in
-        [("POST", "/carts", Some(body)), ("GET", "/carts", None), ("GET", "/carts/1", None), ("DELETE", "/carts/1", None)]
-    {
+    for (method, path, body) in [
+        ("POST", "/carts", Some(body)),
+        ("GET", "/carts", None),
+        ("GET", "/carts/1", None),
+        ("DELETE", "/carts/1", None),
+    ] {
         ask(&app, &merchant, method, path, body).must_be_problem(403);
     }
 }

@@ -16,7 +16,7 @@ fn pieces_are_bought_and_given_back_on_postgres() {
 }
 
 fn pieces_are_bought_and_given_back(engine: Engine) {
-    let mut app = TestApp::open_with(engine, &[crate::PATIENT, "http.base_url=http://onepoint.test"]);
+    let mut app = TestApp::open_with(engine, &[crate::PATIENT, &["http.base_url=http://onepoint.test"]].concat());
     register(&app, 1, 100);
     let first = app.post("/carts", &json!({"gifticonId": "1", "quantity": "10"})).must_be(201);
     assert_eq!(first.header("location"), Some("http://onepoint.test/carts/1"));

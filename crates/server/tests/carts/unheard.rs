@@ -23,7 +23,7 @@ fn breaker(app: &TestApp) -> &'static str {
 #[test]
 fn while_gifticon_is_stopped_carts_are_refused_at_once_and_it_recovers_by_itself() {
     for engine in [Engine::Sqlite, Engine::Postgres] {
-        let app = TestApp::open_with(engine, &[crate::PATIENT, "breaker.open_ms=300"]);
+        let app = TestApp::open_with(engine, &["questions.gifticon.time_limit_ms=10000", "breaker.open_ms=300"]);
         register(&app, 1, 100);
         put(&app, 1).must_be(201);
         all_over(&app);

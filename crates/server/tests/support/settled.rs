@@ -15,7 +15,7 @@ use super::{TestApp, within};
 /// Everything has followed within this, or the test fails.
 const SETTLED: Duration = Duration::from_secs(10);
 /// The collections of the public API.
-const COLLECTIONS: [&str; 18] = [
+const COLLECTIONS: [&str; 20] = [
     "members",
     "withdrawals",
     "points",
@@ -30,6 +30,8 @@ const COLLECTIONS: [&str; 18] = [
     "merchants",
     "billings",
     "dealDashboards",
+    "products",
+    "memberships",
     "payments",
     "gifticons",
     "vouchers",
@@ -67,7 +69,14 @@ impl TestApp {
             && has_read(&notification.funnel, &member.funnel, &member.log)?
             && has_read(&point.funnel, &member.funnel, &member.log)?
             && has_read(&app.coupons.funnel, &member.funnel, &member.log)?
+            && self.memberships_are_settled()?
             && self.dashboard_is_settled()?)
+    }
+
+    fn memberships_are_settled(&self) -> Result<bool> {
+        let (product, membership) = (&self.app().purchases.products, &self.app().purchases.memberships);
+        Ok(product.funnel.depth() + membership.funnel.depth() == 0
+            && has_read(&product.funnel, &membership.funnel, &membership.log)?)
     }
 
     fn dashboard_is_settled(&self) -> Result<bool> {
@@ -153,6 +162,7 @@ impl TestApp {
             self.app().points.funnel.with_session(server::commands::verify::ledger).expect("the ledger can be read");
         let deal = self.app().deals.funnel.with_session(|tx| app::deal::inspect(tx, &happened, &ledger));
         must_be_clean(&deal.expect("deal can be inspected").0);
+        self.verify_memberships();
         self.verify_dashboard();
         self.verify_settlement();
         let payment = self.app().purchases.payments.funnel.with_session(app::payment::inspect);
@@ -166,6 +176,15 @@ impl TestApp {
     pub fn verify_gifticons(&self) {
         let gifticon = self.app().purchases.gifticons.funnel.with_session(app::gifticon::inspect);
         must_be_clean(&gifticon.expect("gifticon can be inspected"));
+    }
+
+    /// As [`TestApp::verify`], for product and membership alone.
+    pub fn verify_memberships(&self) {
+        let (product, membership) = (&self.app().purchases.products, &self.app().purchases.memberships);
+        must_be_clean(&product.funnel.with_session(app::product::inspect).expect("product can be inspected"));
+        let units = product.funnel.with_session(app::product::units).expect("units can be read");
+        let found = membership.funnel.with_session(|tx| app::membership::inspect(tx, &units));
+        must_be_clean(&found.expect("membership can be inspected"));
     }
 
     fn verify_dashboard(&self) {

@@ -31,6 +31,8 @@ const KNOWN: &[(&str, &[&str])] = &[
     ("gifticon", &["GifticonApi", "ReserveStock", "ReservedStock", "Revocation"]),
     ("cart", &["CartApi", "Claim"]),
     ("dashboard", &[]),
+    ("product", &["ProductApi", "ReserveUnit", "ReservedUnit", "KnownUnits"]),
+    ("membership", &["MembershipApi"]),
 ];
 
 /// Words behind which SQL names a table.
