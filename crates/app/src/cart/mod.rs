@@ -1,6 +1,7 @@
 //! Carts: pieces of a gifticon that somebody wants, from the reserved stock to paid or removed. Gifticon is asked to keep
 //! the stock, payment is heard by event; how a cart ends is decided here.
 
+mod beside;
 mod client;
 mod drive;
 pub mod http;
@@ -25,6 +26,7 @@ use platform::guard::Guard;
 use platform::log::Log;
 use tokio::sync::Semaphore;
 
+pub use beside::{compare, standing};
 pub use client::RemoteCarts;
 pub use drive::GifticonQuestions;
 pub use inspect::{Waiting, inspect};

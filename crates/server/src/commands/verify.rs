@@ -1,5 +1,7 @@
 //! `onepoint verify`: reads everything that is stored and says whether it is sound.
 
+mod carts;
+
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -39,7 +41,7 @@ pub fn run(settings: &Settings, json: bool) -> Result<ExitCode> {
     let (mut all, mut parked, mut balances) = (Vec::new(), Vec::new(), Balances::new());
     let mut donations = given(settings)?;
     let mut deals = Deals { before: before(settings, "deal", app::deal::happened)?, ..Deals::default() };
-    let mut waiting = app::deal::Waiting::default();
+    let (mut waiting, mut cart_waits) = (app::deal::Waiting::default(), None);
     let mut units = app::product::KnownUnits::new();
     for context in CONTEXTS {
         let mut session = open_existing(settings, context)?.read_session()?;
@@ -68,6 +70,7 @@ pub fn run(settings: &Settings, json: bool) -> Result<ExitCode> {
                     app::settlement::compare_with_log(lines, &mut log, &mut findings)?;
                 }
             }
+            "cart" => (findings, cart_waits) = carts::inspect(settings, &mut *session, now_ms)?,
             "product" => units = read_only(&mut *session, app::product::units)?,
             "membership" => {
                 findings = read_only(&mut *session, |session| app::membership::inspect(session, &units))?;
@@ -82,7 +85,7 @@ pub fn run(settings: &Settings, json: bool) -> Result<ExitCode> {
     if json {
         print_json(&all, &parked, clean)?
     } else {
-        print_lines(&all, &parked, clean, waits(waiting, now_ms).as_deref())
+        print_lines(&all, &parked, clean, &[waits(waiting, now_ms), cart_waits])
     }
     Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -205,7 +208,6 @@ fn inspect(
         "coupon" => app::coupon::inspect(session),
         "payment" => app::payment::inspect(session),
         "gifticon" => app::gifticon::inspect(session),
-        "cart" => app::cart::inspect(session).map(|(findings, _)| findings),
         "member" => app::member::inspect(session, now_ms),
         "product" => app::product::inspect(session),
         _ => Ok(Findings::default()),
@@ -214,7 +216,7 @@ fn inspect(
     findings
 }
 
-fn print_lines(all: &[(&str, Findings)], parked: &[(String, i64)], clean: bool, waits: Option<&str>) {
+fn print_lines(all: &[(&str, Findings)], parked: &[(String, i64)], clean: bool, waits: &[Option<String>]) {
     for (context, findings) in all {
         for (check, found) in &findings.checks {
             let verdict = if found.is_empty() { "ok" } else { "WRONG" };
@@ -231,7 +233,7 @@ fn print_lines(all: &[(&str, Findings)], parked: &[(String, i64)], clean: bool, 
     for (consumer, count) in parked {
         println!("{:<6} {consumer}: events that are parked: {count}; see 'onepoint parked list'", "note");
     }
-    if let Some(waits) = waits {
+    for waits in waits.iter().flatten() {
         println!("{:<6} {waits}", "note");
     }
     println!(

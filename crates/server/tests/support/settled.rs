@@ -125,13 +125,16 @@ impl TestApp {
 
     /// What a provider does not answer at once is not waited for.
     fn payments_are_settled(&self) -> Result<bool> {
-        let (payment, cart) = (&self.app().purchases.payments, &self.app().purchases.carts);
+        let purchases = &self.app().purchases;
+        let (payment, cart, membership) = (&purchases.payments, &purchases.carts, &purchases.memberships);
         let sql = "SELECT payment_id FROM payment WHERE due_at IS NOT NULL AND attempts = 0 LIMIT 1";
         let has_new_job = || payment.funnel.with_session(|tx| Ok(!tx.query(sql, &[])?.is_empty()));
         Ok(payment.funnel.depth() == 0
             && has_read(&payment.funnel, &cart.funnel, &cart.log)?
+            && has_read(&payment.funnel, &membership.funnel, &membership.log)?
             && (!payment.funnel.is_open() || !has_new_job()?)
             && has_read(&cart.funnel, &payment.funnel, &payment.log)?
+            && has_read(&membership.funnel, &payment.funnel, &payment.log)?
             // What cart decided last may be news to payment.
             && has_read(&payment.funnel, &cart.funnel, &cart.log)?)
     }
@@ -174,8 +177,19 @@ impl TestApp {
         let payment = self.app().purchases.payments.funnel.with_session(app::payment::inspect);
         must_be_clean(&payment.expect("payment can be inspected"));
         self.verify_gifticons();
-        let cart = self.app().purchases.carts.funnel.with_session(app::cart::inspect);
-        must_be_clean(&cart.expect("cart can be inspected").0);
+        self.verify_carts();
+    }
+
+    /// As [`TestApp::verify`], for cart alone, beside what gifticon and payment say of carts.
+    pub fn verify_carts(&self) {
+        let purchases = &self.app().purchases;
+        let carts = purchases.carts.funnel.with_session(app::cart::standing).expect("carts can be read");
+        let inspected = purchases.carts.funnel.with_session(app::cart::inspect);
+        let (mut findings, _) = inspected.expect("cart can be inspected");
+        let kept = purchases.gifticons.funnel.with_session(app::gifticon::reservations);
+        let kept = kept.expect("reservations can be read");
+        app::cart::compare(&carts, &kept, &std::collections::HashMap::new(), &mut findings);
+        must_be_clean(&findings);
     }
 
     /// As [`TestApp::verify`], for gifticon alone.
