@@ -196,12 +196,12 @@ impl App {
             ContactQuestions { api, guard: guard(settings, ("mypage", "member"), &clock)?, runtime: runtime.clone() };
         let pages = Pages::open(kit.clone(), next()?, seal(settings, "mypage")?, contacts)?;
         let donations = open_donations(settings, &kit, next()?, Arc::clone(&ask_point), &point_delay)?;
-        let asks_point = Arc::clone(&ask_point);
-        let deals = open_deals(settings, &kit, next()?, between(betweens.deal_and_point, ask_point), &point_delay)?;
+        let asked_by_deal = between(betweens.deal_and_point, Arc::clone(&ask_point));
+        let deals = open_deals(settings, &kit, next()?, asked_by_deal, &point_delay)?;
         let settlements = open_settlements(settings, &kit, next()?, &deals, runtime)?;
         let dashboard_store = next()?;
-        let surroundings = Surroundings { runtime, point: asks_point, listens: options.address };
-        let purchases = Purchases::open(settings, &kit, &mut next, betweens.cart_and_gifticon, surroundings)?;
+        let around = Surroundings { runtime, point: ask_point, listens: options.address };
+        let purchases = Purchases::open(settings, &kit, &mut next, betweens.cart_and_gifticon, around)?;
         let asking = Asking::of(&members, &notifications, &pages, &donations, &deals, &settlements);
         let asking = Arc::new(asking.with(&purchases));
         let dashboards = open_dashboards(settings, &kit, dashboard_store, (&asking, &parking))?;
