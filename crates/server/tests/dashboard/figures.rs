@@ -201,7 +201,7 @@ fn the_days_hold_the_same(app: &TestApp, seen: &Value) {
     let today = &days[29];
     assert_eq!(today["day"].as_str(), seen["at"].as_str().map(|at| &at[..10]));
     let points = json!({"WELCOME": 4_000, "EARN": 2_500, "USE": -3_477, "ADJUST": 700, "DONATE": -200,
-        "FORFEIT": -1_700, "EXPIRE": -1_000, "EARN_CANCEL": -500, "USE_CANCEL": 133, "OWED_REPAY": -500});
+        "FORFEIT": -1_700, "EXPIRE": -1_000, "EARN_CANCEL": -500, "USE_CANCEL": 133, "OWED_REPAY": -500, "HOLD_CAPTURE": 0});
     let expected = json!({"day": "2020-07-15", "joined": 6, "withdrawn": 1, "points": points, "usedPoint": 3_477,
         "deals": {"save": 3, "use": 4, "saveCancel": 2, "useCancel": 2}, "failedDeals": 1,
         "coupons": {"issued": 6, "given": 6, "redeemed": 2, "rolledBack": 1, "cancelled": 2, "expired": 0}});
