@@ -5,6 +5,8 @@ mod support;
 
 #[path = "faults/bus.rs"]
 mod bus;
+#[path = "faults/carts.rs"]
+mod carts;
 #[path = "faults/deal_events.rs"]
 mod deal_events;
 #[path = "faults/deals.rs"]
