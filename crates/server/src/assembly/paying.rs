@@ -45,10 +45,8 @@ pub(super) fn open_payments(
     // What fails is a job, which is tried again by and by.
     guard.retries = 0;
     let CardProvider { questions: card, webhook_key, sandbox } = card_provider(settings, listens, guard, &kit.clock)?;
-    let policy = Policy {
-        give_up_ms: settings.int_in("payment.give_up_s", 1..=604_800)? * 1_000,
-        takes_cards: card.is_some(),
-    };
+    let policy =
+        Policy { give_up_ms: settings.int_in("payment.give_up_s", 1..=604_800)? * 1_000, takes_cards: card.is_some() };
     let points = ProviderQuestions {
         provider: Arc::new(LedgerProvider(point)),
         guard: guard_of(settings, ("payment", "point"), parallel, &kit.clock)?,

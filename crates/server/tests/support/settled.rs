@@ -119,13 +119,16 @@ impl TestApp {
 
     /// What a provider does not answer at once is not waited for.
     fn payments_are_settled(&self) -> Result<bool> {
-        let (payment, cart) = (&self.app().purchases.payments, &self.app().purchases.carts);
+        let purchases = &self.app().purchases;
+        let (payment, cart, membership) = (&purchases.payments, &purchases.carts, &purchases.memberships);
         let sql = "SELECT payment_id FROM payment WHERE due_at IS NOT NULL AND attempts = 0 LIMIT 1";
         let has_new_job = || payment.funnel.with_session(|tx| Ok(!tx.query(sql, &[])?.is_empty()));
         Ok(payment.funnel.depth() == 0
             && has_read(&payment.funnel, &cart.funnel, &cart.log)?
+            && has_read(&payment.funnel, &membership.funnel, &membership.log)?
             && (!payment.funnel.is_open() || !has_new_job()?)
             && has_read(&cart.funnel, &payment.funnel, &payment.log)?
+            && has_read(&membership.funnel, &payment.funnel, &payment.log)?
             // What cart decided last may be news to payment.
             && has_read(&payment.funnel, &cart.funnel, &cart.log)?)
     }
