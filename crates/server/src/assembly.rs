@@ -5,6 +5,7 @@ mod open;
 mod paying;
 mod purchases;
 mod threads;
+mod views;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

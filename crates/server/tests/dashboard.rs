@@ -2,18 +2,26 @@
 
 mod support;
 
+#[path = "dashboard/bought.rs"]
+mod bought;
 #[path = "dashboard/days.rs"]
 mod days;
 #[path = "dashboard/deals.rs"]
 mod deals;
 #[path = "dashboard/figures.rs"]
 mod figures;
+#[path = "dashboard/pages.rs"]
+mod pages;
+#[path = "dashboard/purchases.rs"]
+mod purchases;
 #[path = "dashboard/rebuilding.rs"]
 mod rebuilding;
 #[path = "dashboard/roles.rs"]
 mod roles;
 #[path = "dashboard/sagas.rs"]
 mod sagas;
+#[path = "dashboard/told.rs"]
+mod told;
 
 use serde_json::{Value, json};
 use support::{Answer, Engine, Setup, TestApp};

@@ -12,5 +12,9 @@ mod seed0;
 mod seed1;
 #[path = "scenarios/seed2.rs"]
 mod seed2;
+#[path = "scenarios/seed3.rs"]
+mod seed3;
+#[path = "scenarios/seed4.rs"]
+mod seed4;
 #[path = "scenarios/stopped.rs"]
 mod stopped;

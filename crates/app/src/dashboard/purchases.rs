@@ -244,7 +244,6 @@ impl Purchases {
         event: &gifticon::Event,
         (days, sums): (&mut Days, &mut Sums),
     ) -> Result<()> {
-        use gifticon::Event;
         let stock = self.gifticons.entry(*id).or_default();
         if sequence <= stock.sequence {
             return Ok(());

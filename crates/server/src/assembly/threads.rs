@@ -38,6 +38,7 @@ impl App {
         self.follow_settlements()?;
         self.follow_for_dashboard()?;
         self.start_purchases()?;
+        self.follow_purchases_for_pages()?;
         let [member, notification, point, ..] = self.logs();
         self.follow(self.notifications.follow_members(Arc::clone(&member)))?;
         self.follow(self.notifications.follow_points(Arc::clone(&point)))?;
@@ -99,24 +100,13 @@ impl App {
         self.workers.spawn(coupon::EXPIRY_JOB.to_owned(), Wake::Pause(IDLE), move || expiry.step())
     }
 
-    /// Whose logs the dashboard follows.
-    fn follow_for_dashboard(&self) -> Result<()> {
-        let dashboards = &self.dashboards;
-        self.glance_at(dashboards.follow_members(Arc::clone(&self.members.log)))?;
-        self.glance_at(dashboards.follow_point(Arc::clone(&self.points.log)))?;
-        self.glance_at(dashboards.follow_donations(Arc::clone(&self.donations.log)))?;
-        self.glance_at(dashboards.follow_deals(Arc::clone(&self.deals.log)))?;
-        self.glance_at(dashboards.follow_settlement(Arc::clone(&self.settlements.log)))?;
-        self.glance_at(dashboards.follow_coupons(Arc::clone(&self.coupons.log)))
-    }
-
     pub(super) fn follow<W: Writer>(&self, consumer: Consumer<W>) -> Result<()> {
         let wake = consumer.wake(IDLE);
         self.follow_by(wake, consumer)
     }
 
     /// Follows where nobody waits for what was just told: more of it is taken in at once, and seldom.
-    fn glance_at<W: Writer>(&self, consumer: Consumer<W>) -> Result<()> {
+    pub(super) fn glance_at<W: Writer>(&self, consumer: Consumer<W>) -> Result<()> {
         self.follow_by(Wake::Every(GLANCE), consumer)
     }
 

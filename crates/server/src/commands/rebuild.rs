@@ -68,6 +68,9 @@ fn mypage(app: &App) -> Result<Rebuilt> {
             (pages.follow_point(app.points.log.clone()), "points"),
             (pages.follow_donations(app.donations.log.clone()), "donations"),
             (pages.follow_coupons(app.coupons.log.clone()), "coupons"),
+            (pages.follow_carts(app.purchases.carts.log.clone()), "carts"),
+            (pages.follow_memberships(app.purchases.memberships.log.clone()), "memberships"),
+            (pages.follow_payments(app.purchases.payments.log.clone()), "payments"),
         ]
     };
     rebuild(&pages.funnel, looks(app), consumers, || pages.digest(), |check| pages.start_over(check))
@@ -83,6 +86,10 @@ fn dashboard(app: &App) -> Result<Rebuilt> {
             (dashboards.follow_point(app.points.log.clone()), "points"),
             (dashboards.follow_donations(app.donations.log.clone()), "donations"),
             (dashboards.follow_coupons(app.coupons.log.clone()), "coupons"),
+            (dashboards.follow_carts(app.purchases.carts.log.clone()), "carts"),
+            (dashboards.follow_memberships(app.purchases.memberships.log.clone()), "memberships"),
+            (dashboards.follow_payments(app.purchases.payments.log.clone()), "payments"),
+            (dashboards.follow_gifticons(app.purchases.gifticons.log.clone()), "gifticons"),
         ]
     };
     rebuild(&dashboards.funnel, looks(app), consumers, || dashboards.digest(), |check| dashboards.start_over(check))

@@ -109,14 +109,21 @@ fn given(settings: &Settings) -> Result<Given> {
     Ok(Given { before, entries: app::point::Donated::new() })
 }
 
-/// Compares my page with the ledger's balances, and with the coupons that members hold, which are read before it: a page
+/// Compares my page with the logs of purchases, with the ledger's balances, and with the coupons that members hold, which are read before it: a page
 /// that has gone on since is not compared.
 fn mypage(settings: &Settings, session: &mut dyn Session, balances: &Balances) -> Result<Findings> {
     let held = before(settings, "coupon", app::coupon::held)?;
-    read_only(session, |session| app::mypage::inspect(session, balances, &held))
+    let mut findings = read_only(session, |session| app::mypage::inspect(session, balances, &held))?;
+    let logs = (log_of(settings, "cart")?, log_of(settings, "membership")?, log_of(settings, "payment")?);
+    if let (Some(cart), Some(membership), Some(payment)) = logs {
+        let mut logs = app::mypage::PurchaseLogs { cart, membership, payment };
+        let found = read_only(session, |session| app::mypage::inspect_purchases(session, &mut logs))?;
+        findings.checks.extend(found.checks);
+    }
+    Ok(findings)
 }
 
-/// Compares the dashboard with the ledger, with coupon and with deal, which are read after it and only so far as it has come.
+/// Compares the dashboard with the ledger, coupon, deal and the logs of purchases, which are read after it and only so far as it has come.
 fn dashboard(settings: &Settings, session: &mut dyn Session) -> Result<Findings> {
     let told = read_only(session, app::dashboard::told)?;
     let ledger = match told.read_to {
@@ -127,12 +134,19 @@ fn dashboard(settings: &Settings, session: &mut dyn Session) -> Result<Findings>
         (Some(until), Some(mut log)) => app::dashboard::counted_in(&mut log, until)?,
         _ => app::dashboard::Counted::new(),
     };
-    before(settings, "deal", |session| {
+    let mut findings = before(settings, "deal", |session| {
         let merchants = app::deal::sequences(session)?;
         let mut comparing = app::dashboard::Comparing::new(told, (&ledger, &counted), merchants);
         app::deal::each_deal(session, &mut |deal, sequence| comparing.look(deal, sequence))?;
         Ok(comparing.findings())
-    })
+    })?;
+    let logs = (log_of(settings, "cart")?, log_of(settings, "membership")?, log_of(settings, "payment")?);
+    if let ((Some(cart), Some(membership), Some(payment)), Some(gifticon)) = (logs, log_of(settings, "gifticon")?) {
+        let mut logs = app::dashboard::PurchaseLogs { cart, membership, payment, gifticon };
+        let found = read_only(session, |session| app::dashboard::inspect_purchases(session, &mut logs))?;
+        findings.checks.extend(found.checks);
+    }
+    Ok(findings)
 }
 
 /// What a context says before or after others are looked at.

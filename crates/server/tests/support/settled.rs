@@ -69,14 +69,7 @@ impl TestApp {
             && has_read(&notification.funnel, &member.funnel, &member.log)?
             && has_read(&point.funnel, &member.funnel, &member.log)?
             && has_read(&app.coupons.funnel, &member.funnel, &member.log)?
-            && self.memberships_are_settled()?
             && self.dashboard_is_settled()?)
-    }
-
-    fn memberships_are_settled(&self) -> Result<bool> {
-        let (product, membership) = (&self.app().purchases.products, &self.app().purchases.memberships);
-        Ok(product.funnel.depth() + membership.funnel.depth() == 0
-            && has_read(&product.funnel, &membership.funnel, &membership.log)?)
     }
 
     fn dashboard_is_settled(&self) -> Result<bool> {
@@ -87,7 +80,20 @@ impl TestApp {
             && has_read(dashboard, &app.donations.funnel, &app.donations.log)?
             && has_read(dashboard, &app.settlements.funnel, &app.settlements.log)?
             && has_read(dashboard, &app.coupons.funnel, &app.coupons.log)?
+            && self.views_of_purchases_are_settled()?
             && has_read(dashboard, &app.deals.funnel, &app.deals.log)?)
+    }
+
+    fn views_of_purchases_are_settled(&self) -> Result<bool> {
+        let app = self.app();
+        let (dashboard, pages, bought) = (&app.dashboards.funnel, &app.pages.funnel, &app.purchases);
+        Ok(has_read(dashboard, &bought.carts.funnel, &bought.carts.log)?
+            && has_read(dashboard, &bought.memberships.funnel, &bought.memberships.log)?
+            && has_read(dashboard, &bought.payments.funnel, &bought.payments.log)?
+            && has_read(dashboard, &bought.gifticons.funnel, &bought.gifticons.log)?
+            && has_read(pages, &bought.carts.funnel, &bought.carts.log)?
+            && has_read(pages, &bought.memberships.funnel, &bought.memberships.log)?
+            && has_read(pages, &bought.payments.funnel, &bought.payments.log)?)
     }
 
     fn donations_are_settled(&self) -> Result<bool> {
@@ -165,8 +171,8 @@ impl TestApp {
             self.app().points.funnel.with_session(server::commands::verify::ledger).expect("the ledger can be read");
         let deal = self.app().deals.funnel.with_session(|tx| app::deal::inspect(tx, &happened, &ledger));
         must_be_clean(&deal.expect("deal can be inspected").0);
-        self.verify_memberships();
         self.verify_dashboard();
+        self.verify_views_of_purchases();
         self.verify_settlement();
         let payment = self.app().purchases.payments.funnel.with_session(app::payment::inspect);
         must_be_clean(&payment.expect("payment can be inspected"));
@@ -192,13 +198,19 @@ impl TestApp {
         must_be_clean(&gifticon.expect("gifticon can be inspected"));
     }
 
-    /// As [`TestApp::verify`], for product and membership alone.
-    pub fn verify_memberships(&self) {
-        let (product, membership) = (&self.app().purchases.products, &self.app().purchases.memberships);
-        must_be_clean(&product.funnel.with_session(app::product::inspect).expect("product can be inspected"));
-        let units = product.funnel.with_session(app::product::units).expect("units can be read");
-        let found = membership.funnel.with_session(|tx| app::membership::inspect(tx, &units));
-        must_be_clean(&found.expect("membership can be inspected"));
+    /// As [`TestApp::verify`], for what my page and the dashboard show of purchases.
+    pub fn verify_views_of_purchases(&self) {
+        let (app, bought) = (self.app(), &self.app().purchases);
+        let log = |log: &Arc<Log>| log.reader(platform::log::Scope::EventTable).expect("a log can be read");
+        let told = || (log(&bought.carts.log), log(&bought.memberships.log), log(&bought.payments.log));
+        let (cart, membership, payment) = told();
+        let mut logs = app::mypage::PurchaseLogs { cart, membership, payment };
+        let pages = app.pages.funnel.with_session(|tx| app::mypage::inspect_purchases(tx, &mut logs));
+        must_be_clean(&pages.expect("my page can be inspected"));
+        let ((cart, membership, payment), gifticon) = (told(), log(&bought.gifticons.log));
+        let mut logs = app::dashboard::PurchaseLogs { cart, membership, payment, gifticon };
+        let found = app.dashboards.funnel.with_session(|tx| app::dashboard::inspect_purchases(tx, &mut logs));
+        must_be_clean(&found.expect("the dashboard can be inspected"));
     }
 
     fn verify_dashboard(&self) {
