@@ -3,9 +3,9 @@
 //! one legal end, no piece is lost or sold twice, and the provider has charged once and given back once.
 
 #[path = "carts/case.rs"]
-mod case;
+pub mod case;
 #[path = "carts/line.rs"]
-mod line;
+pub mod line;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -19,12 +19,12 @@ use self::line::{Fault, Line, TIME_LIMIT_MS};
 use crate::support::{Client, Engine, Request, Setup, TestApp, within};
 
 /// Cases that are played at the same time.
-const AT_ONCE: usize = 16;
+const AT_ONCE: usize = 32;
 /// After this gifticon asks about a reservation of which no cart came, and cart about a removal.
 const ASKED_AFTER_MS: i64 = 4_000;
 const ENDS_WITHIN: Duration = Duration::from_secs(20);
 /// Known to the sandbox inside the program.
-const KEY: &str = "test-key";
+pub const KEY: &str = "test-key";
 
 /// Who takes nothing in from which moment on, until the server dies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -216,12 +216,13 @@ fn must_all_be_right(app: &TestApp, cases: &[Case]) {
 
 /// Everything that there is to look at.
 fn shown(app: &TestApp) -> Shown {
-    let [carts, payments, gifticons, vouchers] = ["carts", "payments", "gifticons", "vouchers"].map(|all| app.all_of(all));
+    let [carts, payments, gifticons, vouchers] =
+        ["carts", "payments", "gifticons", "vouchers"].map(|all| app.all_of(all));
     Shown { carts, payments, gifticons, vouchers, charges: charges(app) }
 }
 
 /// The provider's own list.
-fn charges(app: &TestApp) -> Vec<serde_json::Value> {
+pub fn charges(app: &TestApp) -> Vec<serde_json::Value> {
     let address = std::fs::read_to_string(app.data().join("sandbox-payments.address")).expect("the sandbox runs");
     let address: SocketAddr = address.trim().parse().expect("an address");
     let client = Client::new(address);
@@ -246,7 +247,7 @@ impl Seen {
 }
 
 /// Plays cases side by side.
-fn each(cases: &mut [Case], play: impl Fn(&mut Case) + Sync) {
+pub fn each<C: Send>(cases: &mut [C], play: impl Fn(&mut C) + Sync) {
     let waiting = Mutex::new(cases.iter_mut());
     std::thread::scope(|scope| {
         for _ in 0..AT_ONCE {

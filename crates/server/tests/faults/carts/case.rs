@@ -184,7 +184,10 @@ impl Case {
             (told(&self.heard, 201) != (payments.len() == 1), "added, but not paid for, or the other way round"),
             (told(&self.removed, 204) && is_there, "told removed, but is there"),
             (told(&self.removed, 409) && !is_there, "told that it stays, but is gone"),
-            (told(&self.removed, 409) != (self.used && !self.removed.is_empty()), "refused to be removed, but not used"),
+            (
+                told(&self.removed, 409) != (self.used && !self.removed.is_empty()),
+                "refused to be removed, but not used",
+            ),
             (self.removed.is_empty() && !is_there && told(&self.heard, 201), "gone, but nobody removed it"),
             (!self.removed.is_empty() && !self.used && is_there, "was to be removed, and is there"),
         ];
@@ -194,11 +197,11 @@ impl Case {
 }
 
 /// Whether the provider's book says something else than a payment.
-fn wrong_money(payment: &Value, charges: &[Value]) -> Option<String> {
+pub fn wrong_money(payment: &Value, charges: &[Value]) -> Option<String> {
     let begins = format!("{}-", payment["paymentId"]);
-    let found = charges.iter().find(|charge| {
-        charge["reference"].as_str().is_some_and(|reference| reference.starts_with(&begins))
-    });
+    let found = charges
+        .iter()
+        .find(|charge| charge["reference"].as_str().is_some_and(|reference| reference.starts_with(&begins)));
     let moved = |field: &str| found.map_or(0, |charge| charge[field].as_i64().unwrap_or_default());
     let (charged, refunded) = (moved("charges"), moved("refunds"));
     let is_right = match payment["status"].as_str() {

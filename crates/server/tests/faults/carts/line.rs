@@ -116,37 +116,41 @@ impl Line {
         self.faults.lock().get(&gifticon_id).copied().unwrap_or(Fault::Sound)
     }
 
-    async fn carry<T, Ask, Answer>(&self, fault: Fault, late: Late, ask: Ask) -> Result<T>
-    where
-        Ask: Fn() -> Answer + Send + Sync,
-        Answer: Future<Output = Result<T>> + Send,
-        T: Send,
-    {
+    fn keep_back(&self, fault: Fault, late: Late) {
         if matches!(fault, Fault::QuestionLate | Fault::Doubled) {
             self.late.lock().push(late);
         }
-        let lost = || Error::unavailable("test.lost", "the line is bad");
-        match fault {
-            Fault::Sound => ask().await,
-            Fault::QuestionRefused => Err(lost()),
-            Fault::QuestionLost | Fault::QuestionLate => pending().await,
-            Fault::AnswerLost => {
-                ask().await?;
-                pending().await
-            }
-            Fault::AnswerRefused => {
-                ask().await?;
-                Err(lost())
-            }
-            Fault::AnswerLate => {
-                let answer = ask().await;
-                tokio::time::sleep(Duration::from_millis(TIME_LIMIT_MS + 50)).await;
-                answer
-            }
-            Fault::Doubled => {
-                ask().await?;
-                ask().await
-            }
+    }
+}
+
+/// What the caller hears of a question to which this happens.
+pub async fn carry<T, Ask, Answer>(fault: Fault, ask: Ask) -> Result<T>
+where
+    Ask: Fn() -> Answer + Send + Sync,
+    Answer: Future<Output = Result<T>> + Send,
+    T: Send,
+{
+    let lost = || Error::unavailable("test.lost", "the line is bad");
+    match fault {
+        Fault::Sound => ask().await,
+        Fault::QuestionRefused => Err(lost()),
+        Fault::QuestionLost | Fault::QuestionLate => pending().await,
+        Fault::AnswerLost => {
+            ask().await?;
+            pending().await
+        }
+        Fault::AnswerRefused => {
+            ask().await?;
+            Err(lost())
+        }
+        Fault::AnswerLate => {
+            let answer = ask().await;
+            tokio::time::sleep(Duration::from_millis(TIME_LIMIT_MS + 50)).await;
+            answer
+        }
+        Fault::Doubled => {
+            ask().await?;
+            ask().await
         }
     }
 }
@@ -168,7 +172,8 @@ impl GifticonApi for Lossy {
                 }
                 kept
             };
-            self.line.carry(fault, Late::Reserve(question.clone()), ask).await
+            self.line.keep_back(fault, Late::Reserve(question.clone()));
+            carry(fault, ask).await
         })
     }
 
@@ -176,7 +181,8 @@ impl GifticonApi for Lossy {
         Box::pin(async move {
             let gifticon_id = self.line.reserved.lock().get(&reservation_id).copied();
             let fault = gifticon_id.map_or(Fault::Sound, |gifticon_id| self.line.fault_of(gifticon_id));
-            self.line.carry(fault, Late::Revoke(reservation_id), || self.api.revoke(reservation_id)).await
+            self.line.keep_back(fault, Late::Revoke(reservation_id));
+            carry(fault, || self.api.revoke(reservation_id)).await
         })
     }
 }
