@@ -20,6 +20,7 @@ use app::member::Members;
 use app::mypage::{ContactQuestions, Pages};
 use app::notification::{MemberQuestions, Notifications};
 use app::point::{PointApi, Points};
+use app::product::ProductApi;
 use app::settlement::Settlements;
 use app::{coupon, dashboard, deal, donation, member, mypage, notification, point, settlement};
 use axum::Router;
@@ -108,6 +109,8 @@ pub struct Betweens {
     pub member_and_coupon: Option<Between<dyn CouponApi>>,
     /// Between cart and gifticon.
     pub cart_and_gifticon: Option<Between<dyn GifticonApi>>,
+    /// Between membership and product.
+    pub membership_and_product: Option<Between<dyn ProductApi>>,
 }
 
 /// Wraps what is asked.
@@ -197,11 +200,12 @@ impl App {
         let pages = Pages::open(kit.clone(), next()?, seal(settings, "mypage")?, contacts)?;
         let donations = open_donations(settings, &kit, next()?, Arc::clone(&ask_point), &point_delay)?;
         let asks_point = Arc::clone(&ask_point);
-        let deals = open_deals(settings, &kit, next()?, between(betweens.deal_and_point, ask_point), &point_delay)?;
+        let deals =
+            open_deals(settings, &kit, next()?, between(betweens.deal_and_point.clone(), ask_point), &point_delay)?;
         let settlements = open_settlements(settings, &kit, next()?, &deals, runtime)?;
         let dashboard_store = next()?;
         let surroundings = Surroundings { runtime, point: asks_point, listens: options.address };
-        let purchases = Purchases::open(settings, &kit, &mut next, betweens.cart_and_gifticon, surroundings)?;
+        let purchases = Purchases::open(settings, &kit, &mut next, &betweens, surroundings)?;
         let asking = Asking::of(&members, &notifications, &pages, &donations, &deals, &settlements);
         let asking = Arc::new(asking.with(&purchases));
         let dashboards = open_dashboards(settings, &kit, dashboard_store, (&asking, &parking))?;

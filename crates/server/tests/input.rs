@@ -87,6 +87,16 @@ fn writes(app: &TestApp) -> Vec<Write> {
             json!({"gifticonId": "01", "quantity": " 02", "customerId": "1", "method": "card"}),
             201,
         ),
+        write(
+            "POST",
+            "/products",
+            json!({"productId": "7", "productName": "GOLD", "price": " 030000", "salesLimit": "5", "months": "012",
+                "saleEndsAt": "2036-12-31T23:59:59+09:00"}),
+            201,
+        ),
+        write("PATCH", "/products/1", json!({"productName": "클럽", "price": "033000", "salesLimit": " 050"}), 200),
+        write("POST", "/memberships", json!({"productId": "01", "customerId": "0001", "method": "card"}), 201),
+        write("PATCH", "/memberships/1", json!({"memStatus": "CANC"}), 200),
         Write { limit: 1024 * 1024, ..many },
     ]
 }
@@ -104,6 +114,8 @@ fn with_member(engine: Engine) -> TestApp {
     app.post("/merchants", &json!({"merchantId": 1, "name": "one"})).must_be(201);
     let gifticon = json!({"gifticonId": 1, "name": "Americano", "availableQuantity": 100, "price": 5_000});
     app.post("/gifticons", &gifticon).must_be(201);
+    app.post("/products", &json!({"productId": 1, "productName": "CLUB", "price": 30_000})).must_be(201);
+    app.post("/memberships", &json!({"productId": 1, "customerId": 1})).must_be(201);
     app.post("/couponCampaigns", &campaign("1", "1")).must_be(201);
     app.post("/couponCampaigns", &campaign("2", "1000")).must_be(201);
     app.settle();
