@@ -46,6 +46,13 @@ fn writes(app: &TestApp) -> Vec<Write> {
             json!({"amount": "0030", "lot": "203111", "reference": {"type": "deal", "id": 4}, "reason": "x"}),
             201,
         ),
+        write(
+            "POST",
+            "/points/1/holds",
+            json!({"amount": "003", "ttlS": " 0600", "reference": {"type": "order", "id": 4}}),
+            201,
+        ),
+        write("POST", "/points/1/holds/1/captures", json!({"amount": " 02"}), 201),
         write("POST", "/causes", json!({"causeId": "5", "name": "forest", "open": true}), 201),
         write("PATCH", "/causes/1", json!({"name": "the fund", "open": true}), 200),
         write("POST", "/donations", json!({"memberId": "1", "amount": " 0100", "causeId": "1"}), 201),
@@ -107,10 +114,11 @@ fn campaign(campaign_id: &str, per_member_limit: &str) -> Value {
         "perMemberLimit": per_member_limit, "startDate": "2026-01-01", "endDate": "2036-12-31", "open": true})
 }
 
-/// A store with one member who is NORMAL and has points, one merchant and two campaigns.
+/// A store with one member who is NORMAL and has points, of which some are held, one merchant and two campaigns.
 fn with_member(engine: Engine) -> TestApp {
     let app = TestApp::open(engine);
     app.join_normal(1);
+    app.post("/points/1/holds", &json!({"amount": 3, "ttlS": 604_800})).must_be(201);
     app.post("/merchants", &json!({"merchantId": 1, "name": "one"})).must_be(201);
     let gifticon = json!({"gifticonId": 1, "name": "Americano", "availableQuantity": 100, "price": 5_000});
     app.post("/gifticons", &gifticon).must_be(201);
