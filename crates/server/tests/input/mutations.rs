@@ -73,7 +73,10 @@ fn judge(write: &Write, body: &[u8], answer: &Answer, seed: u64, tally: &mut Tal
             let takes = number("takenPoint") > 0 || donated || (write.path == "/deals" && dealt);
             let results = answer.json["results"].as_array();
             tally.bulk.extend(results.into_iter().flatten().filter_map(|result| result["entry"]["entryId"].as_i64()));
-            let moves = write.path.ends_with("/1/transactions") || answer.json["result"] == "APPLIED" || takes;
+            let moves = write.path.ends_with("/1/transactions")
+                || write.path.ends_with("/captures")
+                || answer.json["result"] == "APPLIED"
+                || takes;
             tally.moved += i64::from(moves);
         }
         400 | 409 | 413 | 422 => {
