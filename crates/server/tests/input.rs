@@ -30,7 +30,7 @@ fn writes(app: &TestApp) -> Vec<Write> {
     let one = json!({"memberId": "1", "key": "b-1", "kind": "EARN", "amount": "7"});
     let many = write("POST", "/points/transactions", json!({"transactions": [one]}), 200);
     let code = app.get("/coupons/1").json["code"].clone();
-    vec![
+    let mut writes = vec![
         write("POST", "/members", json!({"memberId": "7", "phoneNo": "01077777777", "nickname": "SEVEN"}), 201),
         write("PATCH", "/members/1", json!({"nickname": "ONE", "address": "Seoul"}), 200),
         write("PATCH", "/points/1", json!({"requirePoint": "+10", "reason": "goodwill"}), 200),
@@ -77,6 +77,17 @@ fn writes(app: &TestApp) -> Vec<Write> {
             json!({"code": code, "memberId": "01", "reference": {"type": "receipt", "id": 4}}),
             201,
         ),
+    ]
+    .into_iter()
+    .chain(later_writes())
+    .chain([Write { limit: 1024 * 1024, ..many }])
+    .collect()
+}
+
+/// As [`writes`], of campaigns, gifticons, carts, products and memberships.
+fn later_writes() -> Vec<Write> {
+    let write = |method, path, body, status| Write { method, path, body, status, limit: 64 * 1024 };
+    vec![
         write("POST", "/couponCampaigns", campaign("7", "1"), 201),
         write("PATCH", "/couponCampaigns/1", json!({"name": "가을", "open": true, "quantity": " 0500"}), 200),
         write("POST", "/couponCampaigns/1/issues", json!({"count": " 05"}), 201),
@@ -94,6 +105,16 @@ fn writes(app: &TestApp) -> Vec<Write> {
             json!({"gifticonId": "01", "quantity": " 02", "customerId": "1", "method": "card"}),
             201,
         ),
+        Write { limit: 1024 * 1024, ..many },
+    ];
+    writes.extend(memberships());
+    writes
+}
+
+/// Writes of products and memberships; in this order each succeeds where product 1 and membership 1 are.
+fn memberships() -> Vec<Write> {
+    let write = |method, path, body, status| Write { method, path, body, status, limit: 64 * 1024 };
+    vec![
         write(
             "POST",
             "/products",
@@ -104,7 +125,6 @@ fn writes(app: &TestApp) -> Vec<Write> {
         write("PATCH", "/products/1", json!({"productName": "클럽", "price": "033000", "salesLimit": " 050"}), 200),
         write("POST", "/memberships", json!({"productId": "01", "customerId": "0001", "method": "card"}), 201),
         write("PATCH", "/memberships/1", json!({"memStatus": "CANC"}), 200),
-        Write { limit: 1024 * 1024, ..many },
     ]
 }
 

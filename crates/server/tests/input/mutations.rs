@@ -89,6 +89,11 @@ fn judge(write: &Write, body: &[u8], answer: &Answer, seed: u64, tally: &mut Tal
             assert_eq!(answer.code(), "settlement.merchant_unknown", "{}", shown());
             tally.refused += 1;
         }
+        404 if write.path == "/memberships" => {
+            let codes = ["product.unknown", "membership.renewed_unknown"];
+            assert!(codes.contains(&answer.code()), "{}: {}", shown(), answer.text);
+            tally.refused += 1;
+        }
         404 if write.path == "/coupons/redemptions" => {
             assert_eq!(answer.code(), "coupon.code_unknown", "{}", shown());
             tally.refused += 1;
