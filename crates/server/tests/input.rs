@@ -77,6 +77,17 @@ fn writes(app: &TestApp) -> Vec<Write> {
             json!({"code": code, "memberId": "01", "reference": {"type": "receipt", "id": 4}}),
             201,
         ),
+    ]
+    .into_iter()
+    .chain(later_writes())
+    .chain([Write { limit: 1024 * 1024, ..many }])
+    .collect()
+}
+
+/// As [`writes`], of campaigns, gifticons, carts, products and memberships.
+fn later_writes() -> Vec<Write> {
+    let write = |method, path, body, status| Write { method, path, body, status, limit: 64 * 1024 };
+    vec![
         write("POST", "/couponCampaigns", campaign("7", "1"), 201),
         write("PATCH", "/couponCampaigns/1", json!({"name": "가을", "open": true, "quantity": " 0500"}), 200),
         write("POST", "/couponCampaigns/1/issues", json!({"count": " 05"}), 201),
