@@ -23,7 +23,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use super::open::{between, guard, guard_of, peer};
 use super::paying::{Surroundings, open_payments};
-use super::{App, Betweens};
+use super::{App, Betweens, delay};
 use crate::config::Settings;
 use crate::sandbox::Sandbox;
 
@@ -68,8 +68,7 @@ impl Purchases {
         let (payments, sandbox) = open_payments(settings, kit, next()?, surroundings)?;
         let voucher_months = i32::try_from(settings.int_in("gifticon.voucher_months", 1..=1_200)?).unwrap_or(12);
         let gifticons = Gifticons::open(kit.clone(), next()?, gifticon::Policy { voucher_months })?;
-        let gifticon_delay = Arc::new(Delay::default());
-        gifticon_delay.set(settings.millis_range("gifticon.delay")?);
+        let gifticon_delay = delay(settings, "gifticon.delay")?;
         let capacity = usize::try_from(settings.int_in("cart.capacity", 1..=100_000)?).unwrap_or(1);
         let questions = GifticonQuestions {
             api: between(betweens.cart_and_gifticon.clone(), gifticon_api(settings, &gifticons)?),
