@@ -74,5 +74,5 @@ fn cart_asks_gifticon_in_another_process_and_gifticon_asks_back() {
     app.settle();
     let [free, reserved, sold, loaded] = figures(&app, 1);
     assert_eq!((free, reserved + sold, loaded), (6, 4, 10));
-    app.verify();
+    app.verify_gifticons();
 }

@@ -112,6 +112,7 @@ fn a_reservation_whose_cart_never_came_returns_and_one_with_a_cart_stays() {
         let app = shop(engine, 10);
         // So that the cart waits to be paid.
         app.stop("payment");
+        app.start("cart");
         let added = app.post("/carts", &json!({"gifticonId": 1, "quantity": 4})).must_be(201).json;
         let lost = keep(&app, 3);
         assert_eq!(figures(&app, 1), [3, 7, 0, 10]);
