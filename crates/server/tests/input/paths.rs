@@ -51,7 +51,7 @@ pub fn described(app: &TestApp) -> Vec<(String, Vec<String>)> {
         let methods = item.as_object().expect("an item").keys().map(|method| method.to_uppercase());
         let numbers = ["{id}", "{entryId}", "{issueId}", "{dealId}", "{billingMonth}", "{holdId}"];
         let path = numbers.iter().fold(path, |path, number| path.replace(number, "1")).replace("{file}", "docs.css");
-        (path.replace("{context}", "point"), methods.collect())
+        (path.replace("{context}", "point").replace("{code}", "K"), methods.collect())
     });
     described.collect()
 }
