@@ -20,6 +20,7 @@ use app::member::Members;
 use app::mypage::{ContactQuestions, Pages};
 use app::notification::{MemberQuestions, Notifications};
 use app::point::{PointApi, Points};
+use app::product::ProductApi;
 use app::settlement::Settlements;
 use app::{coupon, dashboard, deal, donation, member, mypage, notification, point, settlement};
 use axum::Router;
@@ -108,6 +109,8 @@ pub struct Betweens {
     pub member_and_coupon: Option<Between<dyn CouponApi>>,
     /// Between cart and gifticon.
     pub cart_and_gifticon: Option<Between<dyn GifticonApi>>,
+    /// Between membership and product.
+    pub membership_and_product: Option<Between<dyn ProductApi>>,
 }
 
 /// Wraps what is asked.
@@ -161,6 +164,13 @@ fn kit(settings: &Settings, address: Option<SocketAddr>, clock: &Arc<dyn Clock>)
     })
 }
 
+/// What slows questions down, as this setting says.
+fn delay(settings: &Settings, key: &str) -> Result<Arc<Delay>> {
+    let delay = Arc::new(Delay::default());
+    delay.set(settings.millis_range(key)?);
+    Ok(delay)
+}
+
 impl App {
     /// Opens every context on its store. Contexts that are not to run are stopped: they answer 503 and take nothing
     /// in, and a later start with them carries on. Must not be called inside an async runtime.
@@ -174,8 +184,7 @@ impl App {
         };
         let (remembers_keys, checks_fences) = (options.remembers_keys, options.checks_fences);
         let kit = Kit { remembers_keys, checks_fences, ..kit(settings, options.address, &clock)? };
-        let point_delay = Arc::new(Delay::default());
-        point_delay.set(settings.millis_range("point.delay")?);
+        let point_delay = delay(settings, "point.delay")?;
         let opening = Opening { applies: options.migrate, wipes: options.wipes };
         let stores =
             CONTEXTS.iter().map(|context| open_migrated(settings, context, opening)).collect::<Result<Vec<_>>>()?;
@@ -196,12 +205,12 @@ impl App {
             ContactQuestions { api, guard: guard(settings, ("mypage", "member"), &clock)?, runtime: runtime.clone() };
         let pages = Pages::open(kit.clone(), next()?, seal(settings, "mypage")?, contacts)?;
         let donations = open_donations(settings, &kit, next()?, Arc::clone(&ask_point), &point_delay)?;
-        let asks_point = Arc::clone(&ask_point);
-        let deals = open_deals(settings, &kit, next()?, between(betweens.deal_and_point, ask_point), &point_delay)?;
+        let between_deal = between(betweens.deal_and_point.clone(), Arc::clone(&ask_point));
+        let deals = open_deals(settings, &kit, next()?, between_deal, &point_delay)?;
         let settlements = open_settlements(settings, &kit, next()?, &deals, runtime)?;
         let dashboard_store = next()?;
-        let surroundings = Surroundings { runtime, point: asks_point, listens: options.address };
-        let purchases = Purchases::open(settings, &kit, &mut next, betweens.cart_and_gifticon, surroundings)?;
+        let around = Surroundings { runtime, point: ask_point, listens: options.address };
+        let purchases = Purchases::open(settings, &kit, &mut next, &betweens, around)?;
         let asking = Asking::of(&members, &notifications, &pages, &donations, &deals, &settlements);
         let asking = Arc::new(asking.with(&purchases));
         let dashboards = open_dashboards(settings, &kit, dashboard_store, (&asking, &parking))?;

@@ -86,7 +86,7 @@ enum Command {
     /// List, retry and drop events that could not be taken in; asks the running server
     #[command(subcommand)]
     Parked(parked::ParkedCommand),
-    /// Run a payment provider for trying things out: an HTTP server that moves no money
+    /// Run a payment provider for trying things out: an HTTP server that moves no money, with its journal in `--data FILE`
     SandboxPayments(SandboxArgs),
     /// Print the API's description (OpenAPI 3.1)
     Openapi,
@@ -147,7 +147,7 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
         Command::Coupons(command) => coupons::run(&settings, command),
         Command::Keys(command) => keys::run(&settings, command),
         Command::Parked(command) => parked::run(&settings, command),
-        Command::SandboxPayments(args) => sandbox::run(&settings, args),
+        Command::SandboxPayments(args) => sandbox::run(&settings, args, cli.data.as_deref()),
         Command::Openapi => openapi(),
         Command::Config { json } => show_config(&settings, *json),
         Command::Bench(_) | Command::Demo(_) | Command::Doctor(_) | Command::Completions { .. } => {

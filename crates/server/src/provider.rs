@@ -11,12 +11,11 @@ use platform::error::{Error, ErrorKind, Result};
 use platform::guard::{Guard, GuardSettings};
 
 use crate::config::Settings;
-use crate::sandbox::{Conduct, Sandbox};
+use crate::sandbox::{Conduct, JOURNAL, Sandbox};
 use crate::secret::programme_secret;
 use crate::sender::crosses_unprotected;
 
-/// The sandbox's journal, and beside it where the sandbox listens, both in the data folder.
-const JOURNAL: &str = "sandbox-payments.journal";
+/// Where the sandbox listens, beside its journal in the data folder.
 const ADDRESS: &str = "sandbox-payments.address";
 
 /// The provider for cards, if there is one.

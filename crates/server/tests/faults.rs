@@ -5,6 +5,8 @@ mod support;
 
 #[path = "faults/bus.rs"]
 mod bus;
+#[path = "faults/carts.rs"]
+mod carts;
 #[path = "faults/deal_events.rs"]
 mod deal_events;
 #[path = "faults/deals.rs"]
@@ -19,8 +21,12 @@ mod hang_up;
 mod keys;
 #[path = "faults/limits.rs"]
 mod limits;
+#[path = "faults/memberships.rs"]
+mod memberships;
 #[path = "faults/parked.rs"]
 mod parked;
+#[path = "faults/purchase_events.rs"]
+mod purchase_events;
 #[path = "faults/senders.rs"]
 mod senders;
 #[path = "faults/slow_clients.rs"]

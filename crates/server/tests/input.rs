@@ -30,7 +30,7 @@ fn writes(app: &TestApp) -> Vec<Write> {
     let one = json!({"memberId": "1", "key": "b-1", "kind": "EARN", "amount": "7"});
     let many = write("POST", "/points/transactions", json!({"transactions": [one]}), 200);
     let code = app.get("/coupons/1").json["code"].clone();
-    vec![
+    let mut writes = vec![
         write("POST", "/members", json!({"memberId": "7", "phoneNo": "01077777777", "nickname": "SEVEN"}), 201),
         write("PATCH", "/members/1", json!({"nickname": "ONE", "address": "Seoul"}), 200),
         write("PATCH", "/points/1", json!({"requirePoint": "+10", "reason": "goodwill"}), 200),
@@ -46,6 +46,13 @@ fn writes(app: &TestApp) -> Vec<Write> {
             json!({"amount": "0030", "lot": "203111", "reference": {"type": "deal", "id": 4}, "reason": "x"}),
             201,
         ),
+        write(
+            "POST",
+            "/points/1/holds",
+            json!({"amount": "003", "ttlS": " 0600", "reference": {"type": "order", "id": 4}}),
+            201,
+        ),
+        write("POST", "/points/1/holds/1/captures", json!({"amount": " 02"}), 201),
         write("POST", "/causes", json!({"causeId": "5", "name": "forest", "open": true}), 201),
         write("PATCH", "/causes/1", json!({"name": "the fund", "open": true}), 200),
         write("POST", "/donations", json!({"memberId": "1", "amount": " 0100", "causeId": "1"}), 201),
@@ -70,6 +77,17 @@ fn writes(app: &TestApp) -> Vec<Write> {
             json!({"code": code, "memberId": "01", "reference": {"type": "receipt", "id": 4}}),
             201,
         ),
+    ]
+    .into_iter()
+    .chain(later_writes())
+    .chain([Write { limit: 1024 * 1024, ..many }])
+    .collect()
+}
+
+/// As [`writes`], of campaigns, gifticons, carts, products and memberships.
+fn later_writes() -> Vec<Write> {
+    let write = |method, path, body, status| Write { method, path, body, status, limit: 64 * 1024 };
+    vec![
         write("POST", "/couponCampaigns", campaign("7", "1"), 201),
         write("PATCH", "/couponCampaigns/1", json!({"name": "가을", "open": true, "quantity": " 0500"}), 200),
         write("POST", "/couponCampaigns/1/issues", json!({"count": " 05"}), 201),
@@ -88,6 +106,25 @@ fn writes(app: &TestApp) -> Vec<Write> {
             201,
         ),
         Write { limit: 1024 * 1024, ..many },
+    ];
+    writes.extend(memberships());
+    writes
+}
+
+/// Writes of products and memberships; in this order each succeeds where product 1 and membership 1 are.
+fn memberships() -> Vec<Write> {
+    let write = |method, path, body, status| Write { method, path, body, status, limit: 64 * 1024 };
+    vec![
+        write(
+            "POST",
+            "/products",
+            json!({"productId": "7", "productName": "GOLD", "price": " 030000", "salesLimit": "5", "months": "012",
+                "saleEndsAt": "2036-12-31T23:59:59+09:00"}),
+            201,
+        ),
+        write("PATCH", "/products/1", json!({"productName": "클럽", "price": "033000", "salesLimit": " 050"}), 200),
+        write("POST", "/memberships", json!({"productId": "01", "customerId": "0001", "method": "card"}), 201),
+        write("PATCH", "/memberships/1", json!({"memStatus": "CANC"}), 200),
     ]
 }
 
@@ -97,13 +134,16 @@ fn campaign(campaign_id: &str, per_member_limit: &str) -> Value {
         "perMemberLimit": per_member_limit, "startDate": "2026-01-01", "endDate": "2036-12-31", "open": true})
 }
 
-/// A store with one member who is NORMAL and has points, one merchant and two campaigns.
+/// A store with one member who is NORMAL and has points, of which some are held, one merchant and two campaigns.
 fn with_member(engine: Engine) -> TestApp {
     let app = TestApp::open(engine);
     app.join_normal(1);
+    app.post("/points/1/holds", &json!({"amount": 3, "ttlS": 604_800})).must_be(201);
     app.post("/merchants", &json!({"merchantId": 1, "name": "one"})).must_be(201);
     let gifticon = json!({"gifticonId": 1, "name": "Americano", "availableQuantity": 100, "price": 5_000});
     app.post("/gifticons", &gifticon).must_be(201);
+    app.post("/products", &json!({"productId": 1, "productName": "CLUB", "price": 30_000})).must_be(201);
+    app.post("/memberships", &json!({"productId": 1, "customerId": 1})).must_be(201);
     app.post("/couponCampaigns", &campaign("1", "1")).must_be(201);
     app.post("/couponCampaigns", &campaign("2", "1000")).must_be(201);
     app.settle();

@@ -8,6 +8,12 @@ mod clawbacks;
 mod deals;
 #[path = "ledger/expiry.rs"]
 mod expiry;
+#[path = "ledger/hold_payments.rs"]
+mod hold_payments;
+#[path = "ledger/hold_races.rs"]
+mod hold_races;
+#[path = "ledger/holds.rs"]
+mod holds;
 #[path = "ledger/migration.rs"]
 mod migration;
 #[path = "ledger/statement.rs"]

@@ -3,6 +3,8 @@
 
 mod support;
 
+#[path = "recovery/carts.rs"]
+mod carts;
 #[path = "recovery/checker.rs"]
 mod checker;
 #[path = "recovery/coupons.rs"]

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use domain::cart::{CartFacts, CartStatus, Removal, Revocation, check_request};
+use domain::cart::{self, CartFacts, CartStatus, Removal, check_request};
 use domain::gifticon::StockRefusal;
 use platform::error::{Error, ErrorKind, Result};
 use platform::fault::Delay;
@@ -20,7 +20,7 @@ use super::store::Stored;
 use super::views::CartView;
 use super::writer::{Answer, Command, Wanted};
 use super::{Carts, TOO_LATE, cannot_be_removed, refusal, too_late, unexpected};
-use crate::gifticon::{self, GifticonApi, ReserveStock, ReservedStock};
+use crate::gifticon::{GifticonApi, ReserveStock, ReservedStock, Revocation};
 
 /// Reservations that are tried for one request.
 const ATTEMPTS: u32 = 3;
@@ -134,10 +134,10 @@ impl Carts {
     }
 
     /// Records gifticon's word about a removal; the cart as it stands then.
-    pub(super) async fn record_revocation(&self, cart_id: i64, word: gifticon::Revocation) -> Result<Stored> {
+    pub(super) async fn record_revocation(&self, cart_id: i64, word: Revocation) -> Result<Stored> {
         let revocation = match word {
-            gifticon::Revocation::Revoked => Revocation::Revoked,
-            gifticon::Revocation::Refused(reason) => Revocation::Refused(reason),
+            Revocation::Revoked => cart::Revocation::Revoked,
+            Revocation::Refused(reason) => cart::Revocation::Refused(reason),
         };
         match self.funnel.ask(Command::RecordRevocation { cart_id, revocation }, None).await? {
             Answer::Cart(stored) => Ok(*stored),
@@ -155,7 +155,7 @@ impl GifticonQuestions {
         self.guard.ask(asked).await
     }
 
-    async fn revoke(&self, reservation_id: i64) -> Result<gifticon::Revocation> {
+    async fn revoke(&self, reservation_id: i64) -> Result<Revocation> {
         let asked = || async {
             self.delay.pass().await;
             self.api.revoke(reservation_id).await

@@ -14,7 +14,10 @@ use super::{Memberships, unexpected};
 use crate::product::{ProductApi, ReserveUnit};
 
 /// So many units are kept for one purchase, one after the other, should each be given up before it is stored.
-const ATTEMPTS: u32 = 4;
+const ATTEMPTS: u32 = 8;
+
+/// A key whose units were all given up leads nowhere any more.
+const KEY_IS_OVER: &str = "every unit that was kept under this Idempotency-Key was given up; use a new key";
 
 /// How membership asks product: within its limits.
 pub struct ProductQuestions {
@@ -29,7 +32,8 @@ impl Memberships {
     ///
     /// # Errors
     /// `product.unknown`, `product.sale_ended`, `product.sold_out`; why another membership cannot be renewed; 503 when
-    /// product is not heard of in time. Nothing is stored then, and a unit that is kept all the same is free again soon.
+    /// product is not heard of in time; `membership.key_is_over` after eight units that were given up under one key.
+    /// Nothing is stored then, and a unit that is kept all the same is free again soon.
     pub async fn purchase(self: &Arc<Self>, purchase: Purchase, stamp: Option<KeyStamp>) -> Result<MembershipView> {
         let this = Arc::clone(self);
         // A task of its own: a client that hangs up must not leave a unit for the sweep to return.
@@ -65,7 +69,10 @@ impl Memberships {
                 Err(error) => return Err(error),
             }
         }
-        Err(Error::unavailable(UNIT_GONE, "membership and product are slow at present; repeat in a moment"))
+        Err(match stamp {
+            Some(_) => Error::new(ErrorKind::Conflict, "membership.key_is_over", KEY_IS_OVER),
+            None => Error::unavailable(UNIT_GONE, "membership and product are slow at present; repeat in a moment"),
+        })
     }
 
     /// Says no, and remembers it under the request's key; the first answer, if there was one.

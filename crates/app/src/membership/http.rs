@@ -178,7 +178,7 @@ impl PurchaseInput {
 #[utoipa::path(post, path = "/memberships", operation_id = "purchaseMembership", tag = "memberships", request_body = PurchaseInput,
     responses((status = 201, body = MembershipView), (status = 403, description = "A member's key buys for that member only; a merchant's for nobody"),
         (status = 404, description = "No such product (`product.unknown`), or nothing to renew (`membership.renewed_unknown`)"),
-        (status = 409, description = "The sale is over (`product.sale_ended`), it is sold out (`product.sold_out`), or the other membership cannot be renewed (`membership.renewed_not_in_use`, `membership.renewed_already`)"),
+        (status = 409, description = "The sale is over (`product.sale_ended`), it is sold out (`product.sold_out`), the other membership cannot be renewed (`membership.renewed_not_in_use`, `membership.renewed_already`), or a new key is needed (`membership.key_is_over`)"),
         (status = 422, description = "A wrong value"), (status = 503, description = "Product was not heard of in time; nothing is stored")))]
 async fn purchase_membership(
     State(memberships): State<Arc<Memberships>>,

@@ -79,7 +79,7 @@ impl Memberships {
 
     /// The consumer of payment's log.
     #[must_use]
-    pub fn follow_payments(&self, log: Arc<Log>) -> Consumer<MembershipWriter> {
+    pub fn follow_payment(&self, log: Arc<Log>) -> Consumer<MembershipWriter> {
         let react = Box::new(reactions::on_payment_events);
         Consumer::new(Arc::clone(&self.funnel), log, Arc::clone(&self.kit.clock), &self.kit.holder, react)
     }

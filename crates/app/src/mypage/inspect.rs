@@ -99,6 +99,9 @@ pub struct PurchaseLogs {
     pub payment: LogReader,
 }
 
+/// Reads what an event tells of a purchase.
+type Read = fn(&Event) -> Result<Option<Told>>;
+
 /// Compares purchases with what the logs tell up to where they were followed; `session` sees one moment. While events are
 /// parked they lack something, and are not compared.
 ///
@@ -108,7 +111,7 @@ pub fn inspect_purchases(session: &mut dyn Session, logs: &mut PurchaseLogs) -> 
     let mut findings = Findings::new(&[PURCHASES, ALONE]);
     alone_or_not(session, &mut findings)?;
     let PurchaseLogs { cart, membership, payment } = logs;
-    let followed: [(_, &mut LogReader, fn(&Event) -> Result<Option<Told>>); 3] = [
+    let followed: [(_, &mut LogReader, Read); 3] = [
         ("mypage<cart", cart, Told::of_cart),
         ("mypage<membership", membership, Told::of_membership),
         ("mypage<payment", payment, Told::of_payment),
@@ -127,12 +130,7 @@ pub fn inspect_purchases(session: &mut dyn Session, logs: &mut PurchaseLogs) -> 
 }
 
 /// Takes in what a log tells up to and with `until`.
-fn fold(
-    told: &mut Purchases,
-    log: &mut LogReader,
-    until: Cursor,
-    read: fn(&Event) -> Result<Option<Told>>,
-) -> Result<()> {
+fn fold(told: &mut Purchases, log: &mut LogReader, until: Cursor, read: Read) -> Result<()> {
     let mut after = Cursor::default();
     while after < until {
         let page = log.read(after, PIECE)?;

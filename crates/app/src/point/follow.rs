@@ -69,6 +69,7 @@ impl PointWriter {
         if confirmed {
             for event in loaded.holds.open_of(member_id).iter().filter_map(point::drop_hold) {
                 loaded.record(member_id, &event, out)?;
+                loaded.expire_freed(member_id, out)?;
             }
         }
         let mut forfeited = 0;

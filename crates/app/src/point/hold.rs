@@ -240,7 +240,7 @@ impl Loaded {
     }
 
     /// What ended while it was pinned leaves as soon as it is not any more.
-    fn expire_freed(&mut self, member_id: i64, out: &mut Out<'_>) -> Result<()> {
+    pub(super) fn expire_freed(&mut self, member_id: i64, out: &mut Out<'_>) -> Result<()> {
         if self.ended_rows > 0 { self.expire_lots(member_id, out) } else { Ok(()) }
     }
 }

@@ -63,8 +63,10 @@ pub enum HoldOver {
     /// Nothing was held for this payment.
     NeverHeld,
     /// The points were let go, because the member left.
+    #[serde(rename = "hold_released")]
     Released,
     /// Its time is over.
+    #[serde(rename = "hold_expired")]
     Expired,
     /// The payment was cancelled.
     Cancelled,

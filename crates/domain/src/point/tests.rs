@@ -12,7 +12,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use super::*;
-use crate::kernel::Month;
+use crate::kernel::{MAX_AMOUNT, MAX_SAFE, Month};
 use crate::member::MemberStatus::{Abnormal, Normal, Ready};
 
 /// One thing that can be asked of an account. Months are 1 to 12 of 2031.

@@ -63,7 +63,7 @@ impl App {
         self.follow(payments.follow_carts(Arc::clone(&carts.log)))?;
         self.follow(payments.follow_memberships(Arc::clone(&memberships.log)))?;
         self.follow(carts.follow_payment(Arc::clone(&payments.log)))?;
-        self.follow(memberships.follow_payments(Arc::clone(&payments.log)))?;
+        self.follow(memberships.follow_payment(Arc::clone(&payments.log)))?;
         let wake = Wake::Bell(Arc::clone(&payments.log), Scope::Everything, IDLE);
         let (paying, runtime) = (Arc::clone(payments), self.runtime.clone());
         self.workers.spawn("payment-worker".to_owned(), wake, move || paying.work(&runtime))

@@ -23,7 +23,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use super::open::{between, guard, guard_of, peer};
 use super::paying::{Surroundings, open_payments};
-use super::{App, Between};
+use super::{App, Betweens, delay};
 use crate::config::Settings;
 use crate::sandbox::Sandbox;
 
@@ -55,24 +55,23 @@ pub struct Purchases {
 }
 
 impl Purchases {
-    /// Opens them, each on the next store. `between_cart` stands between cart and gifticon.
+    /// Opens them, each on the next store.
     pub(super) fn open(
         settings: &Settings,
         kit: &Kit,
         next: &mut dyn FnMut() -> Result<Arc<Database>>,
-        between_cart: Option<Between<dyn GifticonApi>>,
+        betweens: &Betweens,
         surroundings: Surroundings<'_>,
     ) -> Result<Arc<Self>> {
         let runtime = surroundings.runtime;
-        let (products, memberships, unit_sweep) = open_memberships(settings, kit, next, runtime)?;
+        let (products, memberships, unit_sweep) = open_memberships(settings, kit, next, (betweens, runtime))?;
         let (payments, sandbox) = open_payments(settings, kit, next()?, surroundings)?;
         let voucher_months = i32::try_from(settings.int_in("gifticon.voucher_months", 1..=1_200)?).unwrap_or(12);
         let gifticons = Gifticons::open(kit.clone(), next()?, gifticon::Policy { voucher_months })?;
-        let gifticon_delay = Arc::new(Delay::default());
-        gifticon_delay.set(settings.millis_range("gifticon.delay")?);
+        let gifticon_delay = delay(settings, "gifticon.delay")?;
         let capacity = usize::try_from(settings.int_in("cart.capacity", 1..=100_000)?).unwrap_or(1);
         let questions = GifticonQuestions {
-            api: between(between_cart, gifticon_api(settings, &gifticons)?),
+            api: between(betweens.cart_and_gifticon.clone(), gifticon_api(settings, &gifticons)?),
             // Carts have their own limit in front; what was let in is to be asked.
             guard: guard_of(settings, ("cart", "gifticon"), capacity, &kit.clock)?,
             delay: Arc::clone(&gifticon_delay),
@@ -163,12 +162,12 @@ fn open_memberships(
     settings: &Settings,
     kit: &Kit,
     next: &mut dyn FnMut() -> Result<Arc<Database>>,
-    runtime: &Handle,
+    (betweens, runtime): (&Betweens, &Handle),
 ) -> Result<(Arc<Products>, Arc<Memberships>, Arc<UnitSweep>)> {
     let months = settings.int_in("membership.months", 1..=1_200)?;
     let products = Products::open(kit.clone(), next()?, product::Policy { months })?;
     let questions = ProductQuestions {
-        api: product_api(settings, &products)?,
+        api: between(betweens.membership_and_product.clone(), product_api(settings, &products)?),
         guard: guard_of(settings, ("membership", "product"), ASKING_AT_ONCE, &kit.clock)?,
     };
     let policy = membership::Policy { refund_days: settings.int_in("membership.refund_days", 0..=36_500)? };

@@ -24,15 +24,15 @@ use self::book::{Book, Word};
 use self::hooks::Hooks;
 use crate::config::Settings;
 
+/// What a journal is called in its folder.
+pub const JOURNAL: &str = "sandbox-payments.journal";
+
 /// What `onepoint sandbox-payments` can be told.
 #[derive(Debug, Args)]
 pub struct SandboxArgs {
     /// Address and port
     #[arg(long, default_value = "127.0.0.1:8090")]
     listen: SocketAddr,
-    /// Journal: what it charged and gave back, kept over restarts
-    #[arg(long, value_name = "FILE", default_value = "./sandbox-payments.journal")]
-    data: PathBuf,
     /// Where webhooks go, for instance http://127.0.0.1:8080/payments/webhooks; without it none are sent
     #[arg(long, value_name = "URL")]
     webhook: Option<String>,
@@ -179,11 +179,16 @@ async fn accept(listener: TcpListener, desk: Arc<Desk>) {
     }
 }
 
-/// Runs a sandbox until it is ended.
+/// Runs a sandbox until it is ended. Its journal is the file `data`, or stands in that folder, or in this one.
 ///
 /// # Errors
 /// `config.*` for an address, a journal or a key that cannot be used.
-pub fn run(settings: &Settings, args: &SandboxArgs) -> Result<ExitCode> {
+pub fn run(settings: &Settings, args: &SandboxArgs, data: Option<&str>) -> Result<ExitCode> {
+    let journal = match data.map(Path::new) {
+        Some(folder) if folder.is_dir() => folder.join(JOURNAL),
+        Some(file) => file.to_path_buf(),
+        None => PathBuf::from(JOURNAL),
+    };
     let key = settings.text("payment.key");
     if key.is_empty() {
         let message = "payment.key is missing: the key that the sandbox is asked with, the same as the server's";
@@ -196,12 +201,12 @@ pub fn run(settings: &Settings, args: &SandboxArgs) -> Result<ExitCode> {
         slow: Duration::from_millis(args.slow_ms),
         late: Duration::from_millis(args.late_ms),
     };
-    let Some((runtime, listener, desk)) = open(args.listen, &args.data, conduct)? else {
-        let message = format!("another process has {} open", args.data.display());
+    let Some((runtime, listener, desk)) = open(args.listen, &journal, conduct)? else {
+        let message = format!("another process has {} open", journal.display());
         return Err(Error::new(ErrorKind::Conflict, "config.sandbox", message));
     };
     let address = listener.local_addr().map_err(|error| cannot(args.listen.to_string(), error))?;
-    tracing::info!(%address, data = %args.data.display(), "the sandbox for payments is ready: payment.url=http://{address}");
+    tracing::info!(%address, data = %journal.display(), "the sandbox for payments is ready: payment.url=http://{address}");
     runtime.block_on(accept(listener, desk));
     Ok(ExitCode::SUCCESS)
 }

@@ -198,14 +198,16 @@ fn the_days_hold_the_same(app: &TestApp, seen: &Value) {
     let series = app.get("/dashboards/series").must_be(200).json;
     let days = series["days"].as_array().expect("days");
     assert_eq!(days.len(), 30);
-    let today = &days[29];
+    let mut today = days[29].clone();
+    // Nothing was bought; what a day shows of purchases is looked at where there are some.
+    today.as_object_mut().expect("a day").remove("purchases").expect("purchases of the day");
     assert_eq!(today["day"].as_str(), seen["at"].as_str().map(|at| &at[..10]));
     let points = json!({"WELCOME": 4_000, "EARN": 2_500, "USE": -3_477, "ADJUST": 700, "DONATE": -200,
         "FORFEIT": -1_700, "EXPIRE": -1_000, "EARN_CANCEL": -500, "USE_CANCEL": 133, "OWED_REPAY": -500, "HOLD_CAPTURE": 0});
     let expected = json!({"day": "2020-07-15", "joined": 6, "withdrawn": 1, "points": points, "usedPoint": 3_477,
         "deals": {"save": 3, "use": 4, "saveCancel": 2, "useCancel": 2}, "failedDeals": 1,
         "coupons": {"issued": 6, "given": 6, "redeemed": 2, "rolledBack": 1, "cancelled": 2, "expired": 0}});
-    assert_eq!(*today, expected);
+    assert_eq!(today, expected);
     assert_eq!(days[28]["points"]["EARN"], 0);
     let in_may = app.get("/dashboards/series?from=2020-05-15&to=2020-05-15").must_be(200).json;
     assert_eq!((&in_may["days"][0]["joined"], &in_may["days"][0]["points"]["WELCOME"]), (&json!(1), &json!(1_000)));

@@ -69,7 +69,9 @@ impl System {
         let settings = Settings::from_sources(None, std::iter::empty(), &sets).expect("settings");
         let runtime = server::serve::runtime(&settings).expect("a runtime");
         let clock = Arc::new(ManualClock::new(NOON_MS));
-        let options = Options { clock: Some(Arc::clone(&clock) as _), ..Options::default() };
+        // With an address there is a provider for payments; what it tells by itself goes nowhere.
+        let address = Some(std::net::SocketAddr::from(([127, 0, 0, 1], 9)));
+        let options = Options { clock: Some(Arc::clone(&clock) as _), address, ..Options::default() };
         let app = Arc::new(App::open(&settings, options, runtime.handle()).expect("the contexts open"));
         let spawned = [
             app.members.funnel.spawn(),
@@ -80,26 +82,43 @@ impl System {
             app.deals.funnel.spawn(),
             app.settlements.funnel.spawn(),
             app.dashboards.funnel.spawn(),
+            app.purchases.products.funnel.spawn(),
+            app.purchases.memberships.funnel.spawn(),
+            app.purchases.payments.funnel.spawn(),
+            app.purchases.gifticons.funnel.spawn(),
+            app.purchases.carts.funnel.spawn(),
         ];
         let funnels = spawned.into_iter().map(|thread| thread.expect("a thread")).collect();
         let lanes = lanes(&app);
         Self { app, runtime, clock, lanes, delivery, funnels, _data: data, _database: database }
     }
 
-    /// Carries what there is and sends what is due; how much it was.
+    /// Carries what there is, sends and pays what is due; how much it was.
     pub fn pump(&mut self) -> usize {
         let mut carried = 0;
         for lane in &mut self.lanes {
             carried += lane.pump(&mut self.delivery);
         }
+        carried += self.app.purchases.payments.work(self.runtime.handle()).expect("payments are handed out");
         carried + self.app.notifications.send_due(self.runtime.handle()).expect("messages are sent")
+    }
+
+    /// Whether the provider is still to be heard of.
+    fn is_paying(&self) -> bool {
+        let sql = "SELECT payment_id FROM payment WHERE due_at IS NOT NULL LIMIT 1";
+        let found = self.app.purchases.payments.funnel.with_session(|tx| tx.query(sql, &[]));
+        !found.expect("payments can be read").is_empty()
     }
 
     /// Carries until nothing happens any more. On a server a transaction of anybody holds the logs back for a moment.
     pub fn settle(&mut self) {
         let started = Instant::now();
-        while self.pump() > 0 || self.lanes.iter().any(|lane| (lane.has_more)(lane.cursor)) {
+        while self.pump() > 0 || self.lanes.iter().any(|lane| (lane.has_more)(lane.cursor)) || self.is_paying() {
             assert!(started.elapsed() < SETTLED, "something goes on for ever");
+            if self.is_paying() {
+                // What is to be tried again becomes due.
+                self.clock.advance_ms(500);
+            }
         }
     }
 
@@ -153,6 +172,13 @@ impl Drop for System {
         self.app.deals.funnel.shut_down();
         self.app.settlements.funnel.shut_down();
         self.app.dashboards.funnel.shut_down();
+        let purchases = &self.app.purchases;
+        purchases.payments.finish_work(self.runtime.handle());
+        purchases.products.funnel.shut_down();
+        purchases.memberships.funnel.shut_down();
+        purchases.payments.funnel.shut_down();
+        purchases.gifticons.funnel.shut_down();
+        purchases.carts.funnel.shut_down();
         for funnel in self.funnels.drain(..) {
             let _ = funnel.join();
         }
@@ -172,6 +198,7 @@ fn lanes(app: &App) -> Vec<Lane> {
     let all = Scope::Everything;
     let entries = &["event", "point_entry"];
     let mut lanes = for_dashboard(app);
+    lanes.extend(for_purchases(app));
     lanes.extend([
         lane(member, all, more(members, &["event"]), carrier(app.notifications.follow_members(Arc::clone(member)))),
         lane(
@@ -233,6 +260,33 @@ fn for_dashboard(app: &App) -> Vec<Lane> {
         ),
         lane(deal, all, more(deals, events), carrier(dashboards.follow_deals(Arc::clone(deal)))),
         lane(settlement, all, more(settlements, events), carrier(dashboards.follow_settlement(Arc::clone(settlement)))),
+    ]
+}
+
+/// Those who decide about purchases, and those who own what is bought or charge for it.
+fn for_purchases(app: &App) -> Vec<Lane> {
+    let (all, events, purchases) = (Scope::Everything, &["event"], &app.purchases);
+    let (membership, payment, cart) = (&purchases.memberships.log, &purchases.payments.log, &purchases.carts.log);
+    let told_by_cart = || more(&purchases.carts.funnel, events);
+    let told_by_membership = || more(&purchases.memberships.funnel, events);
+    let told_by_payment = || more(&purchases.payments.funnel, events);
+    vec![
+        lane(cart, all, told_by_cart(), carrier(purchases.gifticons.follow_carts(Arc::clone(cart)))),
+        lane(cart, all, told_by_cart(), carrier(purchases.payments.follow_carts(Arc::clone(cart)))),
+        lane(payment, all, told_by_payment(), carrier(purchases.carts.follow_payment(Arc::clone(payment)))),
+        lane(payment, all, told_by_payment(), carrier(purchases.memberships.follow_payment(Arc::clone(payment)))),
+        lane(
+            membership,
+            all,
+            told_by_membership(),
+            carrier(purchases.payments.follow_memberships(Arc::clone(membership))),
+        ),
+        lane(
+            membership,
+            all,
+            told_by_membership(),
+            carrier(purchases.products.follow_memberships(Arc::clone(membership))),
+        ),
     ]
 }
 

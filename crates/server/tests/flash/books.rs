@@ -33,6 +33,9 @@ pub fn must_agree(market: &Market, record: &Record, pieces: i64) {
     let payments = visitor.all_of("payments", "");
     assert_eq!((payments.len(), numbers(&payments, "cartId")), (count, stored), "a payment for each cart");
     assert!(payments.iter().all(|payment| payment["status"] == "PaymentApproved"));
+    let journal = market.journal();
+    let charged: BTreeSet<_> = journal.iter().filter_map(|line| line.strip_prefix("charged\t")).collect();
+    assert_eq!((journal.len(), charged.len()), (count, count), "money was taken once for each, and never given back");
 }
 
 /// Whether the buyer of this cart was told so, or was told nothing at all.

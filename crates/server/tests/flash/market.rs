@@ -17,10 +17,15 @@ pub const PRICE: i64 = 5_000;
 /// Longer than this no process is away.
 const SOME_PROCESS_WITHIN: Duration = Duration::from_secs(60);
 
+/// Where the sandbox for payments notes what it charged: inside a server it is this file in the data folder.
+const JOURNAL: &str = "sandbox-payments.journal";
+const PAYMENT_KEY: &str = "payment.key=0123456789abcdef0123456789abcdef";
+
 /// A store, and the processes that serve it.
 pub struct Market {
     store: Store,
-    /// Its end is the last: the processes pay there.
+    /// Where several processes pay; one alone has it inside, where it is killed with it.
+    sandbox: Option<Serving>,
     processes: Vec<Mutex<Option<Serving>>>,
     addresses: Vec<Mutex<Option<SocketAddr>>>,
     kills: AtomicUsize,
@@ -29,8 +34,11 @@ pub struct Market {
 impl Market {
     /// One process on SQLite, or several on one database, with so many pieces to be sold.
     pub fn open(engine: Engine, processes: usize, pieces: i64) -> Self {
+        let store = Store::fresh(engine);
+        let sandbox = (processes > 1).then(|| start_sandbox(&store));
         let market = Self {
-            store: Store::fresh(engine),
+            store,
+            sandbox,
             processes: (0..processes).map(|_| Mutex::default()).collect(),
             addresses: (0..processes).map(|_| Mutex::default()).collect(),
             kills: AtomicUsize::new(0),
@@ -56,7 +64,11 @@ impl Market {
     }
 
     fn start(&self, process: usize) {
-        let serving = self.store.serve();
+        let mut command = self.store.command(&["serve", "--listen", "127.0.0.1:0"]);
+        if let Some(sandbox) = &self.sandbox {
+            command.args(["--set", PAYMENT_KEY, "--set", &format!("payment.url=http://{}", sandbox.address)]);
+        }
+        let serving = Store::start(command);
         *self.addresses[process].lock().expect("nobody panics") = Some(serving.address);
         *self.processes[process].lock().expect("nobody panics") = Some(serving);
     }
@@ -83,6 +95,12 @@ impl Market {
         self.store
     }
 
+    /// The lines of the sandbox's journal: each one a charge, or something else.
+    pub fn journal(&self) -> Vec<String> {
+        let text = std::fs::read_to_string(self.store.folder().join(JOURNAL)).expect("a journal");
+        text.lines().map(str::to_owned).collect()
+    }
+
     /// Where a process is: this one, or the next one that runs.
     pub fn address(&self, near: usize) -> SocketAddr {
         let started = Instant::now();
@@ -95,6 +113,12 @@ impl Market {
             std::thread::sleep(Duration::from_millis(1));
         }
     }
+}
+
+fn start_sandbox(store: &Store) -> Serving {
+    let journal = store.folder().join(JOURNAL).display().to_string();
+    let words = ["sandbox-payments", "--listen", "127.0.0.1:0", "--data", &journal, "--set", PAYMENT_KEY];
+    Store::start(store.command(&words))
 }
 
 /// Somebody who asks the market, wherever its processes are.

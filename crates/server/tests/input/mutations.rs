@@ -73,7 +73,10 @@ fn judge(write: &Write, body: &[u8], answer: &Answer, seed: u64, tally: &mut Tal
             let takes = number("takenPoint") > 0 || donated || (write.path == "/deals" && dealt);
             let results = answer.json["results"].as_array();
             tally.bulk.extend(results.into_iter().flatten().filter_map(|result| result["entry"]["entryId"].as_i64()));
-            let moves = write.path.ends_with("/1/transactions") || answer.json["result"] == "APPLIED" || takes;
+            let moves = write.path.ends_with("/1/transactions")
+                || write.path.ends_with("/captures")
+                || answer.json["result"] == "APPLIED"
+                || takes;
             tally.moved += i64::from(moves);
         }
         400 | 409 | 413 | 422 => {
@@ -84,6 +87,11 @@ fn judge(write: &Write, body: &[u8], answer: &Answer, seed: u64, tally: &mut Tal
         }
         404 if write.path == "/billings" => {
             assert_eq!(answer.code(), "settlement.merchant_unknown", "{}", shown());
+            tally.refused += 1;
+        }
+        404 if write.path == "/memberships" => {
+            let codes = ["product.unknown", "membership.renewed_unknown"];
+            assert!(codes.contains(&answer.code()), "{}: {}", shown(), answer.text);
             tally.refused += 1;
         }
         404 if write.path == "/coupons/redemptions" => {

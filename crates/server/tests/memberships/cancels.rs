@@ -10,7 +10,7 @@ const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 
 /// How many events tell that a membership was cancelled.
 fn cancels(app: &TestApp) -> i64 {
-    let sql = "SELECT count(*) FROM event WHERE kind = 'MembershipCancelled'";
+    let sql = "SELECT count(*) FROM event WHERE type = 'MembershipCancelled'";
     let rows = app.app().purchases.memberships.funnel.with_session(|tx| tx.query(sql, &[]));
     rows.expect("the log can be read")[0].int(0)
 }

@@ -2,7 +2,7 @@
 //! membership is told.
 
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 
 use app::kit::Asked;
 use app::membership::{MembershipApi, Memberships};
@@ -35,7 +35,8 @@ struct State {
     lost: AtomicU8,
     /// So many of the next units are refused by membership before it hears of them, as if it had been too slow.
     overtaken: AtomicUsize,
-    memberships: OnceLock<Arc<Memberships>>,
+    /// Not held: a server that is started again has to let go of its store.
+    memberships: OnceLock<Weak<Memberships>>,
 }
 
 impl Line {
@@ -46,7 +47,7 @@ impl Line {
         let betweens = Betweens { membership_and_product: Some(Arc::new(wrap)), ..Betweens::default() };
         let setup = Setup { betweens, ..Setup::on(engine) };
         let app = TestApp::start_up(setup.with(&[PATIENT, "breaker.min_calls=1000"]));
-        let _ = self.0.memberships.set(Arc::clone(&app.app().purchases.memberships));
+        let _ = self.0.memberships.set(Arc::downgrade(&app.app().purchases.memberships));
         register(&app, serde_json::json!({"salesLimit": 1}));
         app
     }
@@ -90,7 +91,7 @@ impl ProductApi for Losing {
             if let Ok(kept) = &kept
                 && self.line.overtakes()
             {
-                let memberships = self.line.0.memberships.get().expect("the server runs");
+                let memberships = self.line.0.memberships.get().and_then(Weak::upgrade).expect("the server runs");
                 let claims = memberships.claims(vec![kept.unit_id]).await?;
                 assert_eq!(claims[0].mem_id, None, "no membership has come");
             }

@@ -28,7 +28,8 @@ fn a_membership_is_bought_and_taken_back(engine: Engine) {
         &json!({"productId": "1", "customerId": "1", "price": 1, "productName": "MINE", "memStatus": "USE",
             "expiresAt": "2099-01-01T00:00:00+09:00", "memId": 77}),
     );
-    assert_eq!(bought.must_be(201).header("location"), Some("http://onepoint.test/memberships/1"));
+    let bought = bought.must_be(201);
+    assert_eq!(bought.header("location"), Some("http://onepoint.test/memberships/1"));
     let said = [("memId", json!(1)), ("productName", json!("CLUB")), ("price", json!(30_000))];
     for (name, value) in said.into_iter().chain([("memStatus", json!("REQUESTED")), ("customerId", json!(1))]) {
         assert_eq!(bought.json[name], value, "{}", bought.text);

@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::line::{Line, Lost};
 use crate::senders::Sent;
 use crate::support::{Engine, TestApp, eventually};
-use crate::{all_over, becomes, buy, count, quantities, register, shown};
+use crate::{all_over, becomes, buy, count, id, quantities, register, shown};
 
 /// After this product asks about a unit.
 const ASKED_AFTER_MS: i64 = 4_000;
@@ -56,10 +56,13 @@ fn a_unit_whose_membership_never_came_is_free_again(engine: Engine) {
     // The repeat of a request whose unit was given up keeps another one.
     let first = keyed().to(app.address()).must_be(201);
     assert_eq!(keyed().to(app.address()).must_be(201).json["memId"], first.json["memId"]);
-    becomes(&app, 1, "USE");
+    becomes(&app, id(&first), "USE");
     assert_eq!(quantities(&app), (1, 0));
-    let said: Vec<_> = claims(&app, &[1, 2, 1]).iter().map(|claim| claim.mem_id).collect();
-    assert_eq!(said, [None, Some(1), None]);
+    let sql = "SELECT unit_id FROM membership";
+    let rows = app.app().purchases.memberships.funnel.with_session(|tx| tx.query(sql, &[]));
+    let second = rows.expect("memberships can be read")[0].int(0);
+    let said: Vec<_> = claims(&app, &[1, second, 1]).iter().map(|claim| claim.mem_id).collect();
+    assert_eq!(said, [None, Some(id(&first)), None]);
     all_over(&app);
 }
 
@@ -71,9 +74,9 @@ fn a_repeat_in_time_takes_the_unit_that_was_kept_for_it() {
         line.lose(Lost::Answers);
         keyed().to(app.address()).must_be_problem(503);
         line.lose(Lost::Nothing);
-        keyed().to(app.address()).must_be(201);
-        becomes(&app, 1, "USE");
-        assert_eq!(claims(&app, &[1])[0].mem_id, Some(1));
+        let mem_id = id(&keyed().to(app.address()).must_be(201));
+        becomes(&app, mem_id, "USE");
+        assert_eq!(claims(&app, &[1])[0].mem_id, Some(mem_id));
         all_over(&app);
     }
 }
@@ -83,17 +86,23 @@ fn who_is_overtaken_keeps_another_unit() {
     for engine in [Engine::Sqlite, Engine::Postgres] {
         let line = Line::default();
         let app = line.open(engine);
-        app.patch("/products/1", &json!({"salesLimit": 10})).must_be(200);
+        app.patch("/products/1", &json!({"salesLimit": 20})).must_be(200);
         line.overtake(2);
-        keyed().to(app.address()).must_be(201);
-        becomes(&app, 1, "USE");
-        // Not for ever: after that it is said so, and the repeat goes on where this ended.
-        line.overtake(4);
-        let other = Sent::post("/memberships", json!({"productId": 1})).key("other");
-        other.to(app.address()).must_be_problem(503);
-        assert_eq!(count(&app), 1);
+        becomes(&app, id(&keyed().to(app.address()).must_be(201)), "USE");
+        // Not for ever: then another key is needed.
+        line.overtake(7);
+        let other = Sent::post("/memberships", json!({"productId": 1})).key("other").to(app.address());
+        becomes(&app, id(&other.must_be(201)), "USE");
+        line.overtake(8);
+        let over = Sent::post("/memberships", json!({"productId": 1})).key("over");
+        for _ in 0..2 {
+            let answer = over.to(app.address());
+            answer.must_be_problem(409);
+            assert_eq!(answer.code(), "membership.key_is_over");
+        }
+        assert_eq!(count(&app), 2);
         app.clock.advance_ms(ASKED_AFTER_MS);
-        eventually("all that was given up is free again", || quantities(&app) == (1, 0));
+        eventually("all that was given up is free again", || quantities(&app) == (2, 0));
         all_over(&app);
     }
 }

@@ -15,11 +15,7 @@ const RETURNED: &str = "a unit is free again only if its membership was not paid
 type Harm = (&'static str, &'static str, &'static [&'static str]);
 
 const IN_PRODUCT: &[Harm] = &[
-    (
-        "UPDATE product SET sold = sold + 1",
-        "UPDATE product SET sold = sold - 1",
-        &[PRODUCT_TOLD, COUNTED],
-    ),
+    ("UPDATE product SET sold = sold + 1", "UPDATE product SET sold = sold - 1", &[PRODUCT_TOLD, COUNTED]),
     ("UPDATE product SET price_won = 1", "UPDATE product SET price_won = 30000", &[PRODUCT_TOLD]),
     (
         "UPDATE product_unit SET status = 'RETURNED' WHERE unit_id = 1",

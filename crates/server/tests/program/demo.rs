@@ -36,6 +36,7 @@ fn a_fresh_store_is_filled(engine: Engine) {
     assert!(moved >= 40 && entries >= moved + figure(&report, "normal"), "{entries} entries: {report}");
     deals_and_their_month_are_there(&app, &report);
     coupons_are_there(&app, &report);
+    purchases_are_there(&app, &report);
     for href in report["look"].as_array().expect("addresses").iter().filter_map(Value::as_str) {
         let path = href.strip_prefix(&app.base()).expect("an address of this server");
         assert_eq!(app.get(path).status, 200, "{href}");
@@ -84,6 +85,22 @@ fn coupons_are_there(app: &TestApp, report: &Value) {
     assert!(figure(report, "redeemed") > 0, "{report}");
     let summary = app.get("/dashboards/summary").must_be(200).json;
     assert_eq!(summary["coupons"]["stock"]["value"], 100 - held);
+}
+
+/// Memberships were bought and paid, carts too; some were removed, and some vouchers used.
+fn purchases_are_there(app: &TestApp, report: &Value) {
+    let count = |collection: &str, is_meant: fn(&Value) -> bool| {
+        let all = app.all_of(collection);
+        all.as_array().expect("a list").iter().filter(|item| is_meant(item)).count()
+    };
+    assert_eq!(count("products", |_| true), figure(report, "products"));
+    assert_eq!(count("gifticons", |_| true), figure(report, "gifticons"));
+    assert_eq!(count("memberships", |one| one["memStatus"] == "USE"), figure(report, "memberships"));
+    let carts = figure(report, "carts");
+    assert_eq!(count("carts", |cart| cart["status"] == "PaymentApproved"), carts - figure(report, "removed"));
+    assert_eq!(count("vouchers", |voucher| voucher["status"] == "USED"), figure(report, "vouchers"));
+    assert!(figure(report, "memberships") > 0 && figure(report, "vouchers") > 0, "{report}");
+    assert_eq!(count("payments", |_| true), carts + figure(report, "memberships"));
 }
 
 #[test]

@@ -114,8 +114,10 @@ impl Store {
     }
 }
 
+/// What a server says when it is ready, or the sandbox for payments.
 fn ready_at(line: &str) -> Option<SocketAddr> {
-    line.split_once("open http://")?.1.split_whitespace().next()?.parse().ok()
+    let behind = ["open http://", "payment.url=http://"].iter().find_map(|words| Some(line.split_once(words)?.1))?;
+    behind.split(|c: char| c.is_whitespace() || c == '"').next()?.parse().ok()
 }
 
 /// A running server. Dropping it kills it.

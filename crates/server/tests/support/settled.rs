@@ -187,8 +187,9 @@ impl TestApp {
         let inspected = purchases.carts.funnel.with_session(app::cart::inspect);
         let (mut findings, _) = inspected.expect("cart can be inspected");
         let kept = purchases.gifticons.funnel.with_session(app::gifticon::reservations);
-        let kept = kept.expect("reservations can be read");
-        app::cart::compare(&carts, &kept, &std::collections::HashMap::new(), &mut findings);
+        let paid = purchases.payments.funnel.with_session(app::payment::payments);
+        let (kept, paid) = (kept.expect("reservations can be read"), paid.expect("payments can be read"));
+        app::cart::compare(&carts, &kept, &paid, &mut findings);
         must_be_clean(&findings);
     }
 

@@ -3,8 +3,12 @@
 //!
 //! A further verb is an arm in [`Step`], [`Desk::decide`], [`Model::take`] and [`any_step`].
 
+mod controls;
 mod deal_model;
 mod deals;
+mod hold_model;
+mod hold_reading;
+mod holds;
 mod model;
 mod reading;
 
@@ -17,6 +21,7 @@ use proptest::sample::select;
 use proptest::test_runner::TestRunner;
 
 use self::deals::{Ask, Deals, Told, any_ask};
+use self::holds::{HoldAsk, Holds, OF_HOLDS, any_hold};
 use self::model::Model;
 use self::reading::{State, wrongs};
 use super::*;
@@ -42,6 +47,8 @@ enum Step {
     ClawBack(i64, Option<i32>),
     /// A deal asks.
     Deal(Ask),
+    /// Points are set aside, or what was set aside ends.
+    Hold(HoldAsk),
     /// Days go by, and nobody looks.
     Pass(i32),
     /// The daily look at the account.
@@ -50,7 +57,7 @@ enum Step {
     Release(i64),
     Leave(i64),
 }
-use self::Step::{Adjust, ClawBack, Deal, Donate, Earn, Leave, Look, Pass, Prepare, Release, Use, Welcome};
+use self::Step::{Adjust, ClawBack, Deal, Donate, Earn, Hold, Leave, Look, Pass, Prepare, Release, Use, Welcome};
 
 /// A row that was left, and the day as year, month and day.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,7 +69,7 @@ struct Row {
 /// What a row says. Lots by month, as `yyyyMM`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum What {
-    /// Points moved, perhaps for a deal.
+    /// Points moved, perhaps for a deal, or out of a hold: then its number is above [`OF_HOLDS`].
     Moved {
         kind: &'static str,
         amount: i64,
@@ -71,6 +78,17 @@ enum What {
         deal: i64,
     },
     Told(Told),
+    /// Points were set aside until the end of the day before `until`.
+    Set {
+        hold: i64,
+        lots: Vec<(i64, i64)>,
+        until: (i32, i32, i32),
+    },
+    /// They are free again.
+    Free {
+        hold: i64,
+        why: &'static str,
+    },
     ClawedBack {
         taken: i64,
         owed: i64,
@@ -90,13 +108,22 @@ enum What {
 
 fn what(event: &Event) -> What {
     match event {
-        Event::PointsMoved(movement) | Event::PointsAdjusted(movement) => What::Moved {
-            kind: movement.kind.name(),
-            amount: movement.amount,
-            balance: movement.balance_after,
-            lots: movement.lots.0.iter().map(|(month, point)| (month.as_number(), *point)).collect(),
-            deal: movement.reference.as_ref().map_or(0, |deal| deal.id.parse().expect("a number")),
-        },
+        Event::PointsMoved(movement) | Event::PointsAdjusted(movement) | Event::HoldCaptured { movement, .. } => {
+            What::Moved {
+                kind: movement.kind.name(),
+                amount: movement.amount,
+                balance: movement.balance_after,
+                lots: movement.lots.0.iter().map(|(month, point)| (month.as_number(), *point)).collect(),
+                deal: movement.reference.as_ref().map_or(0, |of| {
+                    let number: i64 = of.id.parse().expect("a number");
+                    if of.kind == "hold" { OF_HOLDS + number } else { number }
+                }),
+            }
+        }
+        Event::PointsHeld(hold) => holds::set(hold),
+        Event::HoldReleased(hold) | Event::HoldExpired(hold) => {
+            What::Free { hold: hold.hold_id, why: hold.status.name() }
+        }
         Event::PointsClawedBack { taken_point, owed_point } => {
             What::ClawedBack { taken: *taken_point, owed: *owed_point }
         }
@@ -123,6 +150,12 @@ enum Without {
     CancelLimit,
     /// Points come back into lots that have ended.
     EndedLots,
+    /// Verbs take what is pinned.
+    Pins,
+    /// Holds that have ended are taken for open.
+    HoldEnds,
+    /// The clock of holds stands still.
+    HoldTime,
 }
 
 /// The rules as the shell asks them.
@@ -131,14 +164,15 @@ struct Desk {
     today: Day,
     rows: Vec<Row>,
     deals: Deals,
+    holds: Holds,
     without: Without,
 }
 
 impl Desk {
     fn new(without: Without) -> Self {
         let (year, month, day) = START;
-        let deals = Deals::default();
-        Self { account: opened(Normal), today: Day::new(year, month, day), rows: Vec::new(), deals, without }
+        let (deals, holds) = (Deals::default(), Holds::default());
+        Self { account: opened(Normal), today: Day::new(year, month, day), rows: Vec::new(), deals, holds, without }
     }
 
     fn record(&mut self, event: &Event) {
@@ -164,9 +198,13 @@ impl Desk {
             return Ok(());
         }
         if self.without != Without::ExpiryBeforeVerbs || matches!(step, Look) {
-            while let Some(event) = expire_lots(&self.account, self.today) {
-                self.record(&event);
-            }
+            self.expire();
+        }
+        if let Hold(ask) = step {
+            return self.hold(ask);
+        }
+        if let Look | Leave(_) = step {
+            self.end_holds(step);
         }
         if let Deal(ask) = step {
             self.deal(ask);
@@ -178,8 +216,16 @@ impl Desk {
         Ok(())
     }
 
+    fn expire(&mut self) {
+        while let Some(event) = expire_lots(&self.account, self.today) {
+            self.record(&event);
+        }
+    }
+
     fn decide(&self, step: Step) -> Result<Vec<Event>, Rejection> {
-        let (account, reference, reason) = (&self.account, None, None);
+        let unpinned = Account { pins: Lots::default(), ..self.account.clone() };
+        let looked_at = if self.without == Without::Pins { &unpinned } else { &self.account };
+        let (account, reference, reason) = (looked_at, None, None);
         let ahead = |months: i32| self.today.month.plus(months);
         let one = |event: Event| vec![event];
         Ok(match step {
@@ -198,7 +244,7 @@ impl Desk {
             ClawBack(amount, months) => {
                 claw_back(account, &super::ClawBack { amount, lot: months.map(ahead), reference, reason })?
             }
-            Pass(_) | Deal(_) => vec![],
+            Pass(_) | Deal(_) | Hold(_) => vec![],
             Look => {
                 let mut looked = account.clone();
                 core::iter::from_fn(|| announce_expiry(&looked, self.today).inspect(|event| apply(&mut looked, event)))
@@ -212,7 +258,8 @@ impl Desk {
 
     fn state(&self) -> State {
         let lots = self.account.lots.iter().map(|(month, point)| (month.as_number(), point)).collect();
-        State { lots, balance: self.account.remain_point, owed: self.account.owed }
+        let held = self.account.pins.iter().map(|(month, point)| (month.as_number(), point)).collect();
+        State { lots, held, balance: self.account.remain_point, owed: self.account.owed }
     }
 }
 
@@ -229,6 +276,7 @@ fn any_step() -> impl Strategy<Value = Step> {
             .prop_map(|(months, amount, down)| Adjust(months, if down { amount.wrapping_neg() } else { amount })),
         3 => (amount(), own).prop_map(|(amount, months)| ClawBack(amount, months)),
         16 => any_ask().prop_map(Deal),
+        9 => any_hold().prop_map(Hold),
         6 => prop_oneof![6 => 0..=4_i32, 4 => 5..=35_i32, 1 => 36..=400_i32].prop_map(Pass),
         8 => Just(Look),
         1 => (1..=3_i64).prop_map(Prepare),
@@ -248,7 +296,7 @@ fn play(history: &[Step], seen: &RefCell<BTreeSet<&'static str>>) -> Result<(), 
         prop_assert_eq!(&desk.rows[place..], &rows[..], "{:?}", step);
         prop_assert_eq!(&desk.state(), &model.state(), "{:?}", step);
         prop_assert_eq!(desk.account.lots.total(), desk.account.remain_point);
-        prop_assert!(desk.account.remain_point >= 0 && desk.account.owed >= 0);
+        prop_assert!(desk.account.available() >= 0 && desk.account.held() >= 0 && desk.account.owed >= 0);
         note(&answer, &desk.rows[place..], &mut seen.borrow_mut());
     }
     let found = wrongs(&desk.rows, &desk.state());
@@ -268,6 +316,8 @@ fn note(answer: &Result<(), Rejection>, rows: &[Row], seen: &mut BTreeSet<&'stat
             What::Announced { .. } => "3 days",
             What::Unannounced { missed, .. } if missed.len() == 3 => "never announced",
             What::Unannounced { .. } => "not announced to the last",
+            What::Set { .. } => "set aside",
+            What::Free { why, .. } => why,
             What::Noted => "noted",
             What::Told(told) => told.summary(),
         });
@@ -284,111 +334,12 @@ fn every_lifetime_agrees_with_the_model_and_with_what_its_rows_say() {
     // Histories that never come to something prove nothing about it.
     let kinds =
         ["ADJUST", "DONATE", "EARN", "EARN_CANCEL", "EXPIRE", "FORFEIT", "OWED_REPAY", "USE", "USE_CANCEL", "WELCOME"];
+    let of_holds =
+        ["HOLD_CAPTURE", "set aside", "RELEASED", "EXPIRED", "hold_over", "invalid_ttl", "capture_too_large"];
     let notices = ["60 days", "30 days", "3 days", "never announced", "not announced to the last"];
     let more = ["taken back", "owed", "noted", "voided", "refused for ever", "no member", "a deal", "no deal"];
     let refusals = ["account_closing", "account_unknown", "attempt_over", "insufficient_points", "invalid_amount"];
     let refusals = [&refusals[..], &["balance_too_low"]].concat();
-    let expected: BTreeSet<_> = [&kinds[..], &notices, &more, &refusals].concat().into_iter().collect();
+    let expected: BTreeSet<_> = [&kinds[..], &notices, &more, &of_holds, &refusals].concat().into_iter().collect();
     assert_eq!(seen.into_inner(), expected);
-}
-
-/// A history in which everything happens.
-const FULL: [Step; 34] = [
-    Deal(Ask::Save(1, 20)),
-    Deal(Ask::Pay(5)),
-    Deal(Ask::CancelSave(0, 8, true)),
-    Welcome(4, 1_000),
-    Earn(1, 70),
-    Earn(2, 30),
-    Look,
-    Pass(40),
-    Look,
-    Use(10),
-    Donate(25),
-    Earn(3, 50),
-    ClawBack(2_000, Some(3)),
-    Earn(2, 500),
-    Earn(1, 400),
-    Pass(20),
-    Look,
-    Adjust(2, 5),
-    Pass(30),
-    Adjust(1, -25),
-    Earn(1, 300),
-    Earn(5, 77),
-    Pass(13),
-    Look,
-    Deal(Ask::Pay(90)),
-    Deal(Ask::Again(3)),
-    Deal(Ask::CancelUse(3, 60)),
-    Deal(Ask::CancelUse(3, 60)),
-    Earn(1, 60),
-    Deal(Ask::Pay(20)),
-    Pass(60),
-    Deal(Ask::Void(6, 1)),
-    Deal(Ask::Again(6)),
-    Leave(1),
-];
-
-fn played(without: Without) -> Desk {
-    let mut desk = Desk::new(without);
-    for step in FULL {
-        let _ = desk.ask(step);
-    }
-    desk
-}
-
-#[test]
-fn rows_of_rules_that_lack_something_are_caught() {
-    let sound = played(Without::Nothing);
-    assert_eq!(wrongs(&sound.rows, &sound.state()), [""; 0]);
-    for (without, said) in [
-        (Without::ExpiryBeforeVerbs, "was still there"),
-        (Without::Announcements, "expired without a word"),
-        (Without::Repayment, "was not repaid"),
-        (Without::Memory, "moved twice"),
-        (Without::CancelLimit, "cancelled for more"),
-        (Without::EndedLots, "back into a lot that has ended"),
-    ] {
-        let broken = played(without);
-        let found = wrongs(&broken.rows, &broken.state());
-        assert!(found.iter().any(|wrong| wrong.contains(said)), "{without:?}: {found:?}");
-    }
-}
-
-#[test]
-fn damaged_rows_are_caught() {
-    let sound = played(Without::Nothing);
-    let place = |wanted: &str| {
-        let is_it = |row: &Row| matches!(&row.what, What::Moved { kind, .. } if *kind == wanted);
-        sound.rows.iter().position(is_it).unwrap_or_else(|| panic!("{wanted} happens"))
-    };
-    let caught = |what: &str, damage: &dyn Fn(&mut Vec<Row>)| {
-        let mut rows = sound.rows.clone();
-        damage(&mut rows);
-        assert!(!wrongs(&rows, &sound.state()).is_empty(), "{what}");
-    };
-    for kind in
-        ["EARN", "USE", "DONATE", "ADJUST", "EXPIRE", "EARN_CANCEL", "OWED_REPAY", "FORFEIT", "WELCOME", "USE_CANCEL"]
-    {
-        let at = place(kind);
-        caught("a row is missing", &|rows| drop(rows.remove(at)));
-        caught("a row is there twice", &|rows| rows.insert(at, rows[at].clone()));
-        caught("an amount is another", &|rows| {
-            if let What::Moved { amount, .. } = &mut rows[at].what {
-                *amount -= 1;
-            }
-        });
-        caught("another lot", &|rows| {
-            if let What::Moved { lots, .. } = &mut rows[at].what {
-                lots[0].0 += 100;
-            }
-        });
-    }
-    let of_notices = |row: &Row| matches!(row.what, What::Announced { .. } | What::Unannounced { .. });
-    for at in (0..sound.rows.len()).filter(|at| of_notices(&sound.rows[*at])) {
-        caught("an announcement twice", &|rows| rows.insert(at, rows[at].clone()));
-    }
-    let expiry = place("EXPIRE");
-    caught("too early", &|rows| rows[expiry].day = START);
 }

@@ -2,6 +2,7 @@
 
 mod coupons;
 mod people;
+mod purchases;
 mod story;
 
 use std::process::ExitCode;
@@ -16,6 +17,7 @@ use serde_json::json;
 use tokio::task::JoinSet;
 
 use crate::client::Client;
+use purchases::Goods;
 use story::{Settled, Story, Tally, won};
 
 /// Members whose stories are told at the same time.
@@ -67,11 +69,13 @@ async fn tell(args: &DemoArgs) -> Result<ExitCode> {
     }
     // Two runs with the same seed on one store are two stories, so their keys differ.
     let run = format!("demo-{}-{:08x}", args.seed, getrandom::u32().unwrap_or_default());
-    let (causes, merchants, campaign) = (Vec::new(), Vec::new(), 0);
-    let mut story = Story { client, run, seed: args.seed, chooses_numbers: is_fresh, causes, merchants, campaign };
+    let (causes, merchants, campaign, goods) = (Vec::new(), Vec::new(), 0, Goods::default());
+    let mut story =
+        Story { client, run, seed: args.seed, chooses_numbers: is_fresh, causes, merchants, campaign, goods };
     story.causes = story.open_causes().await?;
     story.merchants = story.open_merchants().await?;
     story.campaign = story.open_campaign().await?;
+    story.goods = story.open_goods().await?;
     let tally = everyone(Arc::new(story.clone()), args.members).await?;
     let settled = match &tally.month {
         Some(month) => story.settle(month).await?,
@@ -135,6 +139,10 @@ fn sights(story: &Story, tally: &Tally) -> Vec<(String, &'static str)> {
             format!("{base}/coupons?campaignId={}", story.campaign),
             "coupons of a campaign, who has them, which are free",
         ),
+        (format!("{base}/memberships"), "paid memberships, and until when they are good"),
+        (format!("{base}/gifticons"), "gifticons, and how many pieces are left"),
+        (format!("{base}/carts"), "what was bought of them"),
+        (format!("{base}/payments"), "how both were paid"),
     ];
     if let Some(member_id) = tally.busiest {
         sights.push((format!("{base}/mypages/{member_id}"), "the page of a busy member"));
@@ -164,7 +172,10 @@ fn print(args: &DemoArgs, story: &Story, tally: &Tally, settled: &Settled, secon
             "refused": tally.refused, "merchants": story.merchants.len(), "month": tally.month,
             "billed": settled.merchants, "billedPoint": settled.used_point, "billingAmount": settled.paid,
             "causes": story.causes.len(), "donations": tally.donations,
-            "campaign": story.campaign, "coupons": tally.coupons, "redeemed": tally.redeemed, "note": note, "look": look,
+            "campaign": story.campaign, "coupons": tally.coupons, "redeemed": tally.redeemed,
+            "products": story.goods.products.len(), "memberships": tally.memberships,
+            "gifticons": story.goods.gifticons.len(), "carts": tally.carts, "removed": tally.removed,
+            "vouchers": tally.vouchers, "note": note, "look": look,
         });
         let text = serde_json::to_string_pretty(&report);
         println!("{}", text.map_err(|error| Error::internal("the report cannot be written").caused_by(error))?);
@@ -182,6 +193,10 @@ fn print(args: &DemoArgs, story: &Story, tally: &Tally, settled: &Settled, secon
         tally.cancelled
     );
     println!("{} coupons of a campaign went to members, and {} were redeemed.", tally.coupons, tally.redeemed);
+    println!(
+        "{} memberships were bought and {} carts of gifticons, of which {} were removed; {} vouchers were used.",
+        tally.memberships, tally.carts, tally.removed, tally.vouchers
+    );
     println!("Balances were adjusted {} times; {} requests were refused by a rule.", tally.adjusted, tally.refused);
     if let Some(month) = &tally.month {
         println!(

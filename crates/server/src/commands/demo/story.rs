@@ -8,6 +8,7 @@ use platform::error::{Error, ErrorKind, Result};
 use serde_json::{Value, json};
 
 use super::people::{CAUSES, Dice, SHOPS, person};
+use super::purchases::Goods;
 use crate::client::{Answer, Client};
 
 /// The message to a new member has ended within this, or something is wrong with the server.
@@ -29,6 +30,8 @@ pub(super) struct Story {
     pub(super) merchants: Vec<i64>,
     /// The campaign that members get coupons of.
     pub(super) campaign: i64,
+    /// What is sold.
+    pub(super) goods: Goods,
 }
 
 /// What has happened.
@@ -52,6 +55,14 @@ pub(super) struct Tally {
     pub(super) coupons: u64,
     /// Coupons that were redeemed.
     pub(super) redeemed: u64,
+    /// Memberships that were bought.
+    pub(super) memberships: u64,
+    /// Carts of gifticons that were bought.
+    pub(super) carts: u64,
+    /// Carts that were removed again.
+    pub(super) removed: u64,
+    /// Vouchers that were used.
+    pub(super) vouchers: u64,
     /// The month of the deals, as `yyyyMM`.
     pub(super) month: Option<String>,
     /// The member with the longest history who is still there.
@@ -74,6 +85,10 @@ impl Tally {
         self.donations += other.donations;
         self.coupons += other.coupons;
         self.redeemed += other.redeemed;
+        self.memberships += other.memberships;
+        self.carts += other.carts;
+        self.removed += other.removed;
+        self.vouchers += other.vouchers;
         // A story that began before midnight and ended after it is told by the later month.
         self.month = self.month.take().max(other.month.clone());
         if other.longest > self.longest {
@@ -172,6 +187,7 @@ impl Story {
             if life.dice.once_in(3) {
                 life.claim(tally).await?;
             }
+            life.shop(tally).await?;
         } else {
             tally.abnormal += 1;
             // The operator tries to be kind; the rules refuse, because nobody could be told.

@@ -128,7 +128,7 @@ impl Model {
         }
         let said = if wanted == "USE" {
             self.put_back(&original, amount)
-        } else if !may_owe && amount > self.balance() {
+        } else if !may_owe && amount > self.free() {
             slip.no = Some("insufficient_points".to_owned());
             return vec![];
         } else {

@@ -6,14 +6,15 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use super::deal_model::Slips;
+use super::hold_model::Envelope;
 use super::reading::State;
 use super::{Rejection, Row, Step, What};
 
-type Date = (i32, i32, i32);
+pub(super) type Date = (i32, i32, i32);
 
 /// The account.
 pub(super) struct Model {
-    today: Date,
+    pub(super) today: Date,
     /// Points by the month on them, as `yyyyMM`.
     pub(super) heap: BTreeMap<i64, i64>,
     owed: i64,
@@ -24,6 +25,8 @@ pub(super) struct Model {
     /// Which announcements are crossed off, by month.
     told: BTreeMap<i64, BTreeSet<i64>>,
     pub(super) slips: Slips,
+    /// Points that were taken off the heap and lie apart.
+    pub(super) envelopes: Vec<Envelope>,
 }
 
 fn days_of(year: i32, month: i32) -> i32 {
@@ -52,20 +55,42 @@ fn name((year, month, _): Date) -> i64 {
 impl Model {
     pub(super) fn new(today: Date) -> Self {
         let (heap, told) = (BTreeMap::new(), BTreeMap::new());
-        let slips = Slips::default();
-        Self { today, heap, owed: 0, welcomed: false, prepared: 0, over: 0, closed: false, told, slips }
+        let (slips, envelopes) = (Slips::default(), Vec::new());
+        Self { today, heap, owed: 0, welcomed: false, prepared: 0, over: 0, closed: false, told, slips, envelopes }
     }
 
     pub(super) fn state(&self) -> State {
-        State { lots: self.heap.clone(), balance: self.balance(), owed: self.owed }
+        let mut held = BTreeMap::new();
+        for (month, point) in self.envelopes.iter().flat_map(|envelope| &envelope.coins) {
+            *held.entry(*month).or_default() += point;
+        }
+        State { lots: self.lots(), held, balance: self.balance(), owed: self.owed }
     }
 
     pub(super) fn is_closed(&self) -> bool {
         self.closed
     }
 
-    pub(super) fn balance(&self) -> i64 {
+    /// What is on the heap and what lies apart.
+    fn lots(&self) -> BTreeMap<i64, i64> {
+        let mut lots = self.heap.clone();
+        for (month, point) in self.envelopes.iter().flat_map(|envelope| &envelope.coins) {
+            *lots.entry(*month).or_default() += point;
+        }
+        lots
+    }
+
+    fn balance(&self) -> i64 {
+        self.lots().values().sum()
+    }
+
+    /// What is on the heap.
+    pub(super) fn free(&self) -> i64 {
         self.heap.values().sum()
+    }
+
+    pub(super) fn days_on(&self, days: i64) -> Date {
+        (0..days).fold(self.today, |day, _| after(day))
     }
 
     pub(super) fn ahead(&self, months: i32) -> i64 {
@@ -95,6 +120,7 @@ impl Model {
             return (Ok(()), vec![]);
         }
         let mut said = self.expire();
+        said.extend(self.end_holds(step));
         let answer = self.decide(step).map(|more| said.extend(more));
         (answer, said.into_iter().map(|what| Row { day: self.today, what }).collect())
     }
@@ -116,7 +142,7 @@ impl Model {
             }
             Step::Donate(amount) => {
                 self.may_move(amount)?;
-                if self.balance() <= super::ABOVE {
+                if self.free() <= super::ABOVE {
                     return Err(Rejection::BalanceTooLow);
                 }
                 vec![self.spend("DONATE", amount)?]
@@ -127,6 +153,7 @@ impl Model {
                 self.claw_back(amount, months.map(|months| self.ahead(months)))
             }
             Step::Deal(ask) => self.deal(ask),
+            Step::Hold(ask) => self.hold(ask)?,
             Step::Pass(_) => vec![],
             Step::Look => self.announce(),
             Step::Prepare(attempt) if self.closed || attempt <= self.over || attempt < self.prepared => {
@@ -191,7 +218,7 @@ impl Model {
     }
 
     /// Point by point off the top of the heap would be slow; as much as the top holds at once is the same.
-    fn take_off(&mut self, mut amount: i64, own: Option<i64>) -> Vec<(i64, i64)> {
+    pub(super) fn take_off(&mut self, mut amount: i64, own: Option<i64>) -> Vec<(i64, i64)> {
         let mut taken = Vec::new();
         while amount > 0 {
             let own = own.filter(|month| self.heap.contains_key(month));
@@ -205,7 +232,7 @@ impl Model {
     }
 
     pub(super) fn spend(&mut self, kind: &'static str, amount: i64) -> Result<What, Rejection> {
-        if amount > self.balance() {
+        if amount > self.free() {
             return Err(Rejection::InsufficientPoints);
         }
         let lots = self.take_off(amount, None);
@@ -223,7 +250,7 @@ impl Model {
     }
 
     pub(super) fn claw_back(&mut self, amount: i64, own: Option<i64>) -> Vec<What> {
-        let taken = amount.min(self.balance());
+        let taken = amount.min(self.free());
         let owed = amount - taken;
         let lots = self.take_off(taken, own);
         self.owed += owed;
@@ -232,13 +259,15 @@ impl Model {
         said
     }
 
-    fn expire(&mut self) -> Vec<What> {
+    pub(super) fn expire(&mut self) -> Vec<What> {
         let mut said = Vec::new();
         while let Some((&month, &point)) = self.heap.iter().next().filter(|(month, _)| **month < name(self.today)) {
             let told = self.told.entry(month).or_default();
             if !told.contains(&3) {
                 let missed = [60, 30, 3].into_iter().filter(|days| !told.contains(days)).collect();
                 said.push(What::Unannounced { month, missed });
+                // What is left in an envelope was spoken of with it.
+                told.insert(3);
             }
             self.remove(month, point);
             said.push(self.moved("EXPIRE", vec![(month, -point)]));
@@ -248,7 +277,7 @@ impl Model {
 
     fn announce(&mut self) -> Vec<What> {
         let mut said = Vec::new();
-        for (month, point) in self.heap.clone() {
+        for (month, point) in self.lots() {
             let left = self.days_left(month);
             let Some(days) = [3, 30, 60].into_iter().find(|days| left <= *days) else { continue };
             let told = self.told.entry(month).or_default();

@@ -6,20 +6,23 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::deals::Told;
+use super::hold_reading::OpenHold;
 use super::{Row, What};
 
 /// Lots by month as `yyyyMM`, balance, debt.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct State {
     pub(super) lots: BTreeMap<i64, i64>,
+    /// What of them is held.
+    pub(super) held: BTreeMap<i64, i64>,
     pub(super) balance: i64,
     pub(super) owed: i64,
 }
 
 /// What was read so far.
 #[derive(Default)]
-struct Reader {
-    state: State,
+pub(super) struct Reader {
+    pub(super) state: State,
     /// Announcements by month and days; a lot that was said to be unannounced counts as announced to the last.
     told: BTreeSet<(i64, i64)>,
     expired: BTreeSet<i64>,
@@ -34,6 +37,12 @@ struct Reader {
     voided: BTreeSet<i64>,
     /// What of each deal was undone.
     undone: BTreeMap<i64, i64>,
+    /// Holds that have not ended.
+    pub(super) open: BTreeMap<i64, OpenHold>,
+    /// Holds that there were.
+    pub(super) known: BTreeSet<i64>,
+    /// Months of which something was held once.
+    pub(super) freed: BTreeSet<i64>,
     wrongs: Vec<String>,
 }
 
@@ -51,7 +60,7 @@ pub(super) fn wrongs(rows: &[Row], state: &State) -> Vec<String> {
 }
 
 impl Reader {
-    fn must(&mut self, holds: bool, wrong: impl FnOnce() -> String) {
+    pub(super) fn must(&mut self, holds: bool, wrong: impl FnOnce() -> String) {
         if !holds {
             self.wrongs.push(wrong());
         }
@@ -61,10 +70,15 @@ impl Reader {
         let this_month = i64::from(row.day.0) * 100 + i64::from(row.day.1);
         match &row.what {
             What::Moved { kind, amount, balance, lots, deal } => {
+                if *kind == "HOLD_CAPTURE" {
+                    self.captured(row, *deal, lots);
+                }
                 self.moved(row, this_month, kind, *amount, *balance, lots);
                 self.moved_for(row, this_month, *deal, kind, *amount, lots);
             }
             What::Told(told) => self.told_to(row, told),
+            What::Set { hold, lots, until } => self.set_aside(row, *hold, lots, *until),
+            What::Free { hold, why } => self.set_free(row, *hold, why),
             What::ClawedBack { taken, owed } => {
                 self.must(*taken == self.cancelled, || format!("{row:?}: another amount was taken"));
                 self.state.owed += owed;
@@ -92,11 +106,11 @@ impl Reader {
     fn moved(&mut self, row: &Row, this_month: i64, kind: &str, amount: i64, balance: i64, lots: &[(i64, i64)]) {
         let sum: i64 = lots.iter().map(|(_, point)| point).sum();
         self.must(sum == amount && amount != 0, || format!("{row:?}: the lots come to {sum}"));
-        if kind != "EXPIRE" {
-            let late = self.state.lots.keys().find(|month| **month < this_month).copied();
+        let free = self.free();
+        if kind != "EXPIRE" && kind != "HOLD_CAPTURE" {
+            let late = free.keys().find(|month| **month < this_month).copied();
             self.must(late.is_none(), || format!("{row:?}: the ended lot of {late:?} was still there"));
         }
-        let before = self.state.lots.clone();
         for (month, point) in lots {
             *self.state.lots.entry(*month).or_default() += point;
         }
@@ -105,6 +119,8 @@ impl Reader {
         self.state.balance += amount;
         let right = self.state.balance == balance && balance >= 0 && !negative;
         self.must(right, || format!("{row:?}: the balance, or a lot below zero"));
+        let left = self.free();
+        self.must(left.values().all(|point| *point > 0), || format!("{row:?}: takes what is held"));
         match kind {
             "EARN" | "WELCOME" => {
                 self.must(amount > 0, || format!("{row:?}: nothing is given"));
@@ -118,16 +134,17 @@ impl Reader {
             }
             "EXPIRE" => {
                 let (month, point) = lots[0];
-                let whole = lots.len() == 1 && before.get(&month) == Some(&-point) && month < this_month;
+                let whole = lots.len() == 1 && free.get(&month) == Some(&-point) && month < this_month;
                 self.must(whole, || format!("{row:?}: not a whole lot that has ended"));
                 self.must(self.told.contains(&(month, 3)), || format!("{row:?}: expired without a word"));
-                let once = self.expired.insert(month);
-                self.must(once, || format!("{row:?}: expired before"));
+                // What a hold pins follows when it ends.
+                let once = self.state.held.contains_key(&month) || self.expired.insert(month);
+                self.must(once || self.freed.contains(&month), || format!("{row:?}: expired before"));
             }
             "FORFEIT" => self.must(self.state.lots.is_empty(), || format!("{row:?}: something is left")),
             "USE" | "ADJUST" | "DONATE" if amount < 0 => {
                 let last = lots.iter().map(|(month, _)| *month).max().unwrap_or_default();
-                let earlier = self.state.lots.keys().any(|month| *month < last);
+                let earlier = left.keys().any(|month| *month < last);
                 self.must(!earlier, || format!("{row:?}: not what expires first"));
             }
             _ => {}
