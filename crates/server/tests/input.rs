@@ -30,7 +30,7 @@ fn writes(app: &TestApp) -> Vec<Write> {
     let one = json!({"memberId": "1", "key": "b-1", "kind": "EARN", "amount": "7"});
     let many = write("POST", "/points/transactions", json!({"transactions": [one]}), 200);
     let code = app.get("/coupons/1").json["code"].clone();
-    let mut writes = vec![
+    vec![
         write("POST", "/members", json!({"memberId": "7", "phoneNo": "01077777777", "nickname": "SEVEN"}), 201),
         write("PATCH", "/members/1", json!({"nickname": "ONE", "address": "Seoul"}), 200),
         write("PATCH", "/points/1", json!({"requirePoint": "+10", "reason": "goodwill"}), 200),
@@ -80,11 +80,12 @@ fn writes(app: &TestApp) -> Vec<Write> {
     ]
     .into_iter()
     .chain(later_writes())
+    .chain(memberships())
     .chain([Write { limit: 1024 * 1024, ..many }])
     .collect()
 }
 
-/// As [`writes`], of campaigns, gifticons, carts, products and memberships.
+/// As [`writes`], of campaigns, gifticons and carts.
 fn later_writes() -> Vec<Write> {
     let write = |method, path, body, status| Write { method, path, body, status, limit: 64 * 1024 };
     vec![
@@ -105,10 +106,7 @@ fn later_writes() -> Vec<Write> {
             json!({"gifticonId": "01", "quantity": " 02", "customerId": "1", "method": "card"}),
             201,
         ),
-        Write { limit: 1024 * 1024, ..many },
-    ];
-    writes.extend(memberships());
-    writes
+    ]
 }
 
 /// Writes of products and memberships; in this order each succeeds where product 1 and membership 1 are.

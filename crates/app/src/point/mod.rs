@@ -25,6 +25,7 @@ mod internal;
 mod reactions;
 mod statement;
 mod store;
+mod told;
 mod transact;
 mod views;
 mod writer;

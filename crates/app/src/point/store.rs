@@ -13,9 +13,9 @@ use super::account_unknown;
 use super::chain::{self, Link};
 use super::deal_rows::DealRows;
 use super::donate::Answers;
-use super::entry::{EntryFacts, EntryRow, PointEvent, event_kind, open_lots, read_notices, write_lots, write_notices};
-use super::hold::HoldFacts;
+use super::entry::{EntryFacts, EntryRow, event_kind, open_lots, read_notices, write_lots, write_notices};
 use super::hold_rows::HoldRows;
+use super::told::told;
 
 /// The schema of point.
 pub const MIGRATIONS: &[Migration] = &[
@@ -304,67 +304,23 @@ impl Loaded {
         let slot = self.slots.get_mut(&member_id).ok_or_else(account_unknown)?;
         point::apply(&mut slot.account, event);
         slot.changed = true;
-        let Account { sequence, member_status, remain_point, owed, .. } = slot.account;
-        let told = match event {
+        match event {
+            Event::PointsHeld(hold) => self.holds.place(hold, std::mem::replace(&mut slot.last_hold, hold.hold_id)),
+            Event::HoldReleased(hold) | Event::HoldExpired(hold) => self.holds.end(hold, None)?,
             Event::PointsMoved(movement) | Event::PointsAdjusted(movement) | Event::HoldCaptured { movement, .. } => {
                 let entry = slot.book(movement, out)?;
-                if let Event::HoldCaptured { hold, .. } = event {
-                    self.holds.end(hold, Some(entry.position))?;
-                }
                 let position = entry.position;
+                if let Event::HoldCaptured { hold, .. } = event {
+                    self.holds.end(hold, Some(position))?;
+                }
                 self.entries.push(entry.clone().into_row(&slot.head, out.take_stamp(position)));
                 return Ok(Some(entry));
             }
-            Event::AccountOpened { .. } => PointEvent::AccountOpened { member_id },
-            Event::StatusFollowed { status, .. } => PointEvent::StatusFollowed { member_id, status: *status },
-            Event::AdjustmentRejected { require_point, reason } => PointEvent::AdjustmentRejected {
-                member_id,
-                require_point: *require_point,
-                reason: reason.reason().to_owned(),
-                member_status,
-                remain_point,
-            },
-            Event::DonationDecided(decision) => PointEvent::DonationDecided(decision.clone()),
-            Event::DealDecided(decision) => PointEvent::DealDecided(decision.clone()),
-            Event::PointsClawedBack { taken_point, owed_point } => PointEvent::PointsClawedBack {
-                member_id,
-                taken_point: *taken_point,
-                owed_point: *owed_point,
-                owed,
-                remain_point,
-            },
-            Event::PointsHeld(hold) => {
-                self.holds.place(hold, std::mem::replace(&mut slot.last_hold, hold.hold_id));
-                PointEvent::PointsHeld(HoldFacts::of(hold))
-            }
-            Event::HoldReleased(hold) => {
-                self.holds.end(hold, None)?;
-                PointEvent::HoldReleased(HoldFacts::of(hold))
-            }
-            Event::HoldExpired(hold) => {
-                self.holds.end(hold, None)?;
-                PointEvent::HoldExpired(HoldFacts::of(hold))
-            }
-            Event::ExpiryAnnounced { month, days, days_left, point } => PointEvent::ExpiryAnnounced {
-                member_id,
-                month: month.to_string(),
-                days: *days,
-                days_left: *days_left,
-                point: *point,
-            },
-            Event::ExpiryUnannounced { month, missed, reason } => PointEvent::ExpiryUnannounced {
-                member_id,
-                month: month.to_string(),
-                missed: missed.clone(),
-                reason: reason.reason().to_owned(),
-            },
-            Event::WithdrawalPrepared { attempt } => PointEvent::WithdrawalPrepared { member_id, attempt: *attempt },
-            Event::WithdrawalReleased { attempt } => PointEvent::WithdrawalReleased { member_id, attempt: *attempt },
-            Event::AccountClosed { attempt } => {
-                PointEvent::AccountClosed { member_id, attempt: *attempt, forfeited_point }
-            }
-        };
-        out.emit(member_id, sequence, &told)?;
+            _ => {}
+        }
+        if let Some(told) = told(event, &slot.account, forfeited_point) {
+            out.emit(member_id, slot.account.sequence, &told)?;
+        }
         Ok(None)
     }
 }

@@ -37,6 +37,8 @@ const TAGS: &[(&str, &str)] = &[
     ("couponCampaigns", "So many coupons with one pattern of codes, given one by one or made in advance"),
     ("gifticons", "What the MD sells: prices, and how many pieces are left"),
     ("carts", "Pieces of a gifticon that somebody wants: kept, paid, removed"),
+    ("products", "Paid memberships that are sold: price, limit, how long they last"),
+    ("memberships", "Who bought which product, whether it is paid, and until when it is good"),
     ("payments", "What carts and memberships cost: charged once, given back once"),
     ("vouchers", "What was bought: used once, extended, taken back"),
     ("mypages", "Everything that one member may see"),

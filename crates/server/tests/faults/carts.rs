@@ -69,14 +69,14 @@ fn every_cart_ends_once_whatever_is_lost(engine: Engine) {
     let mut app = TestApp::start_up(setup(engine, &line));
     let mut seen = Seen::default();
     for (round, stops) in (0..).zip(EVERYBODY) {
-        let mut cases = cases(1 + 1_000 * round);
+        let mut cases = cases(engine, 1 + 1_000 * round);
         play(&mut app, &line, stops, &mut cases, &mut seen);
     }
     app.settle();
     app.verify();
     println!("carts on {engine:?}: {seen:?}");
     assert!(seen.told_nothing > 100 && seen.never_came > 20 && seen.late_questions > 20, "{seen:?}");
-    assert!(seen.bought > 20 && seen.removed > 50 && seen.stayed > 5 && seen.given_back > 10, "{seen:?}");
+    assert!(seen.bought > 20 && seen.removed > 20 && seen.stayed > 5 && seen.given_back > 10, "{seen:?}");
 }
 
 fn setup(engine: Engine, line: &Arc<Line>) -> Setup {
@@ -89,10 +89,12 @@ fn setup(engine: Engine, line: &Arc<Line>) -> Setup {
 }
 
 /// Every fault with every sender and everything that may become of the cart; numbered from `first`.
-fn cases(first: i64) -> Vec<Case> {
+fn cases(engine: Engine, first: i64) -> Vec<Case> {
+    // What senders do has been played on the other engine.
+    let senders = if engine == Engine::Sqlite { &Sender::ALL[..] } else { &[Sender::Leaves, Sender::RepeatsLate] };
     let mut cases = Vec::new();
     for fault in Fault::ALL {
-        for sender in Sender::ALL {
+        for &sender in senders {
             for wish in Wish::ALL {
                 let id = first + i64::try_from(cases.len()).expect("few cases");
                 cases.push(Case::new(id, fault, sender, wish));

@@ -17,15 +17,17 @@ use crate::support::Engine;
 const CUSTOMERS: std::ops::RangeInclusive<i64> = 1..=12;
 const LOADED: i64 = 100;
 const EVENTS: &str = "SELECT '', count(*) FROM event";
-/// What is paid, and what is declined: the last digits say it (docs/payments.md).
-const PRICES_WON: [i64; 2] = [5_000, 5_901];
+/// Won for a piece, of which a cart takes two, and for a membership: what is paid, and what is declined, which the last
+/// digits of the amount say (docs/payments.md).
+const PRICES_WON: [(i64, i64); 2] = [(5_000, 5_000), (5_451, 5_901)];
 
 /// Everybody buys a cart and a membership that are paid and ones that are declined; some take them back at once, some when
 /// they are paid.
 fn play(system: &mut System) {
     let purchases = Arc::clone(&system.app.purchases);
-    for (id, price_won) in (1..).zip(PRICES_WON) {
-        let gifticon = NewGifticon { name: "COFFEE".to_owned(), price_won, available: LOADED, on_sale: true };
+    for (id, (piece_won, price_won)) in (1..).zip(PRICES_WON) {
+        let gifticon =
+            NewGifticon { name: "COFFEE".to_owned(), price_won: piece_won, available: LOADED, on_sale: true };
         system.runtime.block_on(purchases.gifticons.register(Some(id), gifticon, None)).expect("registered");
         let product = RegisterProduct {
             product_id: id,

@@ -20,9 +20,11 @@ pub const BEGINS: &str = "2026-08-31T10:00:00+09:00";
 /// What follows by itself has followed within this.
 pub const SOON: Duration = Duration::from_secs(10);
 
-/// A store with gifticon 1, of which there are so many pieces, for 5,000 won each.
+/// A store with gifticon 1, of which there are so many pieces, for 5,000 won each. Cart is stopped: what is reserved stays
+/// so, however long a test takes; what is written into cart's log is followed all the same.
 pub fn shop(engine: Engine, available: i64) -> TestApp {
     let app = TestApp::start_up(Setup::on(engine).starting_at(BEGINS));
+    app.stop("cart");
     register(&app, 1, available).must_be(201);
     app
 }

@@ -38,6 +38,7 @@ fn a_gifticon_is_registered_as_the_seed_does_it_and_changed() {
 fn what_is_wrong_is_refused_and_changes_nothing() {
     for engine in ENGINES {
         let app = shop(engine, 10);
+        app.start("cart");
         let before = app.state();
         let good = json!({"gifticonId": 5, "name": "Tea", "availableQuantity": 1, "price": 1});
         let cases: [(&str, Value); 12] = [

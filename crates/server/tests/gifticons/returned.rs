@@ -110,6 +110,9 @@ fn a_revocation_that_comes_before_the_vouchers_is_final() {
 fn a_reservation_whose_cart_never_came_returns_and_one_with_a_cart_stays() {
     for engine in ENGINES {
         let app = shop(engine, 10);
+        // So that the cart waits to be paid.
+        app.stop("payment");
+        app.start("cart");
         let added = app.post("/carts", &json!({"gifticonId": 1, "quantity": 4})).must_be(201).json;
         let lost = keep(&app, 3);
         assert_eq!(figures(&app, 1), [3, 7, 0, 10]);

@@ -110,6 +110,12 @@ fn what_is_no_later_time_extends_nothing() {
     for body in wrong {
         extend(&app, &codes[0], &body).must_be_problem(422);
     }
+    let path = format!("/vouchers/{}/extensions", codes[0]);
+    for (text, status) in [("", 400), ("{", 400), ("[]", 422), ("7", 422), (r#"{"until": 1}"#, 422)] {
+        app.request("POST", &path).bytes(text).send().must_be_problem(status);
+    }
+    let long = format!(r#"{{"expiresAt": "{}"}}"#, " ".repeat(70_000));
+    app.request("POST", &path).bytes(long).send().must_be_problem(413);
     extend(&app, &codes[0], &json!({"expiresAt": "2027-09-01T00:00:00.001+09:00"})).must_be(201);
     assert_eq!(number(&app, "SELECT count(*) FROM event WHERE type = 'VoucherExtended'"), 1);
 }

@@ -49,9 +49,9 @@ pub fn described(app: &TestApp) -> Vec<(String, Vec<String>)> {
     let paths = openapi["paths"].as_object().expect("paths").clone();
     let described = paths.into_iter().map(|(path, item)| {
         let methods = item.as_object().expect("an item").keys().map(|method| method.to_uppercase());
-        let numbers = ["{id}", "{entryId}", "{issueId}", "{dealId}", "{billingMonth}"];
+        let numbers = ["{id}", "{entryId}", "{issueId}", "{dealId}", "{billingMonth}", "{holdId}"];
         let path = numbers.iter().fold(path, |path, number| path.replace(number, "1")).replace("{file}", "docs.css");
-        (path.replace("{context}", "point"), methods.collect())
+        (path.replace("{context}", "point").replace("{code}", "K"), methods.collect())
     });
     described.collect()
 }

@@ -60,15 +60,7 @@ fn held_points_are_taken_or_let_go(engine: Engine) {
     assert_eq!(placed.header("location"), Some(format!("{}{HOLDS}/1", app.base()).as_str()));
     assert_eq!(app.balance(), (1_000, 600));
 
-    // What is held cannot be spent in any other way.
-    assert_eq!(app.transact(1, "USE", 401).must_be(409).code(), "point.insufficient_points");
-    assert_eq!(app.post(HOLDS, &json!({"amount": 401})).must_be(409).code(), "point.insufficient_points");
-    assert_eq!(app.donate(1, 1).must_be(201).json["status"], "REJECTED");
-    assert_eq!(app.change_points(1, -401).must_be(200).json["result"], "REJECTED");
-    let use_all = json!({"memberId": 1, "merchantId": 1, "type": "use", "dealAmount": 5_000, "point": 401});
-    assert_eq!(app.deal(&use_all).must_be(201).json["status"], "fail");
-    app.transact(1, "USE", 400).must_be(201);
-    assert_eq!(app.balance(), (600, 600));
+    nobody_else_spends_what_is_held(&app);
 
     // A part is taken, the rest is free; the same key gets the same answer, also after a restart.
     let path = format!("{HOLDS}/1/captures");
@@ -107,6 +99,18 @@ fn held_points_are_taken_or_let_go(engine: Engine) {
         app.get("/dashboards/summary").json["points"]["used"]["value"] == 950
     });
     app.verify();
+}
+
+/// Of 1,000 points 600 are held; the others are used.
+fn nobody_else_spends_what_is_held(app: &TestApp) {
+    assert_eq!(app.transact(1, "USE", 401).must_be(409).code(), "point.insufficient_points");
+    assert_eq!(app.post(HOLDS, &json!({"amount": 401})).must_be(409).code(), "point.insufficient_points");
+    assert_eq!(app.donate(1, 1).must_be(201).json["status"], "REJECTED");
+    assert_eq!(app.change_points(1, -401).must_be(200).json["result"], "REJECTED");
+    let use_all = json!({"memberId": 1, "merchantId": 1, "type": "use", "dealAmount": 5_000, "point": 401});
+    assert_eq!(app.deal(&use_all).must_be(201).json["status"], "fail");
+    app.transact(1, "USE", 400).must_be(201);
+    assert_eq!(app.balance(), (600, 600));
 }
 
 /// The list has these holds, and page by page has no others.

@@ -89,13 +89,17 @@ fn every_operation_says_who_may_ask_and_what_can_go_wrong() {
         assert!(tags.iter().any(is_explained), "{what}: the tag {tag} is not explained");
         let is_write = method != "get" && tag != "system";
         let is_keyed = operation["parameters"].to_string().contains("IdempotencyKey");
-        let has_none = path == "/points/transactions" || path.starts_with("/parked/");
+        // What its provider signed needs neither a key of its own nor one of the API.
+        let is_signed = path == "/payments/webhooks";
+        let has_none = is_signed || path == "/points/transactions" || path.starts_with("/parked/");
         assert_eq!(is_keyed, is_write && !has_none, "{what}: a write takes an idempotency key, nothing else does");
         let is_told = operation["responses"].to_string().contains("Idempotency-Key");
         assert_eq!(is_told, is_keyed, "{what}: the answers speak of the key that is taken, and of no other");
         let always =
             if is_write { &["400", "401", "403", "408", "413", "422", "429", "503"][..] } else { &["401", "429"] };
-        for status in always.iter().chain(is_keyed.then_some(&"409")) {
+        assert!(!is_signed || operation["security"] == serde_json::json!([]), "{what}: anybody may ask");
+        for status in always.iter().chain(is_keyed.then_some(&"409")).filter(|status| !(is_signed && **status == "403"))
+        {
             assert!(operation["responses"][status].is_object(), "{what}: {status} is missing");
         }
         for (status, response) in operation["responses"].as_object().expect("answers") {

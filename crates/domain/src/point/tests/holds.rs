@@ -47,7 +47,7 @@ fn a_hold_pins_what_expires_first_and_others_take_what_is_free() {
     assert_eq!(refusal(&account, Use(36)), Some(Rejection::InsufficientPoints));
     let clawed = super::ClawBack { amount: 25, lot: Some(month(5)), reference: None, reason: None };
     let events = claw_back(&account, &clawed).expect("35 are free");
-    let clawed = events.iter().fold(account, |account, event| taken_in(account, event));
+    let clawed = events.iter().fold(account, taken_in);
     assert_eq!((lots(&clawed), clawed.owed), (vec![(3, 10), (5, 15), (9, 10)], 0), "its own lot as far as it is free");
 }
 
@@ -275,7 +275,7 @@ fn check(
             let moved = is.remain_point - was.remain_point;
             assert_eq!(moved, if cancelled { 0 } else { given_back_point }, "{past:?}: given back once");
             let took = before.hold.as_ref().is_some_and(|hold| hold.captured == 25) && !was.closed;
-            assert_eq!(cancelled || (given_back_point == 25) == took, true, "{past:?}");
+            assert!(cancelled || (given_back_point == 25) == took, "{past:?}");
             assert_eq!(is.held(), 0, "{past:?}");
             if given_back_point > 0 { "given back" } else { "nothing to give back" }
         }

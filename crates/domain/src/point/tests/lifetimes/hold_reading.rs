@@ -48,11 +48,14 @@ impl Reader {
     pub(super) fn captured(&mut self, row: &Row, reference: i64, lots: &[(i64, i64)]) {
         let Some(open) = self.end(row, reference - OF_HOLDS) else { return };
         self.must(row.day < open.until, || format!("{row:?}: its time was over"));
-        let last = lots.len().saturating_sub(1);
-        let fits = |(place, (taken, held)): (usize, (&(i64, i64), &(i64, i64)))| {
-            taken.0 == held.0 && (-taken.1 == held.1 || place == last && -taken.1 < held.1)
-        };
-        let right = lots.len() <= open.lots.len() && lots.iter().zip(&open.lots).enumerate().all(fits);
+        let mut rest: i64 = lots.iter().map(|(_, point)| -point).sum();
+        let mut expected = open.lots.clone();
+        for (_, point) in &mut expected {
+            *point = -rest.min(*point);
+            rest += *point;
+        }
+        expected.retain(|(_, point)| *point != 0);
+        let right = rest == 0 && expected == lots;
         self.must(right, || format!("{row:?}: not what was held"));
     }
 
