@@ -94,6 +94,10 @@ fn judge(write: &Write, body: &[u8], answer: &Answer, seed: u64, tally: &mut Tal
             assert!(codes.contains(&answer.code()), "{}: {}", shown(), answer.text);
             tally.refused += 1;
         }
+        404 if write.path == "/carts" => {
+            assert_eq!(answer.code(), "gifticon.unknown", "{}", shown());
+            tally.refused += 1;
+        }
         404 if write.path == "/coupons/redemptions" => {
             assert_eq!(answer.code(), "coupon.code_unknown", "{}", shown());
             tally.refused += 1;

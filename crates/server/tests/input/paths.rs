@@ -86,6 +86,7 @@ fn numbers_that_nobody_has(app: &TestApp) {
                     ("POST", true, _) => r#"{"kind": "EARN", "amount": 1}"#,
                     ("POST", false, true) => r#"{"amount": 1}"#,
                     ("PATCH", _, true) => r#"{"requirePoint": 1}"#,
+                    ("PATCH", ..) if path.starts_with("/memberships") => r#"{"memStatus": "CANC"}"#,
                     ("POST", ..) if path.ends_with("/issues") => r#"{"count": 1}"#,
                     _ => "{}",
                 };
