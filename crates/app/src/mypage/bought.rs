@@ -159,7 +159,7 @@ pub(super) fn newest_of<G: Goods>(customers: &[i64]) -> (String, Vec<Value>) {
     let params = (0..places).map(|place| Value::Int(customers.get(place).copied().unwrap_or(last))).collect();
     let named: Vec<String> = (1..=places).map(|place| format!("${place}")).collect();
     let sql = format!(
-        "WITH RECURSIVE newest AS (SELECT {columns}, ROW_NUMBER() OVER (PARTITION BY customer_id ORDER BY {key} DESC) \
+        "WITH newest AS (SELECT {columns}, ROW_NUMBER() OVER (PARTITION BY customer_id ORDER BY {key} DESC) \
          AS place FROM {name} WHERE customer_id IN ({}) AND sequence > 0) \
          SELECT {columns} FROM newest WHERE place <= {SHOWN} ORDER BY {key} DESC",
         named.join(", ")
