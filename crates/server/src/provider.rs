@@ -2,11 +2,10 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::sync::Arc;
 
 use app::payment::{Charge, ChargeOutcome, HttpProvider, PaymentProvider, ProviderQuestions, Word, signature};
-use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
 use platform::clock::Clock;
 use platform::db::make_private_folder;
@@ -129,13 +128,16 @@ impl Neighbour {
     }
 }
 
+/// What it will have said.
+type Saying<'a, T> = Pin<Box<dyn Future<Output = Result<Word<T>>> + Send + 'a>>;
+
 impl PaymentProvider for Neighbour {
-    fn charge(&self, charge: Charge) -> BoxFuture<'_, Result<Word<ChargeOutcome>>> {
-        async move { self.heard(self.find()?.charge(charge).await) }.boxed()
+    fn charge(&self, charge: Charge) -> Saying<'_, ChargeOutcome> {
+        Box::pin(async move { self.heard(self.find()?.charge(charge).await) })
     }
 
-    fn cancel(&self, charge: Charge) -> BoxFuture<'_, Result<Word<i64>>> {
-        async move { self.heard(self.find()?.cancel(charge).await) }.boxed()
+    fn cancel(&self, charge: Charge) -> Saying<'_, i64> {
+        Box::pin(async move { self.heard(self.find()?.cancel(charge).await) })
     }
 }
 
