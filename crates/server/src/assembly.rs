@@ -95,7 +95,7 @@ pub struct Options {
     /// Where the program listens, if it does.
     pub address: Option<SocketAddr>,
     /// Bring a sandbox for card payments along where no provider is set; turned off only by a test of their refusal.
-    pub plays_provider: bool,
+    pub sandbox: bool,
     /// Stands between contexts.
     pub betweens: Betweens,
 }
@@ -127,7 +127,7 @@ impl Default for Options {
             checks_fences: true,
             wipes: true,
             address: None,
-            plays_provider: true,
+            sandbox: true,
             betweens: Betweens::default(),
         }
     }
@@ -218,8 +218,7 @@ impl App {
         let deals = open_deals(settings, &kit, next()?, between_deal, &point_delay)?;
         let settlements = open_settlements(settings, &kit, next()?, &deals, runtime)?;
         let dashboard_store = next()?;
-        let listens = options.address.filter(|_| options.plays_provider);
-        let around = Surroundings { runtime, point: ask_point, listens, runs: runs(settings, "payment")? };
+        let around = Surroundings { runtime, point: ask_point, listens: options.address, plays: options.sandbox };
         let purchases = Purchases::open(settings, &kit, &mut next, &betweens, around)?;
         let asking = Asking::of(&members, &notifications, &pages, &donations, &deals, &settlements);
         let asking = Arc::new(asking.with(&purchases));

@@ -14,7 +14,7 @@ use platform::work::Wake;
 use tokio::runtime::Handle;
 
 use super::open::{guard_of, guard_settings};
-use super::{App, Purchases};
+use super::{App, Purchases, runs};
 use crate::config::Settings;
 use crate::provider::{CardProvider, card_provider};
 use crate::sandbox::Sandbox;
@@ -30,8 +30,8 @@ pub(super) struct Surroundings<'a> {
     pub(super) point: Arc<dyn PointApi>,
     /// Where the program listens, if it does.
     pub(super) listens: Option<SocketAddr>,
-    /// Whether payment is among the contexts that run here.
-    pub(super) runs: bool,
+    /// Whether a sandbox may be brought along.
+    pub(super) plays: bool,
 }
 
 /// Payment, with who moves the money; and the sandbox, if that is inside this process.
@@ -41,9 +41,12 @@ pub(super) fn open_payments(
     database: Arc<Database>,
     surroundings: Surroundings<'_>,
 ) -> Result<(Arc<Payments>, Option<Sandbox>)> {
-    let Surroundings { point, listens, runs, .. } = surroundings;
-    let (conduct, sandbox) =
-        if runs { conduct(settings, kit, point, listens)? } else { (idle(settings, kit, point)?, None) };
+    let Surroundings { point, listens, plays, .. } = surroundings;
+    let (conduct, sandbox) = if runs(settings, "payment")? {
+        conduct(settings, kit, point, listens.filter(|_| plays))?
+    } else {
+        (idle(settings, kit, point)?, None)
+    };
     Ok((Payments::open(kit.clone(), database, conduct)?, sandbox))
 }
 

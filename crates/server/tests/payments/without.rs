@@ -9,7 +9,7 @@ const JOURNAL: &str = "sandbox-payments.journal";
 
 #[test]
 fn without_a_provider_cards_are_declined_and_the_stock_is_back() {
-    let setup = Setup { plays_provider: false, ..Setup::on(Engine::Sqlite).with(&[PATIENT]) };
+    let setup = Setup { sandbox: false, ..Setup::on(Engine::Sqlite).with(&[PATIENT]) };
     let app = TestApp::start_up(setup);
     assert!(!app.data().join(JOURNAL).exists());
     let gifticon = json!({"gifticonId": 1, "name": "Americano", "availableQuantity": 10, "price": 5_000});
