@@ -22,6 +22,6 @@ CREATE TABLE payment (
     CHECK ((job IS NULL) = (due_at IS NULL))
 ){updated_in_place};
 CREATE UNIQUE INDEX payment_order ON payment (order_key);
--- Holds only the payments that the provider still has to do something about.
-CREATE INDEX payment_due ON payment (due_at, payment_id) WHERE due_at IS NOT NULL;
+-- Holds only the payments that a provider still has to do something about, each provider's by themselves.
+CREATE INDEX payment_due ON payment (method, due_at, payment_id) WHERE due_at IS NOT NULL;
 {sequence payment_number}

@@ -94,6 +94,8 @@ pub struct Options {
     pub wipes: bool,
     /// Where the program listens, if it does.
     pub address: Option<SocketAddr>,
+    /// Bring a sandbox for card payments along where no provider is set; turned off only by a test of their refusal.
+    pub sandbox: bool,
     /// Stands between contexts.
     pub betweens: Betweens,
 }
@@ -125,6 +127,7 @@ impl Default for Options {
             checks_fences: true,
             wipes: true,
             address: None,
+            sandbox: true,
             betweens: Betweens::default(),
         }
     }
@@ -171,6 +174,12 @@ fn delay(settings: &Settings, key: &str) -> Result<Arc<Delay>> {
     Ok(delay)
 }
 
+/// Whether the settings choose a context; they choose all by naming none.
+fn runs(settings: &Settings, context: &str) -> Result<bool> {
+    let chosen = settings.list_of("contexts", &context_names())?;
+    Ok(chosen.is_empty() || chosen.contains(&context))
+}
+
 impl App {
     /// Opens every context on its store. Contexts that are not to run are stopped: they answer 503 and take nothing
     /// in, and a later start with them carries on. Must not be called inside an async runtime.
@@ -209,7 +218,7 @@ impl App {
         let deals = open_deals(settings, &kit, next()?, between_deal, &point_delay)?;
         let settlements = open_settlements(settings, &kit, next()?, &deals, runtime)?;
         let dashboard_store = next()?;
-        let around = Surroundings { runtime, point: ask_point, listens: options.address };
+        let around = Surroundings { runtime, point: ask_point, listens: options.address, plays: options.sandbox };
         let purchases = Purchases::open(settings, &kit, &mut next, &betweens, around)?;
         let asking = Asking::of(&members, &notifications, &pages, &donations, &deals, &settlements);
         let asking = Arc::new(asking.with(&purchases));
@@ -238,11 +247,14 @@ impl App {
         Ok(app)
     }
 
-    /// Stops what is not among the contexts that the settings choose; they choose all by naming none.
+    /// Stops what is not among the contexts that the settings choose.
     fn run_chosen(&self, settings: &Settings) -> Result<()> {
-        let chosen = settings.list_of("contexts", &context_names())?;
-        let is_chosen = |name: &&str| chosen.is_empty() || chosen.contains(name);
-        context_names().iter().filter(|name| !is_chosen(name)).try_for_each(|name| self.set_running(name, false))
+        for name in context_names() {
+            if !runs(settings, name)? {
+                self.set_running(name, false)?;
+            }
+        }
+        Ok(())
     }
 
     /// Stops or starts a context of this process: a stopped one answers 503 and takes nothing in; its cursors stay.

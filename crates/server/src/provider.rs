@@ -1,10 +1,12 @@
 //! Who moves the money of cards, from the settings: a provider behind HTTP, or the sandbox inside this process.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::sync::Arc;
 
-use app::payment::{HttpProvider, PaymentProvider, ProviderQuestions, signature};
+use app::payment::{Charge, ChargeOutcome, HttpProvider, PaymentProvider, ProviderQuestions, Word, signature};
+use parking_lot::Mutex;
 use platform::clock::Clock;
 use platform::db::make_private_folder;
 use platform::error::{Error, ErrorKind, Result};
@@ -41,11 +43,8 @@ pub fn card_provider(
     clock: &Arc<dyn Clock>,
 ) -> Result<CardProvider> {
     let (url, key) = (settings.text("payment.url").trim(), settings.text("payment.key"));
-    let (url, key, sandbox) = match (url, listens) {
-        ("", Some(address)) if address.ip().is_loopback() => match inside(settings, address)? {
-            Some((url, key, sandbox)) => (url, key, sandbox),
-            None => return Ok(CardProvider::default()),
-        },
+    let (provider, key, sandbox): (Arc<dyn PaymentProvider>, String, Option<Sandbox>) = match (url, listens) {
+        ("", Some(address)) if address.ip().is_loopback() => inside(settings, address)?,
         ("", Some(_)) => {
             tracing::warn!(
                 "card payments are declined (no_provider), because there is no payment provider: set payment.url and payment.key"
@@ -60,17 +59,16 @@ pub fn card_provider(
         (_, _) if key.is_empty() => {
             return Err(wrong("payment.key is missing: what the payment provider knows the programme by"));
         }
-        (url, _) => (url.to_owned(), key.to_owned(), None),
+        (url, _) => (Arc::new(HttpProvider::new(url, key)?), key.to_owned(), None),
     };
-    let provider: Arc<dyn PaymentProvider> = Arc::new(HttpProvider::new(&url, &key)?);
     let guard = Guard::new("payment", "provider", guard, Arc::clone(clock));
     let questions = Some(ProviderQuestions { provider, guard });
     Ok(CardProvider { questions, webhook_key: Some(key.into_bytes()), sandbox })
 }
 
-/// The sandbox inside this process, or the one inside another process on the same data folder: its address, its key, and
-/// the sandbox if it is this process's own.
-fn inside(settings: &Settings, listens: SocketAddr) -> Result<Option<(String, String, Option<Sandbox>)>> {
+/// The sandbox inside this process, or the one inside another process on the same data folder: how it is asked, its key,
+/// and the sandbox if it is this process's own.
+fn inside(settings: &Settings, listens: SocketAddr) -> Result<(Arc<dyn PaymentProvider>, String, Option<Sandbox>)> {
     let data = Path::new(settings.text("data"));
     let cannot = |error| {
         let message = format!("cannot keep the sandbox for payments in {}", data.display());
@@ -85,23 +83,62 @@ fn inside(settings: &Settings, listens: SocketAddr) -> Result<Option<(String, St
     let conduct = Conduct::inside(key.clone(), format!("http://{listens}/payments/webhooks"));
     let listen = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
     let beside = data.join(ADDRESS);
-    let (address, sandbox) = match Sandbox::start(listen, &data.join(JOURNAL), conduct)? {
-        Some(sandbox) => {
-            std::fs::write(&beside, sandbox.address.to_string()).map_err(cannot)?;
-            (sandbox.address.to_string(), Some(sandbox))
-        }
-        None => match std::fs::read_to_string(&beside) {
-            Ok(address) => (address.trim().to_owned(), None),
-            Err(error) => {
-                tracing::warn!(%error, "card payments are declined: the sandbox of another process is not found");
-                return Ok(None);
-            }
-        },
+    let started = Sandbox::start_beside(listen, &data.join(JOURNAL), Some(&beside), conduct)?;
+    let provider: Arc<dyn PaymentProvider> = match &started {
+        Some(sandbox) => Arc::new(HttpProvider::new(&format!("http://{}", sandbox.address), &key)?),
+        None => Arc::new(Neighbour { beside, key: key.clone(), known: Mutex::default() }),
     };
+    let whose =
+        started.as_ref().map_or("another process on this data".to_owned(), |own| format!("http://{}", own.address));
     tracing::info!(
-        "card payments go to a sandbox at http://{address} that moves no money; set payment.url and payment.key for a provider"
+        "card payments go to a sandbox ({whose}) that moves no money; set payment.url and payment.key for a provider"
     );
-    Ok(Some((format!("http://{address}"), key, sandbox)))
+    Ok((provider, key, started))
+}
+
+/// The sandbox inside another process on the same data folder, which listens elsewhere after each of its starts.
+struct Neighbour {
+    /// The file that says where.
+    beside: PathBuf,
+    key: String,
+    /// Where it was found last.
+    known: Mutex<Option<Arc<HttpProvider>>>,
+}
+
+impl Neighbour {
+    /// It, where it was found last, or where the file says now.
+    fn find(&self) -> Result<Arc<HttpProvider>> {
+        if let Some(provider) = &*self.known.lock() {
+            return Ok(Arc::clone(provider));
+        }
+        let address = std::fs::read_to_string(&self.beside).map_err(|error| {
+            Error::unavailable("provider.not_found", "the sandbox of another process is not found").caused_by(error)
+        })?;
+        let provider = Arc::new(HttpProvider::new(&format!("http://{}", address.trim()), &self.key)?);
+        *self.known.lock() = Some(Arc::clone(&provider));
+        Ok(provider)
+    }
+
+    /// Whatever is not certain may have been said by somebody else who listens there by now: it is looked for again.
+    fn heard<T>(&self, word: Result<Word<T>>) -> Result<Word<T>> {
+        if !matches!(word, Ok(Word::Certain(_) | Word::Pending)) {
+            *self.known.lock() = None;
+        }
+        word
+    }
+}
+
+/// What it will have said.
+type Saying<'a, T> = Pin<Box<dyn Future<Output = Result<Word<T>>> + Send + 'a>>;
+
+impl PaymentProvider for Neighbour {
+    fn charge(&self, charge: Charge) -> Saying<'_, ChargeOutcome> {
+        Box::pin(async move { self.heard(self.find()?.charge(charge).await) })
+    }
+
+    fn cancel(&self, charge: Charge) -> Saying<'_, i64> {
+        Box::pin(async move { self.heard(self.find()?.cancel(charge).await) })
+    }
 }
 
 fn wrong(message: &'static str) -> Error {
@@ -159,7 +196,16 @@ mod tests {
         let second = read(&[&data], Some("127.0.0.1:2")).unwrap();
         assert!(first.sandbox.is_some() && second.sandbox.is_none() && second.questions.is_some());
         assert_eq!(first.webhook_key, second.webhook_key);
+        // The one starts again, and listens elsewhere; the other finds it.
+        let charge = || Charge { payment_id: 1, reference: "1-0".to_owned(), customer_id: None, amount_won: 5_000 };
+        let asks = second.questions.unwrap().provider;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let ask = || runtime.block_on(asks.charge(charge()));
+        assert_eq!(ask().unwrap(), Word::Certain(ChargeOutcome::Charged));
         drop(first);
-        assert!(read(&[&data], Some("127.0.0.1:3")).unwrap().sandbox.is_some());
+        assert!(ask().is_err(), "nobody is there");
+        let third = read(&[&data], Some("127.0.0.1:3")).unwrap();
+        assert!(third.sandbox.is_some());
+        assert!((0..2).any(|_| ask().is_ok_and(|word| word == Word::Certain(ChargeOutcome::Charged))));
     }
 }

@@ -17,10 +17,14 @@ mod points;
 mod sandbox;
 #[path = "payments/shown.rs"]
 mod shown;
+#[path = "payments/stubborn.rs"]
+mod stubborn;
 #[path = "payments/told.rs"]
 mod told;
 #[path = "payments/webhooks.rs"]
 mod webhooks;
+#[path = "payments/without.rs"]
+mod without;
 
 use sandbox::Sandbox;
 use serde_json::{Value, json};

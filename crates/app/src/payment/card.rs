@@ -5,16 +5,18 @@ use domain::payment::ChargeOutcome;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use platform::error::{Error, Result};
-use platform::http::outbound::{Outbound, Reply};
+use platform::http::outbound::Outbound;
 use serde::Deserialize;
 
-use super::provider::{Charge, PaymentProvider};
+use super::provider::{Charge, PaymentProvider, Word};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// Characters of a reason at most.
 const REASON_CHARS: usize = 64;
 /// What stands for a reason that is none.
 const DECLINED: &str = "declined";
+/// Why an answer counts for nothing that is about something else, or says nothing that is known.
+const NOT_UNDERSTOOD: &str = "provider.not_understood";
 
 /// A provider for cards behind HTTP or HTTPS.
 pub struct HttpProvider {
@@ -51,10 +53,13 @@ fn reason_of(text: Option<&str>) -> String {
     text.filter(is_code).unwrap_or(DECLINED).to_owned()
 }
 
+/// What the provider says of a cancellation.
 #[derive(Deserialize)]
 struct CancelWord {
     reference: String,
-    refunded: i64,
+    amount: i64,
+    status: String,
+    refunded: Option<i64>,
 }
 
 impl HttpProvider {
@@ -68,56 +73,73 @@ impl HttpProvider {
         Ok(Self { charges: at("/v1/charges")?, cancellations: at("/v1/cancellations")? })
     }
 
-    async fn charged(&self, charge: Charge) -> Result<ChargeOutcome> {
-        let Charge { reference, amount_won, .. } = &charge;
-        let body = format!(r#"{{"reference":"{reference}","amount":{amount_won},"currency":"KRW"}}"#);
-        let word: ChargeWord = read(&self.charges.post_json(body, &keyed(&charge)).await?)?;
-        if word.reference != *reference || word.amount != *amount_won {
-            return Err(not_understood());
-        }
-        word.outcome().ok_or_else(still_open)
+    async fn charged(&self, charge: Charge) -> Result<Word<ChargeOutcome>> {
+        let reply = self.charges.post_json(body_of(&charge), &keyed(&charge)).await?;
+        charge_said(reply.status, &reply.body, &charge)
     }
 
-    async fn canceled(&self, charge: Charge) -> Result<i64> {
-        let Charge { reference, amount_won, .. } = &charge;
-        let body = format!(r#"{{"reference":"{reference}","amount":{amount_won},"currency":"KRW"}}"#);
-        let word: CancelWord = read(&self.cancellations.post_json(body, &keyed(&charge)).await?)?;
-        if word.reference != *reference {
-            return Err(not_understood());
-        }
-        Ok(word.refunded)
+    async fn canceled(&self, charge: Charge) -> Result<Word<i64>> {
+        let reply = self.cancellations.post_json(body_of(&charge), &keyed(&charge)).await?;
+        cancel_said(reply.status, &reply.body, &charge)
     }
+}
+
+fn body_of(charge: &Charge) -> String {
+    let Charge { reference, amount_won, .. } = charge;
+    format!(r#"{{"reference":"{reference}","amount":{amount_won},"currency":"KRW"}}"#)
 }
 
 fn keyed(charge: &Charge) -> Vec<(HeaderName, HeaderValue)> {
     HeaderValue::try_from(charge.reference.as_str()).ok().map(|key| (IDEMPOTENCY_KEY, key)).into_iter().collect()
 }
 
-/// Only a 200 says what happened; after anything else the same is asked again.
-fn read<'a, T: Deserialize<'a>>(reply: &'a Reply) -> Result<T> {
-    if reply.status != StatusCode::OK {
-        tracing::warn!(status = %reply.status, "the payment provider refused a request");
-        let code = format!("provider.{}", reply.status.as_u16());
-        return Err(Error::unavailable(code, "the payment provider did not do what it was asked; it is asked again"));
+/// What an answer says of a charge.
+fn charge_said(status: StatusCode, body: &[u8], charge: &Charge) -> Result<Word<ChargeOutcome>> {
+    let word: ChargeWord = match read(status, body)? {
+        Ok(word) => word,
+        Err(why) => return Ok(Word::Refused(why)),
+    };
+    if word.reference != charge.reference || word.amount != charge.amount_won {
+        return Ok(Word::Refused(NOT_UNDERSTOOD.to_owned()));
     }
-    serde_json::from_slice(&reply.body).map_err(|_| not_understood())
+    Ok(word.outcome().map_or(Word::Pending, Word::Certain))
 }
 
-fn not_understood() -> Error {
-    tracing::warn!("the payment provider's answer was not understood");
-    Error::unavailable("provider.not_understood", "the payment provider's answer was not understood; it is asked again")
+/// What an answer says of a cancellation: nothing but the confirmation of this one is one.
+fn cancel_said(status: StatusCode, body: &[u8], charge: &Charge) -> Result<Word<i64>> {
+    let word: CancelWord = match read(status, body)? {
+        Ok(word) => word,
+        Err(why) => return Ok(Word::Refused(why)),
+    };
+    let is_this = word.reference == charge.reference && word.amount == charge.amount_won;
+    Ok(match (word.status.as_str(), word.refunded) {
+        ("canceled", Some(won)) if is_this => Word::Certain(won),
+        ("pending", _) if is_this => Word::Pending,
+        _ => Word::Refused(NOT_UNDERSTOOD.to_owned()),
+    })
 }
 
-fn still_open() -> Error {
-    Error::unavailable("provider.pending", "the payment provider has not decided yet; it is asked again")
+/// Only a 200 that can be read says what happened; after anything else the same is asked again, and why not is a code.
+/// A provider that fails, or wants to be left alone, is an error.
+fn read<'a, T: Deserialize<'a>>(status: StatusCode, body: &'a [u8]) -> Result<std::result::Result<T, String>> {
+    if status == StatusCode::OK {
+        return Ok(serde_json::from_slice(body).map_err(|_| NOT_UNDERSTOOD.to_owned()));
+    }
+    let code = format!("provider.{}", status.as_u16());
+    let fails =
+        status.is_server_error() || matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS);
+    if fails {
+        return Err(Error::unavailable(code, "the payment provider fails; it is asked again"));
+    }
+    Ok(Err(code))
 }
 
 impl PaymentProvider for HttpProvider {
-    fn charge(&self, charge: Charge) -> BoxFuture<'_, Result<ChargeOutcome>> {
+    fn charge(&self, charge: Charge) -> BoxFuture<'_, Result<Word<ChargeOutcome>>> {
         self.charged(charge).boxed()
     }
 
-    fn cancel(&self, charge: Charge) -> BoxFuture<'_, Result<i64>> {
+    fn cancel(&self, charge: Charge) -> BoxFuture<'_, Result<Word<i64>>> {
         self.canceled(charge).boxed()
     }
 }
@@ -154,6 +176,44 @@ mod tests {
         assert_eq!(word("declined").outcome(), Some(ChargeOutcome::Declined(DECLINED.to_owned())));
         for open in ["pending", "canceled", "Approved", ""] {
             assert_eq!(word(open).outcome(), None, "{open}");
+        }
+    }
+
+    fn charge() -> Charge {
+        Charge { payment_id: 1, reference: "1-0".to_owned(), customer_id: None, amount_won: 5_000 }
+    }
+
+    #[test]
+    fn only_the_confirmation_of_this_cancellation_is_believed() {
+        let refused = || Word::Refused(NOT_UNDERSTOOD.to_owned());
+        for (body, said) in [
+            (r#"{"reference":"1-0","amount":5000,"status":"canceled","refunded":5000}"#, Word::Certain(5_000)),
+            (r#"{"reference":"1-0","amount":5000,"status":"canceled","refunded":0}"#, Word::Certain(0)),
+            (r#"{"reference":"1-0","amount":5000,"status":"pending","refunded":5000}"#, Word::Pending),
+            (r#"{"reference":"1-0","amount":5000,"status":"pending"}"#, Word::Pending),
+            (r#"{"reference":"1-0","amount":5001,"status":"canceled","refunded":5000}"#, refused()),
+            (r#"{"reference":"2-0","amount":5000,"status":"canceled","refunded":5000}"#, refused()),
+            (r#"{"reference":"1-0","amount":5000,"status":"failed","refunded":0}"#, refused()),
+            (r#"{"reference":"1-0","amount":5000,"status":"canceled"}"#, refused()),
+            (r#"{"reference":"1-0","refunded":5000}"#, refused()),
+        ] {
+            assert_eq!(cancel_said(StatusCode::OK, body.as_bytes(), &charge()).expect("it is well"), said, "{body}");
+        }
+    }
+
+    #[test]
+    fn only_a_provider_that_fails_is_an_error() {
+        let pending = br#"{"reference":"1-0","amount":5000,"status":"pending"}"#;
+        assert_eq!(charge_said(StatusCode::OK, pending, &charge()).expect("it is well"), Word::Pending);
+        for status in [201, 302, 400, 401, 404, 409, 422] {
+            let status = StatusCode::from_u16(status).expect("a status");
+            let why = format!("provider.{}", status.as_u16());
+            assert_eq!(charge_said(status, pending, &charge()).expect("it is well"), Word::Refused(why.clone()));
+            assert_eq!(cancel_said(status, pending, &charge()).expect("it is well"), Word::Refused(why));
+        }
+        for status in [408, 429, 500, 502, 503] {
+            let status = StatusCode::from_u16(status).expect("a status");
+            assert!(charge_said(status, pending, &charge()).is_err() && cancel_said(status, b"", &charge()).is_err());
         }
     }
 }

@@ -69,10 +69,11 @@ async fn list_payments(
     filter: Filter,
 ) -> Result<Response<Body>> {
     let expected = "a status is PaymentRequested, PaymentApproved, PaymentDeclined or PaymentCanceled";
+    let own = own_of(&caller, "member")?;
     let chosen = Chosen {
         cart_id: filter.number("cartId")?,
         mem_id: filter.number("memId")?,
-        customer_id: only(filter.number("customerId")?, own_of(&caller, "member")?)?,
+        customer_id: only(filter.number("customerId")?, own)?,
         status: filter.read("status", expected, PaymentStatus::from_name)?,
     };
     let PaymentPage { payments: found, next } = payments.payments(chosen, page.after, page.limit).await?;
@@ -84,13 +85,14 @@ async fn list_payments(
         ("customerId", text(chosen.customer_id)),
         ("status", chosen.status.map(|status| status.name().to_owned())),
     ]);
-    let items = found.into_iter().map(|payment| shown(base, payment)).collect();
+    let items = found.into_iter().map(|payment| shown(base, payment, own)).collect();
     let (href, query) = (format!("{base}/payments"), format!("limit={}{filter}", page.limit));
     let after = Some(page.after).filter(|after| *after > 0);
     Sublist { href, collection: PAYMENTS.collection, query, after, next, items }.show()
 }
 
-/// A payment and how it stands. A member's key shows that member's own only.
+/// A payment and how it stands; to the operator also why something is still to be done (`attempts`, `failure`). A member's
+/// key shows that member's own only.
 #[utoipa::path(get, path = "/payments/{id}", operation_id = "showPayment", tag = "payments",
     params(("id" = i64, Path, description = "The payment's number")),
     responses((status = 200, body = PaymentView), (status = 404, description = "No such payment")))]
@@ -105,7 +107,7 @@ async fn show_payment(
     if own.is_some() && own != payment.customer_id {
         return Err(payment_unknown());
     }
-    shown(&payments.kit.base_url, payment).shown()
+    shown(&payments.kit.base_url, payment, own).shown()
 }
 
 /// The payment provider tells what became of a charge. Needs no API key: it is signed with the provider's key, in
@@ -119,6 +121,8 @@ async fn hear_webhook(State(payments): State<Arc<Payments>>, webhook: Unread) ->
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn shown(base: &str, payment: PaymentView) -> Item<PaymentView> {
+/// A payment as the operator sees it, or the member whose own it is.
+fn shown(base: &str, payment: PaymentView, own: Option<i64>) -> Item<PaymentView> {
+    let payment = if own.is_some() { payment.for_member() } else { payment };
     Item::new(base, PAYMENTS, payment.payment_id, payment)
 }

@@ -7,6 +7,7 @@ mod inspect;
 mod ledger;
 mod list;
 mod loaded;
+mod outgoing;
 mod provider;
 mod reactions;
 mod standing;
@@ -33,14 +34,15 @@ pub use domain::payment::ChargeOutcome;
 pub use inspect::inspect;
 pub use ledger::LedgerProvider;
 pub use list::Chosen;
-pub use provider::{Charge, PaymentProvider, ProviderQuestions};
+use outgoing::Outgoing;
+pub use provider::{Charge, PaymentProvider, ProviderQuestions, Word};
 pub use standing::payments;
 pub use store::MIGRATIONS;
 use store::Stored;
 pub use views::PaymentView;
 pub use webhook::signature;
 pub use work::Providers;
-use work::{Outgoing, Teller};
+use work::Teller;
 use writer::Command;
 pub use writer::{PaymentWriter, Policy};
 
@@ -144,8 +146,9 @@ impl Payments {
     ///
     /// # Errors
     /// 401 for one that is not signed, wrongly, or too old; 400 for one that cannot be read; 404 if there is no such
-    /// payment.
+    /// payment; 503 where payment is stopped.
     pub async fn hear(&self, headers: &HeaderMap, body: &[u8]) -> Result<()> {
+        self.funnel.must_be_open()?;
         let now_s = self.machine_clock.now_ms().div_euclid(1_000);
         let Some(word) = webhook::read(self.webhook_key.as_deref(), headers, body, now_s)? else { return Ok(()) };
         let Some(outcome) = word.outcome() else { return Ok(()) };

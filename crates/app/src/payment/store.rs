@@ -159,26 +159,28 @@ pub(super) struct DueJob {
     pub(super) requested_at: i64,
 }
 
-/// Jobs that are due at `now_ms`, behind a place in the order in which they became due; at most `limit`.
+/// Jobs of a method that are due at `now_ms`, behind a place in the order in which they became due; at most `limit`.
 pub(super) fn due_jobs(
     session: &mut dyn Session,
-    (due_at, payment_id): (i64, i64),
+    (method, (due_at, payment_id)): (PaymentMethod, (i64, i64)),
     now_ms: i64,
     limit: i64,
 ) -> Result<Vec<DueJob>> {
-    const SQL: &str = "SELECT payment_id, due_at, job, method, reference, customer_id, amount_won, requested_at \
-                       FROM payment WHERE due_at IS NOT NULL AND (due_at, payment_id) > ($1, $2) AND due_at <= $3 \
-                       ORDER BY due_at, payment_id LIMIT $4";
-    let rows = session.query(SQL, &[due_at, payment_id, now_ms, limit].map(Value::Int))?;
+    const SQL: &str = "SELECT payment_id, due_at, job, reference, customer_id, amount_won, requested_at \
+                       FROM payment WHERE method = $1 AND due_at IS NOT NULL AND (due_at, payment_id) > ($2, $3) \
+                       AND due_at <= $4 ORDER BY due_at, payment_id LIMIT $5";
+    let numbers = [due_at, payment_id, now_ms, limit].map(Value::Int);
+    let values: Vec<Value> = std::iter::once(method.name().into()).chain(numbers).collect();
+    let rows = session.query(SQL, &values)?;
     let read = |row: Row| DueJob {
         payment_id: row.int(0),
         due_at: row.int(1),
         job: Job::from_name(row.text(2)).unwrap_or(Job::Cancel),
-        method: PaymentMethod::from_name(row.text(3)).unwrap_or(PaymentMethod::Card),
-        reference: row.text(4).to_owned(),
-        customer_id: row.opt_int(5),
-        amount_won: row.int(6),
-        requested_at: row.int(7),
+        method,
+        reference: row.text(3).to_owned(),
+        customer_id: row.opt_int(4),
+        amount_won: row.int(5),
+        requested_at: row.int(6),
     };
     Ok(rows.into_iter().map(read).collect())
 }

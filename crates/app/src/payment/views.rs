@@ -48,6 +48,14 @@ pub struct PaymentView {
     /// How much was given back, in won (or points); 0 if nothing had been charged.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refunded_amount: Option<i64>,
+    /// While the provider is still to charge or to give back: how often it was asked in vain. Only the operator sees it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attempts: Option<i64>,
+    /// What came of the last try, as a code: `provider.pending`, `provider.unavailable`, `provider.422` (the status that
+    /// it answered with), `provider.not_understood`, `refund_mismatch:0` (it gave back another amount), … Only the
+    /// operator sees it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
     /// When it was asked for, RFC 3339.
     #[schema(format = DateTime)]
     pub requested_at: String,
@@ -59,7 +67,7 @@ pub struct PaymentView {
 
 impl PaymentView {
     pub(super) fn of(stored: Stored, zone: &Zone) -> Self {
-        let Stored { payment, requested_at, ended_at, .. } = stored;
+        let Stored { payment, requested_at, ended_at, attempts, failure, .. } = stored;
         let order = payment.facts.order;
         let refund_status = match (payment.job, payment.refunded_won) {
             (Some(Job::Cancel), _) => Some("PENDING"),
@@ -78,8 +86,16 @@ impl PaymentView {
             reason: payment.reason,
             refund_status,
             refunded_amount: payment.refunded_won,
+            attempts: payment.job.map(|_| attempts).filter(|attempts| *attempts > 0),
+            failure: failure.filter(|_| payment.job.is_some()),
             requested_at: zone.format(requested_at),
             ended_at: ended_at.map(|at_ms| zone.format(at_ms)),
         }
+    }
+
+    /// As a member sees it: what goes on between the programme and its provider is no matter of the customer's.
+    #[must_use]
+    pub(super) fn for_member(self) -> Self {
+        Self { attempts: None, failure: None, ..self }
     }
 }

@@ -54,6 +54,8 @@ pub enum Said {
     Refund(i64),
     /// Nothing; why, as a code.
     Nothing(Job, String),
+    /// That it does not do the job, or nothing that can be believed; why, as a code.
+    Refused(Job, String),
 }
 
 /// What can be asked of payment.
@@ -94,7 +96,17 @@ impl PaymentWriter {
     }
 
     fn request(&self, loaded: &mut Loaded, order: OrderFacts, out: &mut Out<'_>) -> Result<()> {
-        if loaded.of_order(order.order).is_some() {
+        if let Some(known) = loaded.of_order(order.order) {
+            if known.facts != order.payment(known.facts.payment_id) {
+                // Numbers are drawn once, so one of the stores is older than the other. Nobody is charged on a guess.
+                let (payment_id, kind, order_id) = (known.facts.payment_id, order.order.kind(), order.order.id());
+                tracing::error!(
+                    payment_id,
+                    kind,
+                    order_id,
+                    "an order is to be paid whose number has a payment with other facts; it is left as it is"
+                );
+            }
             return Ok(());
         }
         let facts = order.payment(loaded.next_number()?);
@@ -117,29 +129,39 @@ impl PaymentWriter {
             Said::Refund(won) => match payment::record_refund(&stored.payment, *won) {
                 Ok(event) => event,
                 Err(rejection) => {
-                    let (reference, amount) = (&stored.reference, stored.payment.facts.amount_won);
-                    tracing::error!(
-                        payment_id,
-                        reference,
-                        amount,
-                        refunded = won,
-                        "the provider gave back another amount"
-                    );
-                    self.not_heard(loaded, payment_id, Job::Cancel, rejection.reason(), out.moment.now_ms);
+                    let why = format!("{}:{won}", rejection.reason());
+                    self.refused(loaded, payment_id, (Job::Cancel, &why), out.moment.now_ms);
                     None
                 }
             },
-            Said::Nothing(job, why) => {
+            Said::Nothing(job, why) | Said::Refused(job, why) => {
                 let waited_ms = out.moment.now_ms.saturating_sub(stored.requested_at);
                 let given_up = Some(*job).filter(|job| *job == Job::Charge);
                 let event = given_up.and_then(|_| payment::give_up(&stored.payment, waited_ms, self.policy.give_up_ms));
-                if event.is_none() {
-                    self.not_heard(loaded, payment_id, *job, why, out.moment.now_ms);
+                match said {
+                    _ if event.is_some() => {}
+                    Said::Refused(..) => self.refused(loaded, payment_id, (*job, why), out.moment.now_ms),
+                    _ => self.not_heard(loaded, payment_id, *job, why, out.moment.now_ms),
                 }
                 event
             }
         };
         event.map_or(Ok(()), |event| loaded.record(&event, out))
+    }
+
+    /// Puts a job off that the provider does not do. A refund that is not given is for somebody to take care of, who is
+    /// told when the reason is another one than before.
+    fn refused(&self, loaded: &mut Loaded, payment_id: i64, (job, why): (Job, &str), now_ms: i64) {
+        let Some(stored) = loaded.payment(payment_id) else { return };
+        if stored.payment.job == Some(job) && stored.failure.as_deref() != Some(why) {
+            let (reference, amount) = (&stored.reference, stored.payment.facts.amount_won);
+            if job == Job::Cancel {
+                tracing::error!(payment_id, reference, amount, why, "the provider does not give back what it is to");
+            } else {
+                tracing::warn!(payment_id, reference, amount, why, "the provider does not do what it is asked");
+            }
+        }
+        self.not_heard(loaded, payment_id, job, why, now_ms);
     }
 
     /// Puts a job off, ever longer; a charge not beyond the time at which it is given up.

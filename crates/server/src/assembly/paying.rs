@@ -14,7 +14,7 @@ use platform::work::Wake;
 use tokio::runtime::Handle;
 
 use super::open::{guard_of, guard_settings};
-use super::{App, Purchases};
+use super::{App, Purchases, runs};
 use crate::config::Settings;
 use crate::provider::{CardProvider, card_provider};
 use crate::sandbox::Sandbox;
@@ -30,6 +30,8 @@ pub(super) struct Surroundings<'a> {
     pub(super) point: Arc<dyn PointApi>,
     /// Where the program listens, if it does.
     pub(super) listens: Option<SocketAddr>,
+    /// Whether a sandbox may be brought along.
+    pub(super) plays: bool,
 }
 
 /// Payment, with who moves the money; and the sandbox, if that is inside this process.
@@ -39,7 +41,22 @@ pub(super) fn open_payments(
     database: Arc<Database>,
     surroundings: Surroundings<'_>,
 ) -> Result<(Arc<Payments>, Option<Sandbox>)> {
-    let Surroundings { point, listens, .. } = surroundings;
+    let Surroundings { point, listens, plays, .. } = surroundings;
+    let (conduct, sandbox) = if runs(settings, "payment")? {
+        conduct(settings, kit, point, listens.filter(|_| plays))?
+    } else {
+        (idle(settings, kit, point)?, None)
+    };
+    Ok((Payments::open(kit.clone(), database, conduct)?, sandbox))
+}
+
+/// How payments are made in a process that makes them.
+fn conduct(
+    settings: &Settings,
+    kit: &Kit,
+    point: Arc<dyn PointApi>,
+    listens: Option<SocketAddr>,
+) -> Result<(Conduct, Option<Sandbox>)> {
     let parallel = usize::try_from(settings.int_in("payment.parallel", 1..=1_024)?).unwrap_or(1);
     let mut guard = guard_settings(settings, "payment.time_limit_ms", parallel)?;
     // What fails is a job, which is tried again by and by.
@@ -47,12 +64,20 @@ pub(super) fn open_payments(
     let CardProvider { questions: card, webhook_key, sandbox } = card_provider(settings, listens, guard, &kit.clock)?;
     let policy =
         Policy { give_up_ms: settings.int_in("payment.give_up_s", 1..=604_800)? * 1_000, takes_cards: card.is_some() };
-    let points = ProviderQuestions {
-        provider: Arc::new(LedgerProvider(point)),
-        guard: guard_of(settings, ("payment", "point"), parallel, &kit.clock)?,
-    };
-    let conduct = Conduct { policy, providers: Providers { card, points, parallel }, webhook_key };
-    Ok((Payments::open(kit.clone(), database, conduct)?, sandbox))
+    let points = ledger(settings, kit, point, parallel)?;
+    Ok((Conduct { policy, providers: Providers { card, points, parallel }, webhook_key }, sandbox))
+}
+
+/// In a process where payment does not run, whatever is set for it: nobody is asked, and nothing is started.
+fn idle(settings: &Settings, kit: &Kit, point: Arc<dyn PointApi>) -> Result<Conduct> {
+    let policy = Policy { give_up_ms: i64::MAX, takes_cards: false };
+    let points = ledger(settings, kit, point, 1)?;
+    Ok(Conduct { policy, providers: Providers { card: None, points, parallel: 1 }, webhook_key: None })
+}
+
+fn ledger(settings: &Settings, kit: &Kit, point: Arc<dyn PointApi>, parallel: usize) -> Result<ProviderQuestions> {
+    let guard = guard_of(settings, ("payment", "point"), parallel, &kit.clock)?;
+    Ok(ProviderQuestions { provider: Arc::new(LedgerProvider(point)), guard })
 }
 
 impl App {

@@ -76,6 +76,10 @@ pub(super) struct Book {
     /// Times that something was turned away, or not answered.
     tries: HashMap<(String, bool), u32>,
     journal: File,
+    /// Bytes of the journal's whole lines.
+    length: u64,
+    /// Whether a line was not written to its end: what there is of it goes before the next one is written.
+    is_torn: bool,
     line: Vec<u8>,
 }
 
@@ -99,16 +103,19 @@ impl Book {
         }
         let mut text = String::new();
         journal.read_to_string(&mut text)?;
-        if !text.is_empty() && !text.ends_with('\n') {
-            // What a kill left of a line says nothing, and the next line is one of its own.
-            journal.write_all(b"\n")?;
+        let whole = text.rfind('\n').map_or("", |end| &text[..=end]);
+        let length = whole.len() as u64;
+        if whole.len() < text.len() {
+            // What a kill left of a line was never answered, and must not be read as another amount.
+            journal.set_len(length)?;
         }
-        let whole = text.rfind('\n').map_or("", |end| &text[..end]);
         let mut book = Self {
             entries: HashMap::new(),
             order: Vec::new(),
             tries: HashMap::new(),
             journal,
+            length,
+            is_torn: false,
             line: Vec::with_capacity(128),
         };
         whole.lines().for_each(|line| book.read_line(line));
@@ -157,7 +164,13 @@ impl Book {
             State::Declined(reason) => writeln!(self.line, "declined\t{reference}\t{amount}\t{reason}")?,
             State::Canceled => writeln!(self.line, "canceled\t{reference}\t{amount}\t{refunded}")?,
         }
+        if self.is_torn {
+            self.journal.set_len(self.length)?;
+        }
+        self.is_torn = true;
         self.journal.write_all(&self.line)?;
+        self.is_torn = false;
+        self.length += self.line.len() as u64;
         self.note(reference, amount, state, refunded);
         Ok(())
     }
@@ -302,8 +315,8 @@ mod tests {
         assert_eq!(cancel(&mut book, "c", 5_000), Said::Answer(0), "never to be charged");
         assert!(Book::open(&path).expect("a journal").is_none(), "one process at a time");
         drop(book);
-        // What a kill leaves of a line.
-        let half = OpenOptions::new().append(true).open(&path).and_then(|mut file| file.write_all(b"charged\td"));
+        // What a kill leaves of a line over 50000.
+        let half = OpenOptions::new().append(true).open(&path).and_then(|mut file| file.write_all(b"charged\td\t50"));
         half.expect("a rest");
         for _ in 0..2 {
             let mut book = open(&path);
@@ -324,6 +337,23 @@ mod tests {
         assert_eq!(moved(&book, "a"), [1, 1, 5_000]);
         assert_eq!(book.list(0, 2)["next"], 2);
         assert_eq!(book.list(2, 2)["charges"][0]["reference"], "c");
+    }
+
+    #[test]
+    fn a_line_that_was_not_written_to_its_end_is_none() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("journal");
+        let mut book = open(&path);
+        assert_eq!(charge(&mut book, "a", 5_000), Said::Answer(Word::Approved));
+        // A full disk takes a part of a line and refuses the rest.
+        book.journal.write_all(b"charged\tb\t50").expect("a part");
+        book.is_torn = true;
+        assert_eq!(charge(&mut book, "c", 6_000), Said::Answer(Word::Approved));
+        drop(book);
+        let mut book = open(&path);
+        assert!(book.show("b").is_none());
+        assert_eq!(["a", "c"].map(|reference| moved(&book, reference)), [[1, 0, 0]; 2]);
+        assert_eq!(charge(&mut book, "b", 50_000), Said::Answer(Word::Approved));
     }
 
     #[test]

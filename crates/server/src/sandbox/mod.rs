@@ -112,6 +112,7 @@ fn tell(desk: &Desk, reference: &str, amount: i64, word: Word) {
 pub struct Sandbox {
     /// Where it listens.
     pub address: SocketAddr,
+    beside: Option<PathBuf>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -122,8 +123,24 @@ impl Sandbox {
     /// # Errors
     /// `config.sandbox` if the address or the journal cannot be used.
     pub fn start(listen: SocketAddr, journal: &Path, conduct: Conduct) -> Result<Option<Self>> {
+        Self::start_beside(listen, journal, None, conduct)
+    }
+
+    /// As [`Sandbox::start`]; where it listens stands in the file `beside` until it ends.
+    ///
+    /// # Errors
+    /// As [`Sandbox::start`], or if the file cannot be written.
+    pub fn start_beside(
+        listen: SocketAddr,
+        journal: &Path,
+        beside: Option<&Path>,
+        conduct: Conduct,
+    ) -> Result<Option<Self>> {
         let Some((runtime, listener, desk)) = open(listen, journal, conduct)? else { return Ok(None) };
         let address = listener.local_addr().map_err(|error| cannot(listen.to_string(), error))?;
+        if let Some(beside) = beside {
+            say_where(beside, address).map_err(|error| cannot(beside.display().to_string(), error))?;
+        }
         let (stop, stopped) = oneshot::channel();
         let serve = move || {
             runtime.block_on(async {
@@ -135,17 +152,28 @@ impl Sandbox {
         };
         let thread = std::thread::Builder::new().name("sandbox-payments".to_owned()).spawn(serve);
         let thread = thread.map_err(|error| Error::internal("no thread for the sandbox").caused_by(error))?;
-        Ok(Some(Self { address, stop: Some(stop), thread: Some(thread) }))
+        Ok(Some(Self { address, beside: beside.map(Path::to_path_buf), stop: Some(stop), thread: Some(thread) }))
     }
 }
 
 impl Drop for Sandbox {
     fn drop(&mut self) {
+        // While the journal is still this process's: the next one writes its own.
+        if let Some(beside) = self.beside.take() {
+            let _ = std::fs::remove_file(beside);
+        }
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
     }
+}
+
+/// Whoever reads it finds the old address or the new one, and never a part.
+fn say_where(beside: &Path, address: SocketAddr) -> std::io::Result<()> {
+    let draft = beside.with_extension("draft");
+    std::fs::write(&draft, address.to_string())?;
+    std::fs::rename(&draft, beside)
 }
 
 fn cannot(what: String, error: std::io::Error) -> Error {

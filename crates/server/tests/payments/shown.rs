@@ -10,7 +10,7 @@ use server::stores::open_access;
 use crate::support::{Answer, Engine, TestApp, eventually, within};
 
 /// A key of this role, known to the server.
-fn key(app: &TestApp, role: Role, owner_id: i64) -> String {
+pub fn key(app: &TestApp, role: Role, owner_id: i64) -> String {
     let settings = Settings::from_sources(None, std::iter::empty(), &app.store_settings()).expect("settings");
     let keys = open_access(&settings).expect("the keys");
     let (_, text) = keys.create(role, Some(owner_id), "test", 1).expect("a key");

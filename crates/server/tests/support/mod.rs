@@ -59,6 +59,8 @@ pub struct Setup {
     pub wipes: bool,
     /// What the server's clock shows in the beginning, in milliseconds since 1970; otherwise the real time.
     pub starts_at_ms: Option<i64>,
+    /// Bring a sandbox for card payments along where no provider is set.
+    pub sandbox: bool,
     /// Stands between contexts.
     pub betweens: Betweens,
 }
@@ -72,6 +74,7 @@ impl Setup {
             remembers_keys: true,
             wipes: true,
             starts_at_ms: None,
+            sandbox: true,
             betweens: Betweens::default(),
         }
     }
@@ -136,6 +139,7 @@ impl TestApp {
             clock: Some(Arc::clone(&self.clock) as _),
             remembers_keys: self.setup.remembers_keys,
             wipes: self.setup.wipes,
+            sandbox: self.setup.sandbox,
             betweens: self.setup.betweens.clone(),
             ..Options::default()
         };
