@@ -34,7 +34,7 @@ pub use inspect::inspect;
 pub use ledger::LedgerProvider;
 pub use list::Chosen;
 pub use provider::{Charge, PaymentProvider, ProviderQuestions};
-pub use standing::payments;
+pub use standing::{Paid, canceled, payments};
 pub use store::MIGRATIONS;
 use store::Stored;
 pub use views::PaymentView;
