@@ -8,6 +8,8 @@ mod crowd;
 mod late;
 #[path = "carts/line.rs"]
 mod line;
+#[path = "carts/links.rs"]
+mod links;
 #[path = "carts/refusals.rs"]
 mod refusals;
 #[path = "carts/remote.rs"]

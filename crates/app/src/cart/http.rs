@@ -174,6 +174,12 @@ async fn remove_cart(
     Ok(no_content())
 }
 
+/// A cart with a link to its payment, once that has decided.
 fn shown(base: &str, cart: CartView) -> Item<CartView> {
-    Item::new(base, CARTS, cart.cart_id, cart)
+    let payment = cart.payment_id.map(|id| format!("{base}/payments/{id}"));
+    let item = Item::new(base, CARTS, cart.cart_id, cart);
+    match payment {
+        Some(href) => item.leading_to("payment", href),
+        None => item,
+    }
 }

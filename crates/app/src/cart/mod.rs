@@ -26,7 +26,7 @@ use platform::guard::Guard;
 use platform::log::Log;
 use tokio::sync::Semaphore;
 
-pub use beside::{compare, standing};
+pub use beside::{Beside, Standing, compare, standing};
 pub use client::RemoteCarts;
 pub use drive::GifticonQuestions;
 pub use inspect::{Waiting, inspect};

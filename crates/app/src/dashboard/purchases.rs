@@ -127,7 +127,10 @@ pub(super) enum What {
 pub(super) enum Step {
     Requested,
     Approved,
+    /// It was not charged, and that is certain.
     Declined,
+    /// It was declined because nobody heard of the charge; what may have been charged is given back.
+    GivenUp,
     Canceled,
     /// It was canceled, and nobody had ever wanted to charge it.
     NeverRequested,
@@ -148,8 +151,8 @@ impl Purchased {
                 (None, &[FlowKind::Membership])
             }
             What::Paid(Step::Requested, ..) => (Some((FlowKind::Payment, "PaymentRequested")), &[]),
-            What::Paid(Step::Approved, ..) => (None, &[FlowKind::Payment]),
-            What::Paid(Step::Declined, ..) => (Some((FlowKind::Refund, "PaymentDeclined")), &[FlowKind::Payment]),
+            What::Paid(Step::Approved | Step::Declined, ..) => (None, &[FlowKind::Payment]),
+            What::Paid(Step::GivenUp, ..) => (Some((FlowKind::Refund, "PaymentDeclined")), &[FlowKind::Payment]),
             What::Paid(Step::Canceled | Step::NeverRequested, ..) => {
                 (Some((FlowKind::Refund, "PaymentCanceled")), &[FlowKind::Payment])
             }
@@ -367,7 +370,7 @@ fn counted(what: &What, was_under_way: bool) -> [Option<(String, i64)>; 2] {
             match step {
                 Step::Requested => [one("requested"), None],
                 Step::Approved => [one("approved"), None],
-                Step::Declined => [one("declined"), None],
+                Step::Declined | Step::GivenUp => [one("declined"), None],
                 Step::Canceled => [one("canceled"), one("undone").filter(|_| !was_under_way)],
                 Step::NeverRequested => [one("canceled"), None],
                 Step::Refunded => [one("refunded").filter(|_| amount > 0), None],

@@ -135,6 +135,8 @@ pub(super) fn on_payment_events(events: &[log::Event]) -> Result<Vec<Command>> {
         let (step, amount) = match &told {
             Event::PaymentRequested(_) => (Step::Requested, facts.amount_won),
             Event::PaymentApproved(_) => (Step::Approved, facts.amount_won),
+            // Only then a refund follows.
+            Event::PaymentDeclined { reason, .. } if reason == payment::TIMED_OUT => (Step::GivenUp, facts.amount_won),
             Event::PaymentDeclined { .. } => (Step::Declined, facts.amount_won),
             Event::PaymentCanceled(_) if event.sequence == 1 => (Step::NeverRequested, facts.amount_won),
             Event::PaymentCanceled(_) => (Step::Canceled, facts.amount_won),

@@ -1,6 +1,6 @@
 //! Flows over several steps that are under way, and those that have been for too long.
 
-use platform::db::{Row, Session};
+use platform::db::{Row, Session, Value};
 use platform::error::Result;
 use platform::zone::Zone;
 use serde::Serialize;
@@ -17,6 +17,8 @@ struct Saga {
     kind: &'static str,
     /// Where one of them can be looked at.
     collection: &'static str,
+    /// Whether the statements choose it by its kind, as `$2`.
+    is_named: bool,
     /// Counts all, and those begun before `$1`.
     counts: &'static str,
     /// Number, step, beginning, and what has happened so far, of those begun before `$1`.
@@ -29,6 +31,7 @@ const SAGAS: [Saga; 9] = [
     Saga {
         kind: "withdrawal",
         collection: "withdrawals",
+        is_named: false,
         counts: "SELECT COUNT(*), COALESCE(SUM(CASE WHEN withdrawal_at < $1 THEN 1 ELSE 0 END), 0) \
                  FROM dashboard_member WHERE withdrawal IS NOT NULL",
         stuck: "SELECT member_id, withdrawal, withdrawal_at, followed FROM dashboard_member \
@@ -43,6 +46,7 @@ const SAGAS: [Saga; 9] = [
     Saga {
         kind: "donation",
         collection: "donations",
+        is_named: false,
         counts: "SELECT COUNT(*), COALESCE(SUM(CASE WHEN requested_at < $1 THEN 1 ELSE 0 END), 0) \
                  FROM dashboard_donation WHERE ended = 0",
         stuck: "SELECT donation_id, 'REQUESTED', requested_at, NULL FROM dashboard_donation \
@@ -52,6 +56,7 @@ const SAGAS: [Saga; 9] = [
     Saga {
         kind: "deal",
         collection: "deals",
+        is_named: false,
         counts: "SELECT COUNT(*), COALESCE(SUM(CASE WHEN dealt_at < $1 THEN 1 ELSE 0 END), 0) \
                  FROM dashboard_deal WHERE status = 'pending'",
         stuck: "SELECT deal_id, 'pending', dealt_at, NULL FROM dashboard_deal \
@@ -61,60 +66,25 @@ const SAGAS: [Saga; 9] = [
     Saga {
         kind: "cancel",
         collection: "deals",
+        is_named: false,
         counts: "SELECT COUNT(*), COALESCE(SUM(CASE WHEN dealt_at < $1 THEN 1 ELSE 0 END), 0) \
                  FROM dashboard_deal WHERE points_due = 1",
         stuck: "SELECT deal_id, 'PENDING', dealt_at, NULL FROM dashboard_deal \
                 WHERE points_due = 1 AND dealt_at < $1 ORDER BY dealt_at, deal_id LIMIT ",
         reason: |_, _| "cancelled; point has not moved the points yet",
     },
-    Saga {
-        kind: "cart",
-        collection: "carts",
-        counts: "SELECT COUNT(*), COALESCE(SUM(CASE WHEN since < $1 THEN 1 ELSE 0 END), 0) \
-                 FROM dashboard_flow WHERE kind = 'cart'",
-        stuck: "SELECT id, step, since, NULL FROM dashboard_flow \
-                WHERE kind = 'cart' AND since < $1 ORDER BY since, id LIMIT ",
-        reason: |_, _| "its payment has not ended yet",
-    },
-    Saga {
-        kind: "removal",
-        collection: "carts",
-        counts: "SELECT COUNT(*), COALESCE(SUM(CASE WHEN since < $1 THEN 1 ELSE 0 END), 0) \
-                 FROM dashboard_flow WHERE kind = 'removal'",
-        stuck: "SELECT id, step, since, NULL FROM dashboard_flow \
-                WHERE kind = 'removal' AND since < $1 ORDER BY since, id LIMIT ",
-        reason: |_, _| "gifticon has not said yet whether its vouchers can be made void",
-    },
-    Saga {
-        kind: "membership",
-        collection: "memberships",
-        counts: "SELECT COUNT(*), COALESCE(SUM(CASE WHEN since < $1 THEN 1 ELSE 0 END), 0) \
-                 FROM dashboard_flow WHERE kind = 'membership'",
-        stuck: "SELECT id, step, since, NULL FROM dashboard_flow \
-                WHERE kind = 'membership' AND since < $1 ORDER BY since, id LIMIT ",
-        reason: |_, _| "its payment has not ended yet",
-    },
-    Saga {
-        kind: "payment",
-        collection: "payments",
-        counts: "SELECT COUNT(*), COALESCE(SUM(CASE WHEN since < $1 THEN 1 ELSE 0 END), 0) \
-                 FROM dashboard_flow WHERE kind = 'payment'",
-        stuck: "SELECT id, step, since, NULL FROM dashboard_flow \
-                WHERE kind = 'payment' AND since < $1 ORDER BY since, id LIMIT ",
-        reason: |_, _| "the provider has not said yet whether it is charged; it is asked again, and given up in the end",
-    },
-    Saga {
-        kind: "refund",
-        collection: "payments",
-        counts: "SELECT COUNT(*), COALESCE(SUM(CASE WHEN since < $1 THEN 1 ELSE 0 END), 0) \
-                 FROM dashboard_flow WHERE kind = 'refund'",
-        stuck: "SELECT id, step, since, NULL FROM dashboard_flow \
-                WHERE kind = 'refund' AND since < $1 ORDER BY since, id LIMIT ",
-        reason: |step, _| match step {
-            "PaymentDeclined" => "declined; the provider has not confirmed yet that nothing stays charged",
-            _ => "cancelled; the provider has not confirmed yet that what was charged is given back",
-        },
-    },
+    Saga::of_purchases("cart", "carts", |_, _| "its payment has not ended yet"),
+    Saga::of_purchases("removal", "carts", |_, _| "gifticon has not said yet whether its vouchers can be made void"),
+    Saga::of_purchases("membership", "memberships", |_, _| "its payment has not ended yet"),
+    Saga::of_purchases(
+        "payment",
+        "payments",
+        |_, _| "the provider has not said yet whether it is charged; it is asked again, and given up in the end",
+    ),
+    Saga::of_purchases("refund", "payments", |step, _| match step {
+        "PaymentDeclined" => "declined; the provider has not confirmed yet that nothing stays charged",
+        _ => "cancelled; the provider has not confirmed yet that what was charged is given back",
+    }),
 ];
 
 /// Flows of one kind.
@@ -162,14 +132,26 @@ pub(super) fn look(session: &mut dyn Session, before_ms: i64, zone: &Zone, base:
 }
 
 impl Saga {
+    /// Flows of purchases, which stand in one table under the name of their kind.
+    const fn of_purchases(
+        kind: &'static str,
+        collection: &'static str,
+        reason: fn(&str, &str) -> &'static str,
+    ) -> Self {
+        let counts = "SELECT COUNT(*), COALESCE(SUM(CASE WHEN since < $1 THEN 1 ELSE 0 END), 0) \
+                      FROM dashboard_flow WHERE kind = $2";
+        let stuck = "SELECT id, step, since, NULL FROM dashboard_flow \
+                     WHERE kind = $2 AND since < $1 ORDER BY since, id LIMIT ";
+        Self { kind, collection, is_named: true, counts, stuck, reason }
+    }
+
     fn look(&self, session: &mut dyn Session, before_ms: i64, zone: &Zone, base: &str) -> Result<SagaView> {
-        let counts = session.query(self.counts, &[before_ms.into()])?;
+        let chosen = [Value::Int(before_ms), self.kind.into()];
+        let chosen = if self.is_named { &chosen[..] } else { &chosen[..1] };
+        let counts = session.query(self.counts, chosen)?;
         let count = |place: usize| counts.first().map_or(0, |row| row.int(place));
-        let stuck = if count(1) == 0 {
-            Vec::new()
-        } else {
-            session.query(&format!("{}{NAMED}", self.stuck), &[before_ms.into()])?
-        };
+        let stuck =
+            if count(1) == 0 { Vec::new() } else { session.query(&format!("{}{NAMED}", self.stuck), chosen)? };
         let name = |row: &Row| StuckView {
             id: row.int(0),
             step: row.text(1).to_owned(),

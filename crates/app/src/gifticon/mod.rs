@@ -30,7 +30,7 @@ pub use expiry_walk::{EXPIRY_JOB, VoucherExpiry};
 use figures::Figures;
 pub use inspect::inspect;
 pub use list::ChosenVouchers;
-pub use standing::reservations;
+pub use standing::{reservations, returned};
 pub use store::MIGRATIONS;
 use store::StoredVoucher;
 pub use sweep::{CartQuestions, Sweep};

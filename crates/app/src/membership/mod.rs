@@ -1,6 +1,7 @@
 //! Paid memberships: purchases of products, and how long they are good. Membership alone decides how a purchase ends;
 //! payment and product follow its log.
 
+mod beside;
 mod client;
 mod drive;
 mod expiry_walk;
@@ -24,6 +25,7 @@ use platform::funnel::{Funnel, KeyStamp};
 use platform::guard::Guard;
 use platform::log::Log;
 
+pub use beside::{Beside, Standing, compare, standing};
 pub use client::RemoteMemberships;
 pub use drive::ProductQuestions;
 pub use inspect::inspect;

@@ -33,6 +33,9 @@ pub struct PageCart {
     /// `PaymentCanceled`. A cart that was removed stays here as `PaymentCanceled`.
     #[schema(value_type = String, example = "PaymentApproved")]
     pub status: &'static str,
+    /// Whether it was removed, so that it is here only.
+    #[serde(skip)]
+    pub is_removed: bool,
 }
 
 impl PageCart {
@@ -53,6 +56,7 @@ impl PageCart {
             customer_id: cart.customer_id,
             payment_id: cart.payment_id,
             status,
+            is_removed: cart.goods.is_removed,
         }
     }
 }

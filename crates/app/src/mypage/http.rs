@@ -79,25 +79,55 @@ async fn list_pages(State(pages): State<Arc<Pages>>, caller: Caller, query: List
     let memberships = pages.memberships_alone(membership, query.fetch()).await?;
     let carts = pages.carts_alone(cart, query.fetch()).await?;
     let lists = [
-        (MYPAGES.collection, items(base, MYPAGES, found, |page| (page.member_id, None))?),
-        (MEMBERSHIPS.collection, items(base, MEMBERSHIPS, memberships, |one| (one.mem_id, one.payment_id))?),
-        (CARTS.collection, items(base, CARTS, carts, |one| (one.cart_id, one.payment_id))?),
+        (MYPAGES.collection, items(base, MYPAGES, found, |page| Linked::of(page.member_id))?),
+        (
+            MEMBERSHIPS.collection,
+            items(base, MEMBERSHIPS, memberships, |one| Linked {
+                payment_id: one.payment_id,
+                ..Linked::of(one.mem_id)
+            })?,
+        ),
+        (
+            CARTS.collection,
+            items(base, CARTS, carts, |one| Linked {
+                payment_id: one.payment_id,
+                is_gone: one.is_removed,
+                ..Linked::of(one.cart_id)
+            })?,
+        ),
     ];
     query.show(&format!("{base}/{}", MYPAGES.collection), lists)
 }
 
-/// Items with their links, to their payment too if `who` names one beside the number.
+/// What an item is linked by.
+struct Linked {
+    id: i64,
+    payment_id: Option<i64>,
+    /// Whether it cannot be looked at any more.
+    is_gone: bool,
+}
+
+impl Linked {
+    fn of(id: i64) -> Self {
+        Self { id, payment_id: None, is_gone: false }
+    }
+}
+
+/// Items with their links, to their payment too if there is one.
 fn items<T: Serialize>(
     base: &str,
     place: Place,
     found: Vec<T>,
-    who: impl Fn(&T) -> (i64, Option<i64>),
+    linked: impl Fn(&T) -> Linked,
 ) -> Result<Vec<(i64, Value)>> {
     let item = |one: T| {
-        let (id, payment_id) = who(&one);
+        let Linked { id, payment_id, is_gone } = linked(&one);
         let mut item = Item::new(base, place, id, one);
         if let Some(payment_id) = payment_id {
             item = item.leading_to("payment", format!("{base}/payments/{payment_id}"));
+        }
+        if is_gone {
+            item = item.gone();
         }
         let written = serde_json::to_value(item);
         Ok((id, written.map_err(|error| Error::internal("an item cannot be written").caused_by(error))?))

@@ -52,7 +52,7 @@ pub(super) static MEMBERSHIP: Table = Table {
 };
 
 /// Whether a page of this member is there.
-static IS_THERE: Table =
+pub(super) static IS_THERE: Table =
     Table { name: "page", columns: &[("member_id", Kind::Int), ("member_sequence", Kind::Int), ("gone", Kind::Int)] };
 
 /// What is bought, as the columns of its table after the common ones.
@@ -220,7 +220,7 @@ pub(super) struct Purchases {
 }
 
 /// Keys, each once and in order.
-fn keys(ids: impl Iterator<Item = i64>) -> Vec<Value> {
+pub(super) fn keys(ids: impl Iterator<Item = i64>) -> Vec<Value> {
     let mut ids: Vec<i64> = ids.collect();
     ids.sort_unstable();
     ids.dedup();
@@ -228,39 +228,24 @@ fn keys(ids: impl Iterator<Item = i64>) -> Vec<Value> {
 }
 
 impl Purchases {
-    /// Loads what these events are about, and the purchases of members whose pages may come or go.
+    /// Loads what these events are about, and the purchases of members whose pages may come or go. The pages are locked
+    /// by now, so nobody adds a purchase of theirs; what is found is locked too, for another process may have read what
+    /// changes it.
     ///
     /// # Errors
     /// `Unavailable` when the store cannot be reached.
     pub(super) fn load<'a>(
         tx: &mut dyn Session,
-        told: impl Iterator<Item = &'a Told> + Clone,
+        told: impl Iterator<Item = &'a Told>,
         members: Vec<i64>,
+        have_pages: HashMap<i64, bool>,
     ) -> Result<Self> {
-        let mut loaded = Self::default();
         let is_cart = |order: &Order| matches!(order, Order::Cart(_));
-        let (carts, memberships): (Vec<Order>, Vec<Order>) = told.clone().map(Told::order).partition(is_cart);
-        let [carts, memberships] = [carts, memberships].map(|orders| keys(orders.into_iter().map(Order::id)));
-        if !carts.is_empty() {
-            loaded.carts = tx.lock_many(&CART, &carts)?.into_iter().map(Purchase::read).collect();
-        }
-        if !memberships.is_empty() {
-            loaded.memberships = tx.lock_many(&MEMBERSHIP, &memberships)?.into_iter().map(Purchase::read).collect();
-        }
-        let carts = loaded.carts.values().filter_map(|cart| cart.customer_id);
-        let memberships = loaded.memberships.values().filter_map(|membership| membership.customer_id);
-        let customers = keys(told.filter_map(Told::customer_id).chain(carts).chain(memberships));
-        if !customers.is_empty() {
-            let rows = tx.load_many(&IS_THERE, &customers)?;
-            loaded.have_pages = rows.iter().map(|row| (row.int(0), row.int(1) > 0 && row.int(2) == 0)).collect();
-        }
+        let (carts, memberships): (Vec<Order>, Vec<Order>) = told.map(Told::order).partition(is_cart);
         let members = keys(members.into_iter());
-        if !members.is_empty() {
-            loaded.carts.extend(tx.load_by(&CART, "customer_id", &members)?.into_iter().map(Purchase::read));
-            let rows = tx.load_by(&MEMBERSHIP, "customer_id", &members)?;
-            loaded.memberships.extend(rows.into_iter().map(Purchase::read));
-        }
-        Ok(loaded)
+        let carts = load(tx, carts, &members)?;
+        let memberships = load(tx, memberships, &members)?;
+        Ok(Self { carts, memberships, have_pages })
     }
 
     /// Takes an event in that has this number in its log.
@@ -306,6 +291,19 @@ impl Purchases {
         store(tx, self.carts, &self.have_pages)?;
         store(tx, self.memberships, &self.have_pages)
     }
+}
+
+/// The purchases that these orders are, and those of these customers.
+fn load<G: Goods>(tx: &mut dyn Session, orders: Vec<Order>, customers: &[Value]) -> Result<BTreeMap<i64, Purchase<G>>> {
+    let mut found = Vec::new();
+    if !customers.is_empty() {
+        found = tx.load_by(G::TABLE, "customer_id", customers)?;
+    }
+    let ids = keys(orders.into_iter().map(Order::id).chain(found.iter().map(|row| row.int(0))));
+    if ids.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    Ok(tx.lock_many(G::TABLE, &ids)?.into_iter().map(Purchase::read).collect())
 }
 
 fn store<G: Goods>(

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use domain::member::MemberStatus;
-use platform::db::{Row, Session, Value};
+use platform::db::{Row, Session};
 use platform::error::Result;
 use platform::funnel::{Moment, Out, Writer};
 use platform::log;
@@ -11,7 +11,7 @@ use platform::seal::Seal;
 
 use super::coupons;
 use super::donations::Told;
-use super::purchases::Purchases;
+use super::purchases::{IS_THERE, Purchases, keys};
 use super::schema::{PAGE, PAGE_POINTS};
 use super::shown::Shown;
 use super::told;
@@ -195,6 +195,28 @@ fn come_and_go(commands: &[&Command], pages: &HashMap<i64, Page>) -> Vec<i64> {
     commands.iter().filter_map(may).collect()
 }
 
+/// Locks the pages that commands are about and those of customers, all of them in one order; and whether customers have
+/// one.
+fn lock_pages(
+    tx: &mut dyn Session,
+    ids: Vec<i64>,
+    customers: Vec<i64>,
+) -> Result<(HashMap<i64, Page>, HashMap<i64, bool>)> {
+    let wanted = keys(ids.iter().copied());
+    let (mut rows, mut have_pages) = (Vec::new(), HashMap::new());
+    if !customers.is_empty() {
+        let all = keys(ids.into_iter().chain(customers));
+        let is_there = |row: &Row| (row.int(0), row.int(1) > 0 && row.int(2) == 0);
+        have_pages = tx.lock_many(&IS_THERE, &all)?.iter().map(is_there).collect();
+        if !wanted.is_empty() {
+            rows = tx.load_many(&PAGE, &wanted)?;
+        }
+    } else if !wanted.is_empty() {
+        rows = tx.lock_many(&PAGE, &wanted)?;
+    }
+    Ok((rows.into_iter().map(Page::read).collect(), have_pages))
+}
+
 impl Writer for PageWriter {
     type Command = Command;
     type Answer = ();
@@ -209,13 +231,9 @@ impl Writer for PageWriter {
             Command::Page(_) => None,
             Command::Purchase { told, .. } => Some(told),
         });
-        let mut ids: Vec<i64> = commands.iter().filter_map(page_of).collect();
-        ids.sort_unstable();
-        ids.dedup();
-        let keys: Vec<Value> = ids.into_iter().map(Value::Int).collect();
-        let rows = if keys.is_empty() { Vec::new() } else { tx.lock_many(&PAGE, &keys)? };
-        let pages: HashMap<i64, Page> = rows.into_iter().map(Page::read).collect();
-        let purchases = Purchases::load(tx, told, come_and_go(commands, &pages))?;
+        let ids: Vec<i64> = commands.iter().filter_map(page_of).collect();
+        let (pages, have_pages) = lock_pages(tx, ids, told.clone().filter_map(told::Told::customer_id).collect())?;
+        let purchases = Purchases::load(tx, told, come_and_go(commands, &pages), have_pages)?;
         Ok(Loaded { pages, purchases })
     }
 

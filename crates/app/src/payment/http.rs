@@ -121,8 +121,16 @@ async fn hear_webhook(State(payments): State<Arc<Payments>>, webhook: Unread) ->
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// A payment as the operator sees it, or the member whose own it is.
+/// A payment as the operator sees it, or the member whose own it is, with a link to what is paid for; a cart whose
+/// payment is canceled is not there any more.
 fn shown(base: &str, payment: PaymentView, own: Option<i64>) -> Item<PaymentView> {
     let payment = if own.is_some() { payment.for_member() } else { payment };
-    Item::new(base, PAYMENTS, payment.payment_id, payment)
+    let cart_id = payment.cart_id.filter(|_| payment.status != PaymentStatus::PaymentCanceled);
+    let mem_id = payment.mem_id;
+    let item = Item::new(base, PAYMENTS, payment.payment_id, payment);
+    match (cart_id, mem_id) {
+        (Some(cart_id), _) => item.leading_to("cart", format!("{base}/carts/{cart_id}")),
+        (None, Some(mem_id)) => item.leading_to("membership", format!("{base}/memberships/{mem_id}")),
+        (None, None) => item,
+    }
 }

@@ -36,7 +36,7 @@ pub use ledger::LedgerProvider;
 pub use list::Chosen;
 use outgoing::Outgoing;
 pub use provider::{Charge, PaymentProvider, ProviderQuestions, Word};
-pub use standing::payments;
+pub use standing::{Paid, canceled, payments};
 pub use store::MIGRATIONS;
 use store::Stored;
 pub use views::PaymentView;

@@ -28,10 +28,12 @@ pub struct Item<T: Serialize> {
     pub links: Links,
 }
 
-/// `self` and the resource's own name, both pointing at it, and where else it leads.
+/// `self` and the resource's own name, both pointing at it, unless it cannot be looked at any more; and where else it
+/// leads.
 pub struct Links {
     name: &'static str,
     href: String,
+    is_gone: bool,
     more: Vec<(&'static str, String)>,
 }
 
@@ -42,9 +44,11 @@ struct Link<'a> {
 
 impl Serialize for Links {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(2 + self.more.len()))?;
-        map.serialize_entry(self.name, &Link { href: &self.href })?;
-        map.serialize_entry("self", &Link { href: &self.href })?;
+        let mut map = serializer.serialize_map(None)?;
+        if !self.is_gone {
+            map.serialize_entry(self.name, &Link { href: &self.href })?;
+            map.serialize_entry("self", &Link { href: &self.href })?;
+        }
         for (name, href) in &self.more {
             map.serialize_entry(name, &Link { href })?;
         }
@@ -60,13 +64,20 @@ impl<T: Serialize> Item<T> {
 
     /// A resource at this address.
     pub fn at(href: String, name: &'static str, fields: T) -> Self {
-        Self { fields, links: Links { name, href, more: Vec::new() } }
+        Self { fields, links: Links { name, href, is_gone: false, more: Vec::new() } }
     }
 
     /// The same with a link to what belongs to it.
     #[must_use]
     pub fn leading_to(mut self, name: &'static str, href: String) -> Self {
         self.links.more.push((name, href));
+        self
+    }
+
+    /// The same without links to itself: it is told of, and cannot be looked at any more.
+    #[must_use]
+    pub fn gone(mut self) -> Self {
+        self.links.is_gone = true;
         self
     }
 

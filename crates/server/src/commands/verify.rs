@@ -1,6 +1,7 @@
 //! `onepoint verify`: reads everything that is stored and says whether it is sound.
 
 mod carts;
+mod memberships;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -72,9 +73,7 @@ pub fn run(settings: &Settings, json: bool) -> Result<ExitCode> {
             }
             "cart" => (findings, cart_waits) = carts::inspect(settings, &mut *session, now_ms)?,
             "product" => units = read_only(&mut *session, app::product::units)?,
-            "membership" => {
-                findings = read_only(&mut *session, |session| app::membership::inspect(session, &units))?;
-            }
+            "membership" => findings = memberships::inspect(settings, &mut *session, &units)?,
             _ => {}
         }
         parked.extend(parked::counts(&mut *session)?);
@@ -163,14 +162,21 @@ struct Deals {
     ledger: app::deal::Ledger,
 }
 
-/// What point says of deals. Behind a parked event its cursor says nothing.
+/// How far a consumer has come. Behind a parked event its cursor says nothing.
+///
+/// # Errors
+/// A store that cannot be reached.
+pub fn followed(session: &mut dyn Session, consumer: &str) -> Result<Cursor> {
+    let is_parked = parked::counts(session)?.iter().any(|(parked, _)| parked == consumer);
+    if is_parked { Ok(Cursor::default()) } else { read_cursor(session, consumer) }
+}
+
+/// What point says of deals.
 ///
 /// # Errors
 /// A store that cannot be reached.
 pub fn ledger(session: &mut dyn Session) -> Result<app::deal::Ledger> {
-    const FOLLOWS: &str = "point<deal";
-    let is_parked = parked::counts(session)?.iter().any(|(consumer, _)| consumer == FOLLOWS);
-    let followed = if is_parked { Cursor::default() } else { read_cursor(session, FOLLOWS)? };
+    let followed = followed(session, "point<deal")?;
     Ok(app::deal::Ledger { deals: app::point::dealt(session)?, followed })
 }
 

@@ -1,11 +1,16 @@
 //! What `verify` says of carts that were tampered with: each check is shown to go red.
 
-use crate::support::{Engine, TestApp};
-use crate::{all_over, programme, put};
+use serde_json::json;
+
+use crate::support::{Engine, TestApp, eventually};
+use crate::{all_over, paid, programme, put, shown};
 
 const TOLD: &str = "every cart stands as its events tell, and they are numbered without gaps";
 const CLAIMED: &str = "a reservation became one cart, or none for ever";
 const PAYABLE: &str = "every cart costs what can be paid, and is waited for only while it is to be removed";
+
+const KEPT: &str = "every cart has its pieces in gifticon, sold once it is paid and free once it is over";
+const PAID: &str = "a cart is paid or declined as its payment says, and the payment of a removed one is cancelled";
 
 /// What is done to a store, how it is put right, and which checks see it.
 type Harm = (&'static str, &'static str, &'static [&'static str]);
@@ -71,4 +76,107 @@ fn what_is_on_its_way_is_counted() {
     let inspected = app.app().purchases.carts.funnel.with_session(app::cart::inspect);
     let (_, waiting) = inspected.expect("cart can be inspected");
     assert_eq!((waiting.unpaid, waiting.removing, waiting.since_ms.is_some()), (2, 0, true));
+}
+
+/// Whose store is changed.
+#[derive(Debug, Clone, Copy)]
+enum In {
+    Cart,
+    Gifticon,
+    Payment,
+}
+
+/// Whose store is changed, how, how it is put right, and which check sees it. Cart 1 is paid, 2 is declined, 3 was paid
+/// and is removed.
+const LOST: &[(In, &str, &str, &str)] = &[
+    (
+        In::Payment,
+        "UPDATE payment SET status = 'PaymentApproved' WHERE order_key = 6",
+        "UPDATE payment SET status = 'PaymentCanceled' WHERE order_key = 6",
+        PAID,
+    ),
+    (
+        In::Payment,
+        "UPDATE payment SET order_key = 98 WHERE order_key = 6",
+        "UPDATE payment SET order_key = 6 WHERE order_key = 98",
+        PAID,
+    ),
+    (
+        In::Payment,
+        "UPDATE payment SET status = 'PaymentCanceled' WHERE order_key = 2",
+        "UPDATE payment SET status = 'PaymentApproved' WHERE order_key = 2",
+        PAID,
+    ),
+    (
+        In::Gifticon,
+        "UPDATE reservation SET status = 'RESERVED' WHERE cart_id = 2",
+        "UPDATE reservation SET status = 'RETURNED' WHERE cart_id = 2",
+        KEPT,
+    ),
+    (
+        In::Gifticon,
+        "UPDATE reservation SET status = 'RESERVED' WHERE cart_id = 3",
+        "UPDATE reservation SET status = 'RETURNED' WHERE cart_id = 3",
+        KEPT,
+    ),
+    (
+        In::Gifticon,
+        "UPDATE reservation SET status = 'RESERVED' WHERE cart_id = 1",
+        "UPDATE reservation SET status = 'SOLD' WHERE cart_id = 1",
+        KEPT,
+    ),
+    (
+        In::Gifticon,
+        "UPDATE reservation SET status = 'RETURNED' WHERE cart_id = 1",
+        "UPDATE reservation SET status = 'SOLD' WHERE cart_id = 1",
+        KEPT,
+    ),
+    (
+        In::Cart,
+        "UPDATE cart SET status = 'CartAdded', payment_id = NULL WHERE cart_id = 1",
+        "UPDATE cart SET status = 'PaymentApproved', payment_id = 1 WHERE cart_id = 1",
+        PAID,
+    ),
+    (
+        In::Cart,
+        "UPDATE cart SET status = 'CartAdded', payment_id = NULL WHERE cart_id = 2",
+        "UPDATE cart SET status = 'PaymentDeclined', payment_id = 2 WHERE cart_id = 2",
+        PAID,
+    ),
+];
+
+#[test]
+fn an_effect_that_was_lost_is_seen_on_sqlite() {
+    an_effect_that_was_lost_is_seen(Engine::Sqlite);
+}
+
+#[test]
+fn an_effect_that_was_lost_is_seen_on_postgres() {
+    an_effect_that_was_lost_is_seen(Engine::Postgres);
+}
+
+fn an_effect_that_was_lost_is_seen(engine: Engine) {
+    let app = programme(engine, 100);
+    assert_eq!(paid(&app, 2), 1);
+    let body = json!({"gifticonId": 2, "name": "Latte", "availableQuantity": 100, "price": 5_901});
+    app.post("/gifticons", &body).must_be(201);
+    app.post("/carts", &json!({"gifticonId": 2, "quantity": 1})).must_be(201);
+    eventually("it is declined", || shown(&app, 2)["status"] == "PaymentDeclined");
+    assert_eq!(paid(&app, 2), 3);
+    app.delete("/carts/3").must_be(204);
+    all_over(&app);
+    let purchases = &app.app().purchases;
+    let change = |of: In, sql: &str| match of {
+        In::Cart => purchases.carts.funnel.with_session(|tx| tx.execute(sql, &[])),
+        In::Gifticon => purchases.gifticons.funnel.with_session(|tx| tx.execute(sql, &[])),
+        In::Payment => purchases.payments.funnel.with_session(|tx| tx.execute(sql, &[])),
+    };
+    for (of, harm, cure, check) in LOST {
+        assert_eq!(change(*of, harm).expect("it is changed"), 1, "{harm}");
+        let findings = app.findings_of_carts();
+        let found = findings.checks.iter().filter(|(_, found)| !found.is_empty()).map(|(check, _)| *check);
+        assert!(found.clone().any(|found| found == *check), "{harm}: {:?}", found.collect::<Vec<_>>());
+        change(*of, cure).expect("it is put right");
+        assert!(app.findings_of_carts().is_clean(), "{cure}");
+    }
 }

@@ -3,7 +3,10 @@
 use domain::cart::{self, CartFacts};
 use domain::gifticon::{self, GifticonFacts, ReservationFacts, VoucherFacts};
 use domain::membership::{self, MembershipFacts};
-use domain::payment::{self, Order, PaymentFacts, PaymentMethod};
+use domain::payment::{
+    self, ChargeOutcome, Order, Payment, PaymentFacts, PaymentMethod, RequestPayment, cancel_payment, give_up,
+    record_outcome, record_refund, request_payment,
+};
 use platform::log::Event;
 
 use crate::told::event;
@@ -55,7 +58,7 @@ pub fn carts(customers: [Option<i64>; 6]) -> Vec<Event> {
     use cart::Event::{CartAdded, CartApproved, CartDeclined, CartRemoved, RemovalRequested};
     let facts = |cart_id: i64| cart(cart_id, customers[usize::try_from(cart_id).expect("small") - 1], cart_id);
     let paid = |cart_id: i64| CartApproved { cart: facts(cart_id), payment_id: cart_id };
-    let declined = CartDeclined { cart: facts(2), payment_id: 2, reason: "no_money".to_owned() };
+    let declined = CartDeclined { cart: facts(2), payment_id: 2, reason: payment::TIMED_OUT.to_owned() };
     let unclaimed = event((101, 1), NOON_MS, &cart::Event::ReservationRefused { reservation_id: 999 });
     [
         story(1, &[CartAdded(facts(1)), paid(1)]),
@@ -97,9 +100,64 @@ pub fn memberships(customers: [Option<i64>; 7]) -> Vec<Event> {
     .concat()
 }
 
+/// A payment, as the rules move it.
+struct Paying {
+    facts: PaymentFacts,
+    payment: Option<Payment>,
+    events: Vec<payment::Event>,
+}
+
+impl Paying {
+    fn of(facts: PaymentFacts) -> Self {
+        Self { facts, payment: None, events: Vec::new() }
+    }
+
+    /// It is to be charged.
+    fn requested(facts: PaymentFacts) -> Self {
+        Self::of(facts).moved(|payment| request_payment(payment, &RequestPayment { facts, takes_cards: true }))
+    }
+
+    fn moved(mut self, rule: impl FnOnce(Option<&Payment>) -> Vec<payment::Event>) -> Self {
+        let events = rule(self.payment.as_ref());
+        assert!(!events.is_empty(), "the rule makes nothing of {:?}", self.payment);
+        events.iter().for_each(|event| payment::apply(&mut self.payment, event));
+        self.events.extend(events);
+        self
+    }
+
+    fn then(self, rule: impl FnOnce(&Payment) -> Option<payment::Event>) -> Self {
+        self.moved(|payment| payment.and_then(rule).into_iter().collect())
+    }
+
+    fn paid(self) -> Self {
+        self.then(|payment| record_outcome(payment, &ChargeOutcome::Charged))
+    }
+
+    fn declined(self) -> Self {
+        self.then(|payment| record_outcome(payment, &ChargeOutcome::Declined("no_money".to_owned())))
+    }
+
+    fn given_up(self) -> Self {
+        self.then(|payment| give_up(payment, 600_000, 600_000))
+    }
+
+    fn canceled(self) -> Self {
+        let facts = self.facts;
+        self.moved(|payment| cancel_payment(payment, &facts))
+    }
+
+    fn given_back(self) -> Self {
+        let amount_won = self.facts.amount_won;
+        self.then(|payment| record_refund(payment, amount_won).expect("the whole amount"))
+    }
+
+    fn told(self) -> Vec<Event> {
+        story(self.facts.payment_id, &self.events)
+    }
+}
+
 /// The payments of both: those of carts have their numbers, those of memberships theirs and 10.
 pub fn payments(carts: [Option<i64>; 6], memberships: [Option<i64>; 7]) -> Vec<Event> {
-    use payment::Event::{PaymentApproved, PaymentCanceled, PaymentDeclined, PaymentRefunded, PaymentRequested};
     let of_cart = |cart_id: i64| {
         let customer_id = carts[usize::try_from(cart_id).expect("small") - 1];
         payment(cart_id, Order::Cart(cart_id), customer_id, cart_id * PIECE_WON)
@@ -108,38 +166,27 @@ pub fn payments(carts: [Option<i64>; 6], memberships: [Option<i64>; 7]) -> Vec<E
         let customer_id = memberships[usize::try_from(mem_id).expect("small") - 1];
         payment(10 + mem_id, Order::Membership(mem_id), customer_id, CLUB_WON)
     };
-    let paid = |facts: PaymentFacts| story(facts.payment_id, &[PaymentRequested(facts), PaymentApproved(facts)]);
-    let declined = |facts: PaymentFacts, refunded_won: i64| {
-        let declined = PaymentDeclined { payment: facts, reason: "no_money".to_owned() };
-        let refunded = PaymentRefunded { payment: facts, refunded_won };
-        story(facts.payment_id, &[PaymentRequested(facts), declined, refunded])
-    };
-    let given_back = |facts: PaymentFacts| {
-        let refunded = PaymentRefunded { payment: facts, refunded_won: facts.amount_won };
-        story(facts.payment_id, &[PaymentRequested(facts), PaymentApproved(facts), PaymentCanceled(facts), refunded])
-    };
-    let never = |facts: PaymentFacts| {
-        let refunded = PaymentRefunded { payment: facts, refunded_won: 0 };
-        story(facts.payment_id, &[PaymentCanceled(facts), refunded])
-    };
+    let requested = Paying::requested;
     [
-        paid(of_cart(1)),
+        requested(of_cart(1)).paid(),
         // It had been charged after all, and was given back.
-        declined(of_cart(2), 2 * PIECE_WON),
-        given_back(of_cart(3)),
-        story(4, &[PaymentRequested(of_cart(4))]),
-        never(of_cart(5)),
-        paid(of_cart(6)),
-        paid(of_membership(1)),
-        story(12, &[PaymentRequested(of_membership(2))]),
+        requested(of_cart(2)).given_up().given_back(),
+        requested(of_cart(3)).paid().canceled().given_back(),
+        requested(of_cart(4)),
+        Paying::of(of_cart(5)).canceled(),
+        requested(of_cart(6)).paid(),
+        requested(of_membership(1)).paid(),
+        requested(of_membership(2)),
         // What it is to give back is on its way.
-        given_back(of_membership(3))[..3].to_vec(),
-        paid(of_membership(4)),
-        never(of_membership(5)),
-        declined(of_membership(6), 0),
-        paid(of_membership(7)),
+        requested(of_membership(3)).paid().canceled(),
+        requested(of_membership(4)).paid(),
+        Paying::of(of_membership(5)).canceled(),
+        requested(of_membership(6)).declined(),
+        requested(of_membership(7)).paid(),
     ]
-    .concat()
+    .into_iter()
+    .flat_map(Paying::told)
+    .collect()
 }
 
 /// Of gifticon 1, of which there are 100 pieces: those of the carts above, one reservation that never came, one voucher

@@ -1,12 +1,13 @@
 //! Purchases on my page: the same whatever log speaks first and however often, on the customer's page if there is one and
 //! beside the pages if not.
 
+use domain::cart::Event::CartAdded;
 use domain::member::{self, MemberStatus};
 use domain::payment::{Event, Order};
 use platform::log;
 use serde_json::{Value, json};
 
-use crate::bought::{NOON_MS, carts, memberships, payment, payments};
+use crate::bought::{NOON_MS, PIECE_WON, cart, carts, memberships, payment, payments};
 use crate::leave;
 use crate::support::{Engine, TestApp, eventually};
 use crate::told::{Of, Views, event};
@@ -54,6 +55,27 @@ fn it_does_not_matter_which_log_speaks_first(engine: Engine) {
     let facts = payment(4, Order::Cart(4), None, 20_000);
     views.tell_pages(Of::Payment, &[event((4, 2), NOON_MS, &Event::PaymentApproved(facts))]);
     assert_ne!(views.pages(), told, "control: what is new changes it");
+}
+
+#[test]
+fn what_another_process_writes_while_a_page_goes_stays_on_postgres() {
+    let views = Views::on(Engine::Postgres, NOON_MS);
+    views.tell_pages(Of::Member, &members()[1..2]);
+    let facts = payment(1, Order::Cart(1), Some(2), PIECE_WON);
+    views.tell_pages(Of::Payment, &[event((1, 1), NOON_MS, &Event::PaymentRequested(facts))]);
+    views.tell_pages(Of::Cart, &[event((1, 1), NOON_MS, &CartAdded(cart(1, Some(2), 1)))]);
+    let (mut other, mut watcher) = (views.another(), views.another());
+    let sql = "UPDATE page_cart SET payment_status = 'PaymentApproved', payment_sequence = 2 WHERE cart_id = 1";
+    other.begin().and_then(|()| other.execute(sql, &[])).expect("another process writes");
+    std::thread::scope(|scope| {
+        let going = scope.spawn(|| views.tell_pages(Of::Member, &members()[3..]));
+        let sql = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        eventually("it waits for the other", || !watcher.query(sql, &[]).expect("it can be asked").is_empty());
+        other.commit().expect("another process is done");
+        going.join().expect("the page goes");
+    });
+    let (carts, _) = views.alone();
+    assert_eq!((carts.len(), &carts[0]["status"]), (1, &json!("PaymentApproved")), "beside the pages, and paid");
 }
 
 /// Members 1 and 2 join, 2 leaves.

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::bought::{NOON_MS, carts, memberships, payments, stock};
 use crate::support::{Engine, Setup, TestApp, eventually};
 use crate::told::{Of, Views};
-use crate::{NOON, summary};
+use crate::{NOON, open, summary};
 
 const NOBODY: ([Option<i64>; 6], [Option<i64>; 7]) = ([None; 6], [None; 7]);
 
@@ -159,6 +159,30 @@ fn purchases_that_wait(engine: Engine) {
     app.settle();
     app.verify();
     what_is_wrong_is_found(&app);
+}
+
+#[test]
+fn a_declined_payment_leaves_nothing_under_way_on_sqlite() {
+    a_declined_payment_leaves_nothing_under_way(Engine::Sqlite);
+}
+
+#[test]
+fn a_declined_payment_leaves_nothing_under_way_on_postgres() {
+    a_declined_payment_leaves_nothing_under_way(Engine::Postgres);
+}
+
+/// An amount that ends in 901 is declined by the sandbox: nothing was charged, and nothing is to be given back.
+fn a_declined_payment_leaves_nothing_under_way(engine: Engine) {
+    let app = open(engine);
+    let gifticon = json!({"gifticonId": 1, "name": "Americano", "availableQuantity": 100, "price": 5_901});
+    app.post("/gifticons", &gifticon).must_be(201);
+    app.post("/carts", &json!({"gifticonId": 1, "quantity": 1})).must_be(201);
+    eventually("it is declined", || app.get("/carts/1").json["status"] == "PaymentDeclined");
+    app.settle();
+    let seen = summary(&app);
+    assert_eq!(seen["purchases"]["card"]["declined"]["value"], 1);
+    assert!(under_way(&seen).iter().all(|(_, count)| *count == 0), "{:?}", under_way(&seen));
+    app.verify();
 }
 
 /// What is changed by hand is found by verify.

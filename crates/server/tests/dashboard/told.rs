@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use platform::clock::ManualClock;
-use platform::db::Cursor;
+use platform::db::{Cursor, Database, Durability, Location, Session};
 use platform::log::{Event, encode};
 use serde::Serialize;
 use serde_json::Value;
@@ -33,7 +33,7 @@ pub struct Views {
     app: Arc<App>,
     runtime: Runtime,
     _data: tempfile::TempDir,
-    _database: Option<postgres::Database>,
+    database: Option<postgres::Database>,
 }
 
 impl Views {
@@ -48,7 +48,14 @@ impl Views {
         let runtime = server::serve::runtime(&settings).expect("a runtime");
         let options = Options { clock: Some(Arc::new(ManualClock::new(now_ms)) as _), ..Options::default() };
         let app = Arc::new(App::open(&settings, options, runtime.handle()).expect("the contexts open"));
-        Self { app, runtime, _data: data, _database: database }
+        Self { app, runtime, _data: data, database }
+    }
+
+    /// A connection to my page's store on PostgreSQL, as another process has one.
+    pub fn another(&self) -> Box<dyn Session> {
+        let url = self.database.as_ref().expect("PostgreSQL").url.clone();
+        let store = Database::open("mypage", &Location::Postgres(url), Durability::Full).expect("the store opens");
+        store.session().expect("a session")
     }
 
     /// Tells my page.

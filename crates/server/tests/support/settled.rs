@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use app::kit::Findings;
-use platform::db::{Cursor, Value};
+use platform::db::{Cursor, Session, Value};
 use platform::error::Result;
 use platform::funnel::{Funnel, Writer};
 use platform::log::{EVENT_SOURCE, Log, LogSource};
 use serde_json::{Value as Json, json};
+use server::commands::verify::followed;
 
 use super::{TestApp, within};
 
@@ -117,9 +118,13 @@ impl TestApp {
     }
 
     fn purchases_are_settled(&self) -> Result<bool> {
-        let (gifticon, cart) = (&self.app().purchases.gifticons, &self.app().purchases.carts);
-        Ok(gifticon.funnel.depth() + cart.funnel.depth() == 0
+        let bought = &self.app().purchases;
+        let (gifticon, cart, product, membership) =
+            (&bought.gifticons, &bought.carts, &bought.products, &bought.memberships);
+        let queued = gifticon.funnel.depth() + cart.funnel.depth();
+        Ok(queued + product.funnel.depth() + membership.funnel.depth() == 0
             && self.payments_are_settled()?
+            && has_read(&product.funnel, &membership.funnel, &membership.log)?
             && has_read(&gifticon.funnel, &cart.funnel, &cart.log)?)
     }
 
@@ -178,19 +183,47 @@ impl TestApp {
         must_be_clean(&payment.expect("payment can be inspected"));
         self.verify_gifticons();
         self.verify_carts();
+        must_be_clean(&seen(&self.app().purchases.products.funnel, app::product::inspect));
+        must_be_clean(&self.findings_of_memberships());
     }
 
     /// As [`TestApp::verify`], for cart alone, beside what gifticon and payment say of carts.
     pub fn verify_carts(&self) {
-        let purchases = &self.app().purchases;
-        let carts = purchases.carts.funnel.with_session(app::cart::standing).expect("carts can be read");
-        let inspected = purchases.carts.funnel.with_session(app::cart::inspect);
-        let (mut findings, _) = inspected.expect("cart can be inspected");
-        let kept = purchases.gifticons.funnel.with_session(app::gifticon::reservations);
-        let paid = purchases.payments.funnel.with_session(app::payment::payments);
-        let (kept, paid) = (kept.expect("reservations can be read"), paid.expect("payments can be read"));
-        app::cart::compare(&carts, &kept, &paid, &mut findings);
-        must_be_clean(&findings);
+        must_be_clean(&self.findings_of_carts());
+    }
+
+    /// What `onepoint verify` finds in cart, beside gifticon and payment.
+    pub fn findings_of_carts(&self) -> Findings {
+        let bought = &self.app().purchases;
+        let (cart, gifticon, payment) = (&bought.carts.funnel, &bought.gifticons.funnel, &bought.payments.funnel);
+        let beside = app::cart::Beside {
+            returned: seen(gifticon, app::gifticon::returned),
+            canceled: seen(payment, app::payment::canceled),
+            heard: seen(cart, |tx| followed(tx, "cart<payment")),
+            reservations: seen(gifticon, app::gifticon::reservations),
+            kept_to: seen(gifticon, |tx| followed(tx, "gifticon<cart")),
+            paid: seen(payment, app::payment::payments),
+            paid_to: seen(payment, |tx| followed(tx, "payment<cart")),
+        };
+        let (mut findings, _) = seen(cart, app::cart::inspect);
+        app::cart::compare(&seen(cart, app::cart::standing), &beside, &mut findings);
+        findings
+    }
+
+    /// What `onepoint verify` finds in membership, beside product and payment.
+    pub fn findings_of_memberships(&self) -> Findings {
+        let bought = &self.app().purchases;
+        let (membership, payment) = (&bought.memberships.funnel, &bought.payments.funnel);
+        let beside = app::membership::Beside {
+            canceled: seen(payment, app::payment::canceled),
+            heard: seen(membership, |tx| followed(tx, "membership<payment")),
+            paid: seen(payment, app::payment::payments),
+            paid_to: seen(payment, |tx| followed(tx, "payment<membership")),
+        };
+        let units = seen(&bought.products.funnel, app::product::units);
+        let mut findings = seen(membership, |tx| app::membership::inspect(tx, &units));
+        app::membership::compare(&seen(membership, app::membership::standing), &beside, &mut findings);
+        findings
     }
 
     /// As [`TestApp::verify`], for gifticon alone.
@@ -268,6 +301,11 @@ impl TestApp {
         let rows = self.app().points.funnel.with_session(|tx| tx.query(sql, &[])).expect("the ledger can be read");
         rows[0].int(0)
     }
+}
+
+/// What stands in a context's store.
+fn seen<W: Writer, T>(funnel: &Funnel<W>, look: impl FnOnce(&mut dyn Session) -> Result<T>) -> T {
+    funnel.with_session(look).expect("the store can be read")
 }
 
 /// Whether the consumer of `log`, which `owner` writes, has read everything; a stopped one reads nothing.

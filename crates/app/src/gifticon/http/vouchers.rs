@@ -82,8 +82,15 @@ fn must_take_vouchers(caller: &Caller) -> Result<()> {
     if caller.0.role == Role::Owner("merchant") { Ok(()) } else { must_be_operator(caller) }
 }
 
+/// A voucher with links to what it is good for and to its cart; that of a void one may have been removed.
 fn shown(base: &str, voucher: VoucherView) -> Item<VoucherView> {
-    Item::at(format!("{base}/vouchers/{}", voucher.code), "voucher", voucher)
+    let VoucherView { gifticon_id, cart_id, status, .. } = voucher;
+    let item = Item::at(format!("{base}/vouchers/{}", voucher.code), "voucher", voucher)
+        .leading_to("gifticon", format!("{base}/gifticons/{gifticon_id}"));
+    if status == VoucherStatus::Cancelled {
+        return item;
+    }
+    item.leading_to("cart", format!("{base}/carts/{cart_id}"))
 }
 
 /// All vouchers, by number, with their codes. A member's key lists those of one of that member's carts, which has to be
