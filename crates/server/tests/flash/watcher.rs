@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde_json::Value;
 
 use super::market::{GIFTICON, Market, Visitor};
+use crate::support::Engine;
 
 /// How the pieces stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,11 +52,11 @@ pub struct Seen {
     pub wrongs: Vec<String>,
 }
 
-/// Looks until it is over.
+/// Looks until it is over, and once at least.
 pub fn watch(market: &Market, loaded: i64, over: &AtomicBool) -> Seen {
     let (mut seen, mut sold) = (Seen::default(), 0);
     let mut visitors: Vec<_> = (0..market.processes()).map(|process| Visitor::new(market, process)).collect();
-    while !over.load(Ordering::Relaxed) {
+    while seen.looks == 0 || !over.load(Ordering::Relaxed) {
         let next = seen.looks % visitors.len();
         let Some(pieces) = Pieces::asked(&mut visitors[next]) else {
             std::thread::yield_now();
@@ -67,6 +68,15 @@ pub fn watch(market: &Market, loaded: i64, over: &AtomicBool) -> Seen {
         sold = pieces.sold;
     }
     seen
+}
+
+#[test]
+fn control_a_row_that_is_wrong_is_seen_by_who_looks() {
+    let market = Market::open(Engine::Sqlite, 1, 10);
+    let over = AtomicBool::new(true);
+    assert_eq!(watch(&market, 10, &over).wrongs, Vec::<String>::new());
+    market.change_and_restart("UPDATE gifticon SET free = free - 1");
+    assert_eq!(watch(&market, 10, &over).wrongs.len(), 1);
 }
 
 #[test]
