@@ -188,7 +188,7 @@ fn what_cannot_be_held_is_refused(engine: Engine) {
         ("", json!({"amount": 1, "ttlS": -1}), "/ttlS"),
         ("", json!({"amount": 1, "ttlS": 604_801}), "/ttlS"),
         ("", json!({"amount": 1, "ttlS": i64::MAX}), "/ttlS"),
-        ("", json!({"amount": 1, "status": "CAPTURED"}), "/status"),
+        ("", json!({"amount": 1, "untilS": 60}), "/untilS"),
         ("", json!({"amount": 1, "reference": {"type": "", "id": 1}}), "/reference"),
         ("/1/captures", json!({"amount": 0}), "/amount"),
         ("/1/captures", json!({"amount": -1}), "/amount"),
