@@ -2,7 +2,7 @@
 //! Exactly so many pieces are sold as there are, everybody else is told so, and at every moment what is sold, reserved
 //! and free is what was loaded.
 //!
-//! `ONEPOINT_BUYERS` says how many come (4,000); a hundredth of them, and at least 100, gets a piece.
+//! `ONEPOINT_TEST_BUYERS` says how many come (4,000); a hundredth of them, and at least 100, gets a piece.
 
 mod support;
 

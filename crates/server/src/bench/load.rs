@@ -240,10 +240,7 @@ pub(super) async fn run_load(
 ) -> Result<Measured, String> {
     let writer = RequestWriter::new(target, keys.clone());
     let metrics = RequestWriter::new(target, keys.clone());
-    let mut connections = Vec::with_capacity(plan.connections);
-    for _ in 0..plan.connections {
-        connections.push(Connection::open(target.address).await?);
-    }
+    let connections = open_connections(target, plan.connections).await?;
     let carts = Watch::begin(target, &metrics, plan.profile).await?;
     let before = figures(target, &metrics).await;
     let cpu_before_ns = client_cpu_ns();
@@ -270,11 +267,7 @@ pub(super) async fn run_load(
     let end = if ending == Ending::Complete { deadline } else { Instant::now().min(deadline) };
     let cpu_after_ns = client_cpu_ns();
     let server = figures(target, &metrics).await;
-    let added = run.state().tally.done;
-    let ended = match carts.filter(|_| ending == Ending::Complete) {
-        Some(carts) => Some(carts.end(added, last).await?),
-        None => None,
-    };
+    let ended = all_paid(carts.filter(|_| ending == Ending::Complete), &run, last).await?;
     // What it costs until the last cart is paid is what a cart costs.
     let after = if ended.is_some() { figures(target, &metrics).await } else { server };
     let unsent = run.count_unsent(end);
@@ -297,6 +290,21 @@ pub(super) async fn run_load(
         server,
         carts: ended,
     })
+}
+
+async fn open_connections(target: &Target, count: usize) -> Result<Vec<Connection>, String> {
+    let mut connections = Vec::with_capacity(count);
+    for _ in 0..count {
+        connections.push(Connection::open(target.address).await?);
+    }
+    Ok(connections)
+}
+
+/// Waits until the carts of a run are paid, if it is about carts; its last answer came at this moment.
+async fn all_paid(carts: Option<Watch<'_>>, run: &Run, last: Instant) -> Result<Option<Ended>, String> {
+    let Some(carts) = carts else { return Ok(None) };
+    let added = run.state().tally.done;
+    carts.end(added, last).await.map(Some)
 }
 
 async fn figures(target: &Target, writer: &RequestWriter) -> Option<ServerFigures> {

@@ -12,7 +12,7 @@ use super::watcher::{Pieces, Seen, watch};
 use crate::support::{Engine, Setup, TestApp};
 
 /// How many buyers come, if something else is wanted.
-const VARIABLE: &str = "ONEPOINT_BUYERS";
+const VARIABLE: &str = "ONEPOINT_TEST_BUYERS";
 const BUYERS: i64 = 4_000;
 /// So many of them get a piece, at least.
 const PIECES_MIN: i64 = 100;
@@ -38,7 +38,7 @@ fn as_many_are_sold_as_there_are_though_three_processes_are_killed_on_postgres()
 }
 
 fn buyers() -> i64 {
-    std::env::var(VARIABLE).map_or(BUYERS, |text| text.parse().expect("ONEPOINT_BUYERS is a number"))
+    std::env::var(VARIABLE).map_or(BUYERS, |text| text.parse().expect("ONEPOINT_TEST_BUYERS is a number"))
 }
 
 fn sell(engine: Engine, processes: usize) {

@@ -2,11 +2,15 @@
 //! back.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use serde_json::Value;
 
 use super::market::{GIFTICON, Market, Visitor};
 use crate::support::Engine;
+
+/// So that the buyers have the machine, and not the watcher.
+const PAUSE: Duration = Duration::from_micros(500);
 
 /// How the pieces stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,10 +62,8 @@ pub fn watch(market: &Market, loaded: i64, over: &AtomicBool) -> Seen {
     let mut visitors: Vec<_> = (0..market.processes()).map(|process| Visitor::new(market, process)).collect();
     while seen.looks == 0 || !over.load(Ordering::Relaxed) {
         let next = seen.looks % visitors.len();
-        let Some(pieces) = Pieces::asked(&mut visitors[next]) else {
-            std::thread::yield_now();
-            continue;
-        };
+        std::thread::sleep(PAUSE);
+        let Some(pieces) = Pieces::asked(&mut visitors[next]) else { continue };
         seen.looks += 1;
         seen.free.insert(pieces.free);
         seen.wrongs.extend(pieces.wrong(sold, loaded));

@@ -95,8 +95,9 @@ fn held_points_are_taken_or_let_go(engine: Engine) {
     pages_of_holds(&app, &[(third, "CAPTURED"), (second, "RELEASED"), (1, "CAPTURED")]);
     app.settle();
     assert_eq!(app.get("/mypages/1").json["recentEntries"][0]["kind"], "HOLD_CAPTURE");
-    eventually("the dashboard counts captures as uses", || {
-        app.get("/dashboards/summary").json["points"]["used"]["value"] == 950
+    eventually("the dashboard counts captures beside uses", || {
+        let points = app.get("/dashboards/summary").json["points"].clone();
+        points["used"]["value"] == 400 && points["holdCaptured"]["value"] == 550
     });
     app.verify();
 }
