@@ -85,7 +85,7 @@ fn carts(bounds: Bounds, wish: Wish, without: Without) -> Result<Seen, String> {
 fn memberships(bounds: Bounds, method: PaymentMethod, without: Without) -> Result<Seen, String> {
     let till = |buyer| Till::new(Memberships::payment(buyer, method), bounds.sound_provider, without);
     let tills = (0..bounds.buyers).map(till).collect();
-    explore(World::new(bounds, without, Memberships::new(bounds, without), tills))
+    explore(World::new(bounds, without, Memberships::new(bounds, without, method), tills))
 }
 
 /// An exploration that does not come to all the ends proves nothing about them.
@@ -113,16 +113,24 @@ fn every_cart_has_one_end() {
     play("a cart for points", ONE, POINTS);
 }
 
+const ENDS_OF_MEMBERSHIPS: [&str; 6] =
+    ["bought", "cancelled and given back", "cancelled too late", "expired", "never came", "refused"];
+
 #[test]
 fn every_membership_has_one_end() {
-    let ends = ["bought", "cancelled and given back", "cancelled too late", "expired", "never came", "refused"];
     let play = |name, bounds, method| {
-        must_have_seen(name, memberships(bounds, method, Without::Nothing), &ends);
+        must_have_seen(name, memberships(bounds, method, Without::Nothing), &ENDS_OF_MEMBERSHIPS);
     };
     play("a membership", ONE, PaymentMethod::Card);
     play("a membership, events in any order", Bounds { removals: 1, ..ANY_ORDER }, PaymentMethod::Card);
     play("a membership, sent twice", Bounds { sound_provider: true, ..REPEATS }, PaymentMethod::Card);
     play("two memberships", TWO, PaymentMethod::Card);
+}
+
+#[test]
+fn every_membership_for_points_has_one_end() {
+    let seen = memberships(Bounds { removals: 1, ..ONE }, PaymentMethod::Points, Without::Nothing);
+    must_have_seen("a membership for points", seen, &ENDS_OF_MEMBERSHIPS);
 }
 
 #[test]
@@ -146,15 +154,20 @@ fn a_protection_that_is_left_out_shows() {
         let said = carts(bounds, wish, without).err().unwrap_or_default();
         assert!(said.contains(wrong), "without {without:?}: {said}");
     }
-    for (without, wrong) in [
-        (Without::LastingRefusal, "said to have come and never to come"),
-        (Without::ClaimSweep, "a unit is kept that nobody has"),
-        (Without::ReturnedOnce, "the counters are not those of the units"),
-        (Without::OneEnd, "ended twice"),
-        (Without::CancelAfterGivingUp, PAID),
-        (Without::RefundDays, "bought, but not paid"),
+    let by_card = PaymentMethod::Card;
+    for (without, bounds, method, wrong) in [
+        (Without::LastingRefusal, ONE, by_card, "said to have come and never to come"),
+        (Without::ClaimSweep, ONE, by_card, "a unit is kept that nobody has"),
+        (Without::ReturnedOnce, ONE, by_card, "the counters are not those of the units"),
+        (Without::OneEnd, ONE, by_card, "ended twice"),
+        (Without::Reference, ONE, by_card, "charged twice"),
+        (Without::CancelAfterGivingUp, ONE, by_card, PAID),
+        (Without::CheckedOutcome, ONE, by_card, "approved and declined"),
+        (Without::Tombstone, ANY_ORDER, by_card, PAID),
+        (Without::RefundDays, ONE, by_card, "bought, but not paid"),
+        (Without::CancelledHold, ONE, PaymentMethod::Points, "given back before that was certain"),
     ] {
-        let said = memberships(ONE, PaymentMethod::Card, without).err().unwrap_or_default();
+        let said = memberships(bounds, method, without).err().unwrap_or_default();
         assert!(said.contains(wrong), "without {without:?}: {said}");
     }
 }

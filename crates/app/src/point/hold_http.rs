@@ -13,6 +13,7 @@ use platform::http::list::{PageQuery, Sublist};
 use platform::http::number::Whole;
 use platform::http::shell::Caller;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -29,6 +30,7 @@ pub(super) fn hold_routes() -> OpenApiRouter<Arc<Points>> {
         .routes(routes!(capture_hold))
 }
 
+/// What somebody may say about a new hold. What the server owns is accepted and ignored.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct CreateHold {
@@ -42,6 +44,21 @@ struct CreateHold {
     /// What it is about.
     #[schema(value_type = Option<ReferenceView>)]
     reference: Option<ReferenceInput>,
+    #[serde(default, rename = "holdId")]
+    #[schema(ignore)]
+    _hold_id: IgnoredAny,
+    #[serde(default, rename = "memberId")]
+    #[schema(ignore)]
+    _member_id: IgnoredAny,
+    #[serde(default, rename = "captured")]
+    #[schema(ignore)]
+    _captured: IgnoredAny,
+    #[serde(default, rename = "status")]
+    #[schema(ignore)]
+    _status: IgnoredAny,
+    #[serde(default, rename = "expiresAt")]
+    #[schema(ignore)]
+    _expires_at: IgnoredAny,
 }
 
 /// Sets points aside: nobody else can use them, and they do not expire, until they are captured or released, or their
@@ -56,7 +73,7 @@ async fn create_hold(
     write: Write<CreateHold>,
 ) -> Result<Response<Body>> {
     must_be_operator(&write.caller)?;
-    let CreateHold { amount: Whole(amount), ttl_s, reference } = write.body;
+    let CreateHold { amount: Whole(amount), ttl_s, reference, .. } = write.body;
     let ttl_s = ttl_s.map_or(HOLD_TTL_S, |Whole(ttl_s)| ttl_s);
     let reference = reference.map(ReferenceInput::read).transpose()?;
     let hold = points.place_hold(member_id, (amount, ttl_s), reference, write.stamp).await?;
@@ -115,12 +132,31 @@ async fn release_hold(
     Ok(no_content())
 }
 
+/// What somebody may say about taking held points. What the server owns is accepted and ignored.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct CaptureHold {
     /// At least 1 point, at most the hold's; all of them if nothing is said. The rest is free again.
     #[schema(value_type = Option<i64>, example = 300)]
     amount: Option<Whole>,
+    #[serde(default, rename = "holdId")]
+    #[schema(ignore)]
+    _hold_id: IgnoredAny,
+    #[serde(default, rename = "memberId")]
+    #[schema(ignore)]
+    _member_id: IgnoredAny,
+    #[serde(default, rename = "captured")]
+    #[schema(ignore)]
+    _captured: IgnoredAny,
+    #[serde(default, rename = "status")]
+    #[schema(ignore)]
+    _status: IgnoredAny,
+    #[serde(default, rename = "expiresAt")]
+    #[schema(ignore)]
+    _expires_at: IgnoredAny,
+    #[serde(default, rename = "reference")]
+    #[schema(ignore)]
+    _reference: IgnoredAny,
 }
 
 /// Takes held points. It is done once; the rest is free again.

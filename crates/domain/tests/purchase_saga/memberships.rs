@@ -25,6 +25,7 @@ const LASTS_MS: i64 = 365 * DAY_MS;
 pub struct Memberships {
     bounds: Bounds,
     without: Without,
+    method: PaymentMethod,
     product: Option<Product>,
     units: Vec<Option<Unit>>,
     /// By place: how often it was sold and returned.
@@ -49,7 +50,7 @@ pub enum Step {
 }
 
 impl Memberships {
-    pub fn new(bounds: Bounds, without: Without) -> Self {
+    pub fn new(bounds: Bounds, without: Without, method: PaymentMethod) -> Self {
         let places = bounds.buyers * bounds.attempts;
         let registered = register_product(
             None,
@@ -67,6 +68,7 @@ impl Memberships {
         Self {
             bounds,
             without,
+            method,
             product,
             units: vec![None; places],
             moved: vec![[0; 2]; places],
@@ -160,7 +162,7 @@ impl Shop for Memberships {
             price_won: PRICE_WON,
             months: 12,
             customer_id: Some(7),
-            method: PaymentMethod::Card,
+            method: self.method,
             purchased_at_ms: self.now_ms(),
             renews_mem_id: None,
         };

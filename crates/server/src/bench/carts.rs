@@ -130,7 +130,8 @@ pub(super) struct Watch<'a> {
 }
 
 impl<'a> Watch<'a> {
-    /// Before the run; none for a profile that buys nothing. An error if a gifticon is not there.
+    /// Before the run; none for a profile that buys nothing. An error if a gifticon is not there, or if pieces are
+    /// reserved: they would be sold within this run, and count as its own.
     pub(super) async fn begin(
         target: &'a Target,
         writer: &'a RequestWriter,
@@ -141,7 +142,13 @@ impl<'a> Watch<'a> {
         let mut watch = Self { target, writer, gifticons, sold_before: 0 };
         let mut connection = Connection::open(target.address).await?;
         for gifticon in watch.gifticons.clone() {
-            watch.sold_before += watch.pieces(&mut connection, gifticon).await?.sold;
+            let Pieces { sold, reserved } = watch.pieces(&mut connection, gifticon).await?;
+            if reserved > 0 {
+                return Err(format!(
+                    "{reserved} pieces of gifticon {gifticon} are reserved by earlier carts; wait until these are paid"
+                ));
+            }
+            watch.sold_before += sold;
         }
         Ok(Some(watch))
     }

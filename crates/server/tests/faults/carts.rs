@@ -69,14 +69,14 @@ fn every_cart_ends_once_whatever_is_lost(engine: Engine) {
     let mut app = TestApp::start_up(setup(engine, &line));
     let mut seen = Seen::default();
     for (round, stops) in (0..).zip(EVERYBODY) {
-        let mut cases = cases(engine, 1 + 1_000 * round);
+        let mut cases = cases(engine, stops, 1 + 1_000 * round);
         play(&mut app, &line, stops, &mut cases, &mut seen);
     }
     app.settle();
     app.verify();
     println!("carts on {engine:?}: {seen:?}");
-    assert!(seen.told_nothing > 100 && seen.never_came > 20 && seen.late_questions > 20, "{seen:?}");
-    assert!(seen.bought > 20 && seen.removed > 20 && seen.stayed > 5 && seen.given_back > 10, "{seen:?}");
+    assert!(seen.told_nothing > 60 && seen.never_came > 20 && seen.late_questions > 20, "{seen:?}");
+    assert!(seen.bought > 20 && seen.removed > 10 && seen.stayed > 5 && seen.given_back > 5, "{seen:?}");
 }
 
 fn setup(engine: Engine, line: &Arc<Line>) -> Setup {
@@ -88,14 +88,16 @@ fn setup(engine: Engine, line: &Arc<Line>) -> Setup {
     setup
 }
 
-/// Every fault with every sender and everything that may become of the cart; numbered from `first`.
-fn cases(engine: Engine, first: i64) -> Vec<Case> {
+/// Every fault with everything that may become of the cart, and with every sender where nobody stops, with one of them
+/// in turn where somebody does; numbered from `first`.
+fn cases(engine: Engine, stops: Stops, first: i64) -> Vec<Case> {
     // What senders do has been played on the other engine.
     let senders = if engine == Engine::Sqlite { &Sender::ALL[..] } else { &[Sender::Leaves, Sender::RepeatsLate] };
     let mut cases = Vec::new();
-    for fault in Fault::ALL {
-        for &sender in senders {
-            for wish in Wish::ALL {
+    for (row, fault) in Fault::ALL.into_iter().enumerate() {
+        for (column, wish) in Wish::ALL.into_iter().enumerate() {
+            let of = if stops == Stops::Nobody { 0..senders.len() } else { row + column..row + column + 1 };
+            for sender in of.map(|place| senders[place % senders.len()]) {
                 let id = first + i64::try_from(cases.len()).expect("few cases");
                 cases.push(Case::new(id, fault, sender, wish));
             }
@@ -212,7 +214,7 @@ fn must_all_be_right(app: &TestApp, cases: &[Case]) {
         }
         let waited = started.elapsed();
         assert!(waited < ENDS_WITHIN, "{} of {} cases:\n{}", wrongs.len(), cases.len(), wrongs.join("\n"));
-        std::thread::sleep(Duration::from_millis(50));
+        std::thread::sleep(Duration::from_millis(200));
     }
 }
 

@@ -226,6 +226,6 @@ fn must_all_be_right(app: &TestApp, cases: &[Case]) {
         }
         let waited = started.elapsed();
         assert!(waited < ENDS_WITHIN, "{} of {} cases:\n{}", wrongs.len(), cases.len(), wrongs.join("\n"));
-        std::thread::sleep(Duration::from_millis(50));
+        std::thread::sleep(Duration::from_millis(200));
     }
 }

@@ -72,6 +72,11 @@ impl<'a> Crowd<'a> {
         self.answered.load(Ordering::Relaxed)
     }
 
+    /// How many connections broke.
+    pub fn broken(&self) -> usize {
+        self.record.lock().expect("nobody panics").broken
+    }
+
     /// How many come, without those who come late.
     pub fn buyers(&self) -> i64 {
         self.buyers

@@ -80,6 +80,13 @@ impl Market {
         self.start(process);
     }
 
+    /// Changes what the store of gifticon holds behind the back of the first process.
+    pub fn change_and_restart(&self, sql: &str) {
+        self.kill(0);
+        self.store.with("gifticon", |session| session.execute(sql, &[]));
+        self.start(0);
+    }
+
     fn kill(&self, process: usize) {
         *self.addresses[process].lock().expect("nobody panics") = None;
         if let Some(serving) = self.processes[process].lock().expect("nobody panics").take() {

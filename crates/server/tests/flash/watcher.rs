@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::market::{GIFTICON, Market, Visitor};
+use crate::support::Engine;
 
 /// So that the buyers have the machine, and not the watcher.
 const PAUSE: Duration = Duration::from_micros(500);
@@ -55,11 +56,11 @@ pub struct Seen {
     pub wrongs: Vec<String>,
 }
 
-/// Looks until it is over.
+/// Looks until it is over, and once at least.
 pub fn watch(market: &Market, loaded: i64, over: &AtomicBool) -> Seen {
     let (mut seen, mut sold) = (Seen::default(), 0);
     let mut visitors: Vec<_> = (0..market.processes()).map(|process| Visitor::new(market, process)).collect();
-    while !over.load(Ordering::Relaxed) {
+    while seen.looks == 0 || !over.load(Ordering::Relaxed) {
         let next = seen.looks % visitors.len();
         std::thread::sleep(PAUSE);
         let Some(pieces) = Pieces::asked(&mut visitors[next]) else { continue };
@@ -69,6 +70,15 @@ pub fn watch(market: &Market, loaded: i64, over: &AtomicBool) -> Seen {
         sold = pieces.sold;
     }
     seen
+}
+
+#[test]
+fn control_a_row_that_is_wrong_is_seen_by_who_looks() {
+    let market = Market::open(Engine::Sqlite, 1, 10);
+    let over = AtomicBool::new(true);
+    assert_eq!(watch(&market, 10, &over).wrongs, Vec::<String>::new());
+    market.change_and_restart("UPDATE gifticon SET free = free - 1");
+    assert_eq!(watch(&market, 10, &over).wrongs.len(), 1);
 }
 
 #[test]

@@ -13,7 +13,7 @@ use crate::support::{Client, Request, within};
 
 const LOADED: i64 = 100_000;
 const BUYERS: usize = 4;
-const KILLS: usize = 3;
+const KILLS: usize = 2;
 /// Carts that are answered before a server is killed.
 const BOUGHT: i64 = 20;
 

@@ -121,6 +121,17 @@ fn what_is_no_later_time_extends_nothing() {
 }
 
 #[test]
+fn what_the_server_owns_of_a_voucher_is_ignored() {
+    let app = shop(Engine::Sqlite, 10);
+    let (cart_id, codes) = sell(&app, 2);
+    let body = json!({"months": 1, "code": codes[1], "voucherId": 2, "gifticonId": 9, "cartId": 9, "status": "USED",
+        "usedAt": "2026-09-01T00:00:00+09:00"});
+    let extended = extend(&app, &codes[0], &body).must_be(201).json;
+    let shown = ["code", "voucherId", "gifticonId", "cartId", "status", "usedAt"].map(|field| extended[field].clone());
+    assert_eq!(json!(shown), json!([codes[0], 1, 1, cart_id, "ISSUED", null]));
+}
+
+#[test]
 fn a_voucher_that_is_taken_back_is_void_and_its_piece_stays_sold() {
     for engine in ENGINES {
         let app = shop(engine, 10);

@@ -189,7 +189,7 @@ fn what_cannot_be_held_is_refused(engine: Engine) {
         ("", json!({"amount": 1, "ttlS": -1}), "/ttlS"),
         ("", json!({"amount": 1, "ttlS": 604_801}), "/ttlS"),
         ("", json!({"amount": 1, "ttlS": i64::MAX}), "/ttlS"),
-        ("", json!({"amount": 1, "status": "CAPTURED"}), "/status"),
+        ("", json!({"amount": 1, "untilS": 60}), "/untilS"),
         ("", json!({"amount": 1, "reference": {"type": "", "id": 1}}), "/reference"),
         ("/1/captures", json!({"amount": 0}), "/amount"),
         ("/1/captures", json!({"amount": -1}), "/amount"),
@@ -223,6 +223,26 @@ fn what_cannot_be_held_is_refused(engine: Engine) {
     assert_eq!(state(&app), before);
     app.capture(hold, &json!({"amount": 10})).must_be(201);
     app.settle();
+    app.verify();
+}
+
+#[test]
+fn what_the_server_owns_of_a_hold_is_ignored() {
+    let app = TestApp::open(Engine::Sqlite);
+    app.join_normal(1);
+    let owned =
+        json!({"holdId": 9, "memberId": 9, "captured": 9, "status": "CAPTURED", "expiresAt": "2020-01-01T00:00:00Z"});
+    let with = |amount: i64| {
+        let mut body = owned.clone();
+        body["amount"] = json!(amount);
+        body
+    };
+    let placed = app.post(HOLDS, &with(100)).must_be(201).json;
+    let shown =
+        |hold: &Value| json!(["holdId", "memberId", "amount", "captured", "status"].map(|field| hold[field].clone()));
+    assert_eq!(shown(&placed), json!([1, 1, 100, 0, "HELD"]));
+    assert_ne!(placed["expiresAt"], owned["expiresAt"]);
+    assert_eq!(shown(&app.capture(1, &with(40)).must_be(201).json), json!([1, 1, 100, 40, "CAPTURED"]));
     app.verify();
 }
 

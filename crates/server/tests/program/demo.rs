@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::{json_of, onepoint};
 use crate::support::{Engine, TestApp, eventually};
 
-/// Exit code of work that was partly done: a server without donations.
+/// Exit code of work that was partly done: a server without donations, or where payments are declined.
 const PARTLY: i32 = 3;
 
 fn demo(app: &TestApp, words: &[&str]) -> (i32, std::process::Output) {
@@ -111,6 +111,21 @@ fn a_fresh_store_is_filled_on_sqlite() {
 #[test]
 fn a_fresh_store_is_filled_on_postgres() {
     a_fresh_store_is_filled(Engine::Postgres);
+}
+
+#[test]
+fn where_nobody_takes_cards_the_story_goes_on() {
+    // Nobody listens there, and it is given up soon.
+    let provider = ["payment.url=http://127.0.0.1:9", "payment.key=k", "payment.give_up_s=1"];
+    let app = TestApp::open_with(Engine::Sqlite, &provider);
+    let (code, output) = demo(&app, &["--json"]);
+    let report = json_of(&output);
+    assert_eq!((code, figure(&report, "joined")), (PARTLY, 40), "{report}");
+    let carts = figure(&report, "carts");
+    assert!(carts > 0 && figure(&report, "declined") == carts, "{report}");
+    assert_eq!((figure(&report, "removed"), figure(&report, "vouchers")), (0, 0));
+    let note = report["note"].as_str().unwrap_or_default();
+    assert!(note.contains(&format!("the payments of {carts} carts were declined")), "{note}");
 }
 
 #[test]

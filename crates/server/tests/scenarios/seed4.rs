@@ -1,11 +1,14 @@
 //! Seed 4: the MD registers a gifticon, carts take pieces of it and are paid by event, one is removed; payment may be away,
 //! and gifticon may be slow or away, without a piece being lost.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::support::{Answer, Engine, TestApp, eventually, promptly, within};
+
+/// By itself, on a busy machine: some probes may be too slow before some are not.
+const RECOVERS_WITHIN: Duration = Duration::from_secs(30);
 
 #[test]
 fn seed_4_runs_as_written_on_sqlite() {
@@ -97,9 +100,9 @@ fn a_slow_gifticon_costs_no_piece_and_is_asked_again_by_itself_on_postgres() {
 }
 
 fn a_slow_gifticon(engine: Engine) {
-    let app = TestApp::open(engine);
+    let app = TestApp::open_with(engine, &["questions.gifticon.time_limit_ms=250"]);
     register(&app, 1, 1_000);
-    put_in(&app, "1").must_be(201);
+    within(RECOVERS_WITHIN, "the first is taken in", || put_in(&app, "1").status == 201);
     let delay = &app.app().purchases.gifticon_delay;
     // Around the limit of 250 ms: some are in time, some are not.
     delay.set(Some((200, 300)));
@@ -107,15 +110,19 @@ fn a_slow_gifticon(engine: Engine) {
     let taken = answers.iter().filter(|answer| answer.status == 201).count();
     answers.iter().filter(|answer| answer.status != 201).for_each(must_be_not_now);
 
-    delay.set(Some((700, 700)));
-    crowd(&app, 4, 2).iter().for_each(must_be_not_now);
-    // By now nobody waits for it any more.
-    let asked = Instant::now();
-    must_be_not_now(&put_in(&app, "1"));
-    assert!(asked.elapsed() < Duration::from_millis(150), "{:?}", asked.elapsed());
+    delay.set(Some((20_000, 20_000)));
+    for answer in crowd(&app, 4, 2) {
+        must_be_not_now(&answer);
+        assert!(answer.took < Duration::from_secs(8), "nobody waits for it: {:?}", answer.took);
+    }
+    let breaker = || app.app().purchases.carts.gifticon_guard().breaker().state().name();
+    eventually("by now it is not even asked", || {
+        must_be_not_now(&put_in(&app, "1"));
+        breaker() == "OPEN"
+    });
 
     delay.set(None);
-    within(Duration::from_secs(5), "carts are taken in again", || put_in(&app, "1").status == 201);
+    within(RECOVERS_WITHIN, "carts are taken in again", || put_in(&app, "1").status == 201);
     let carts = taken + 2;
     eventually("nothing is kept for nobody", || available(&app) == 1_000 - i64::try_from(carts).expect("few"));
     eventually("all are paid", || app.all_of("carts").as_array().expect("carts").iter().all(is_paid));
@@ -149,7 +156,7 @@ fn a_stopped_gifticon(engine: Engine) {
     app.start("gifticon");
     eventually("the removal goes on by itself", || app.get("/carts/1").status == 404);
     eventually("the pieces are back", || available(&app) == 100);
-    within(Duration::from_secs(5), "carts are taken in again", || put_in(&app, "1").status == 201);
+    within(RECOVERS_WITHIN, "carts are taken in again", || put_in(&app, "1").status == 201);
     app.settle();
     assert_eq!(available(&app), 99);
     assert_eq!(under_way(&app, "removal"), 0);

@@ -52,6 +52,21 @@ struct ExtensionInput {
     #[serde(default, rename = "status")]
     #[schema(ignore)]
     _status: IgnoredAny,
+    #[serde(default, rename = "code")]
+    #[schema(ignore)]
+    _code: IgnoredAny,
+    #[serde(default, rename = "voucherId")]
+    #[schema(ignore)]
+    _voucher_id: IgnoredAny,
+    #[serde(default, rename = "gifticonId")]
+    #[schema(ignore)]
+    _gifticon_id: IgnoredAny,
+    #[serde(default, rename = "cartId")]
+    #[schema(ignore)]
+    _cart_id: IgnoredAny,
+    #[serde(default, rename = "usedAt")]
+    #[schema(ignore)]
+    _used_at: IgnoredAny,
 }
 
 impl ExtensionInput {

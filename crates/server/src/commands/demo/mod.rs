@@ -48,7 +48,8 @@ pub struct DemoArgs {
     json: bool,
 }
 
-/// Fills the store behind a running server. Exit code 3 if the server has no donations, which are then left out.
+/// Fills the store behind a running server. Exit code 3 if the server has no donations, which are
+/// then left out, or if payments were declined.
 ///
 /// # Errors
 /// `client.unreachable` without a server, `demo.not_empty` if it has members already, `demo.refused` if it refuses
@@ -82,7 +83,7 @@ async fn tell(args: &DemoArgs) -> Result<ExitCode> {
         None => Settled::default(),
     };
     print(args, &story, &tally, &settled, started.elapsed().as_secs_f64())?;
-    Ok(if story.causes.is_empty() { ExitCode::from(PARTLY) } else { ExitCode::SUCCESS })
+    Ok(if note(&story, &tally).is_some() { ExitCode::from(PARTLY) } else { ExitCode::SUCCESS })
 }
 
 /// Whether nobody has joined yet.
@@ -160,9 +161,22 @@ fn sights(story: &Story, tally: &Tally) -> Vec<(String, &'static str)> {
     sights
 }
 
+/// What of the story could not be told here.
+fn note(story: &Story, tally: &Tally) -> Option<String> {
+    let mut notes = Vec::new();
+    if story.causes.is_empty() {
+        notes.push("this server has no donations; they are left out".to_owned());
+    }
+    if tally.declined > 0 {
+        let declined = tally.declined;
+        notes.push(format!("the payments of {declined} carts were declined; GET /payments says why"));
+    }
+    (!notes.is_empty()).then(|| notes.join("; "))
+}
+
 fn print(args: &DemoArgs, story: &Story, tally: &Tally, settled: &Settled, seconds: f64) -> Result<()> {
     let sights = sights(story, tally);
-    let note = story.causes.is_empty().then_some("this server has no donations; they are left out");
+    let note = note(story, tally);
     if args.json {
         let look: Vec<&str> = sights.iter().map(|(url, _)| url.as_str()).collect();
         let report = json!({
@@ -174,7 +188,8 @@ fn print(args: &DemoArgs, story: &Story, tally: &Tally, settled: &Settled, secon
             "causes": story.causes.len(), "donations": tally.donations,
             "campaign": story.campaign, "coupons": tally.coupons, "redeemed": tally.redeemed,
             "products": story.goods.products.len(), "memberships": tally.memberships,
-            "gifticons": story.goods.gifticons.len(), "carts": tally.carts, "removed": tally.removed,
+            "gifticons": story.goods.gifticons.len(), "carts": tally.carts, "declined": tally.declined,
+            "removed": tally.removed,
             "vouchers": tally.vouchers, "note": note, "look": look,
         });
         let text = serde_json::to_string_pretty(&report);
@@ -206,9 +221,11 @@ fn print(args: &DemoArgs, story: &Story, tally: &Tally, settled: &Settled, secon
             won(settled.paid)
         );
     }
-    match note {
-        Some(note) => println!("Note: {note}."),
-        None => println!("{} donations went to {} causes.", tally.donations, story.causes.len()),
+    if !story.causes.is_empty() {
+        println!("{} donations went to {} causes.", tally.donations, story.causes.len());
+    }
+    if let Some(note) = note {
+        println!("Note: {note}.");
     }
     println!("Look next:");
     for (url, what) in sights {

@@ -77,10 +77,15 @@ impl Life<'_> {
         if answer.status == 201 { Ok(answer.json) } else { Err(refused(what, &answer)) }
     }
 
-    /// Waits until the cart is paid; then a voucher may be used, or the cart be removed.
+    /// Waits until payment has decided; if the cart is paid a voucher may be used, or the cart be removed.
     async fn take_home(&mut self, cart_id: i64, tally: &mut Tally) -> Result<()> {
         let started = Instant::now();
         let vouchers = loop {
+            let cart = self.story.client.get(&format!("/carts/{cart_id}")).await?;
+            if cart.json["status"] == "PaymentDeclined" {
+                tally.declined += 1;
+                return Ok(());
+            }
             let path = format!("/vouchers?cartId={cart_id}");
             let listed = self.story.client.get(&path).await?;
             let vouchers = listed.json["_embedded"]["vouchers"].as_array().cloned().unwrap_or_default();
@@ -88,7 +93,7 @@ impl Life<'_> {
                 break vouchers;
             }
             if started.elapsed() > SETTLES_WITHIN {
-                return Err(refused(&format!("cart {cart_id} has no vouchers"), &listed));
+                return Err(refused(&format!("cart {cart_id} has no vouchers ({})", cart.json["status"]), &listed));
             }
             tokio::time::sleep(LOOK_EVERY).await;
         };

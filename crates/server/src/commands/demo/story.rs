@@ -59,6 +59,8 @@ pub(super) struct Tally {
     pub(super) memberships: u64,
     /// Carts of gifticons that were bought.
     pub(super) carts: u64,
+    /// Carts whose payment was declined.
+    pub(super) declined: u64,
     /// Carts that were removed again.
     pub(super) removed: u64,
     /// Vouchers that were used.
@@ -87,6 +89,7 @@ impl Tally {
         self.redeemed += other.redeemed;
         self.memberships += other.memberships;
         self.carts += other.carts;
+        self.declined += other.declined;
         self.removed += other.removed;
         self.vouchers += other.vouchers;
         // A story that began before midnight and ended after it is told by the later month.
