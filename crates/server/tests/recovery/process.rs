@@ -64,6 +64,11 @@ impl Store {
         for set in self.sets() {
             command.args(["--set", &set]);
         }
+        // What tests are told is no setting of the program.
+        let told = std::env::vars_os().map(|(name, _)| name);
+        for name in told.filter(|name| name.to_string_lossy().starts_with("ONEPOINT_TEST_")) {
+            command.env_remove(name);
+        }
         command.stdin(Stdio::null());
         command
     }
