@@ -69,7 +69,7 @@ fn what_another_process_writes_while_a_page_goes_stays_on_postgres() {
     other.begin().and_then(|()| other.execute(sql, &[])).expect("another process writes");
     std::thread::scope(|scope| {
         let going = scope.spawn(|| views.tell_pages(Of::Member, &members()[3..]));
-        let sql = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        let sql = "SELECT CAST(pid AS BIGINT) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
         eventually("it waits for the other", || !watcher.query(sql, &[]).expect("it can be asked").is_empty());
         other.commit().expect("another process is done");
         going.join().expect("the page goes");
