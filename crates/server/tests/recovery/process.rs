@@ -14,7 +14,7 @@ use server::stores::{CONTEXTS, open};
 use crate::support::{Engine, postgres};
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
-const STARTS_WITHIN: Duration = Duration::from_secs(20);
+const STARTS_WITHIN: Duration = Duration::from_secs(60);
 
 /// A store that outlives its servers.
 pub struct Store {
