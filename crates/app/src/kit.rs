@@ -1,6 +1,7 @@
 //! What every context is handed: the time, the zone, where links point to, and who may do what.
 
 mod reference;
+mod storing;
 
 use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use platform::log::Log;
 use platform::zone::Zone;
 
 pub(crate) use reference::{ReferenceInput, ReferenceView};
+pub(crate) use storing::Storing;
 
 /// Whom an API key may belong to, beside the operator and other processes.
 pub const OWNERS: &[&str] = &["member", "merchant"];

@@ -4,8 +4,10 @@
 //! context's funnel, which moves the cursor in the same transaction. A piece that was delivered and not acknowledged
 //! is delivered again; the rules take nothing in twice.
 //!
-//! A piece that fails because something cannot be reached is repeated as it is. One that fails for another reason is
+//! A piece that fails because something cannot be reached is repeated, smaller after a while (see `pace`). One that fails for another reason is
 //! halved until the event is found that cannot be taken in; that one is parked (see `parked`), and the others go on.
+
+mod pace;
 
 use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -15,6 +17,7 @@ use std::time::Duration;
 
 use metrics::{Gauge, gauge};
 
+use self::pace::{PIECE_ROWS, Pace};
 use crate::clock::Clock;
 use crate::db::{Cursor, Session};
 use crate::desk::Desk;
@@ -25,10 +28,6 @@ use crate::log::{Event, Log, LogReader, Scope};
 use crate::parked::{self, Aside};
 use crate::work::Wake;
 
-/// Log rows read and delivered at once; whoever asks the same context meanwhile waits for them.
-const PIECE_ROWS: usize = 2_000;
-/// As many for a read model, where no one waits: the more rows, the more of them share a page that is written.
-const LARGE_PIECE_ROWS: usize = 16_000;
 /// An event that fails alone is tried again after each of these pauses, then parked.
 const PAUSES: [Duration; 2] = [Duration::from_millis(20), Duration::from_millis(80)];
 /// How long a cursor may wait to be stored where nothing followed from what was read: reading it again would do no harm,
@@ -57,7 +56,7 @@ pub struct Consumer<W: Writer> {
     funnel: Arc<Funnel<W>>,
     log: Arc<Log>,
     scope: Scope,
-    piece_rows: usize,
+    pace: Pace,
     react: SharedReact<W::Command>,
     clock: Arc<dyn Clock>,
     holder: String,
@@ -99,7 +98,7 @@ impl<W: Writer> Consumer<W> {
             funnel,
             log,
             scope: Scope::Everything,
-            piece_rows: PIECE_ROWS,
+            pace: Pace::of(PIECE_ROWS),
             react: Arc::from(react),
             clock,
             holder: holder.to_owned(),
@@ -117,13 +116,6 @@ impl<W: Writer> Consumer<W> {
     #[must_use]
     pub fn of_event_table(mut self) -> Self {
         self.scope = Scope::EventTable;
-        self
-    }
-
-    /// The same consumer for a read model, which takes more in at once when there is more.
-    #[must_use]
-    pub fn in_large_pieces(mut self) -> Self {
-        self.piece_rows = LARGE_PIECE_ROWS;
         self
     }
 
@@ -170,7 +162,7 @@ impl<W: Writer> Consumer<W> {
             Some(reader) => reader,
             none => none.insert(self.log.reader(self.scope)?),
         };
-        let page = reader.read(place.cursor, self.piece_rows).inspect_err(|_| self.reader = None)?;
+        let page = reader.read(place.cursor, self.pace.rows()).inspect_err(|_| self.reader = None)?;
         if page.end == place.cursor {
             self.is_level();
             return self.store_cursor(place, heard).map(usize::from);
@@ -179,7 +171,9 @@ impl<W: Writer> Consumer<W> {
             self.lag.set((self.clock.now_ms() - oldest.at_ms) as f64 / 1_000.0);
             self.behind_since_ms.store(oldest.at_ms, Ordering::Relaxed);
         }
-        self.take_in(&page.events, page.end)?;
+        let taken = self.take_in(&page.events, page.end);
+        self.pace.note(&self.name, &taken);
+        taken?;
         Ok(page.events.len().max(1))
     }
 

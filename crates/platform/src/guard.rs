@@ -99,6 +99,18 @@ impl Guard {
         self.ask_until(Instant::now() + self.time_limit, call).await
     }
 
+    /// As [`Guard::ask`], for a question that does its work again each time it is asked: `call` is made once at most.
+    ///
+    /// # Errors
+    /// As [`Guard::ask`].
+    pub async fn ask_once<T, F, Fut>(&self, call: F) -> Result<T, Error>
+    where
+        F: Fn() -> Fut,
+        Fut: Future<Output = Result<T, Error>>,
+    {
+        self.counted(Instant::now() + self.time_limit, 0, call).await
+    }
+
     /// As [`Guard::ask`], for an answer that is of use only until `latest`: the question ends then, or at the time limit
     /// if that comes first.
     ///
@@ -109,13 +121,20 @@ impl Guard {
         F: Fn() -> Fut,
         Fut: Future<Output = Result<T, Error>>,
     {
-        let deadline = latest.min(Instant::now() + self.time_limit);
-        let (outcome, answer) = self.question(deadline, call).await;
+        self.counted(latest.min(Instant::now() + self.time_limit), self.retries, call).await
+    }
+
+    async fn counted<T, F, Fut>(&self, deadline: Instant, most_retries: u32, call: F) -> Result<T>
+    where
+        F: Fn() -> Fut,
+        Fut: Future<Output = Result<T>>,
+    {
+        let (outcome, answer) = self.question(deadline, most_retries, call).await;
         metrics::counter!("questions_total", "callee" => self.callee, "outcome" => outcome.label()).increment(1);
         answer
     }
 
-    async fn question<T, F, Fut>(&self, deadline: Instant, call: F) -> (Outcome, Result<T>)
+    async fn question<T, F, Fut>(&self, deadline: Instant, most_retries: u32, call: F) -> (Outcome, Result<T>)
     where
         F: Fn() -> Fut,
         Fut: Future<Output = Result<T>>,
@@ -134,7 +153,7 @@ impl Guard {
             let failed_fast = outcome == Outcome::Failed
                 && matches!(&answer, Err(error) if error.kind == ErrorKind::Unavailable)
                 && Instant::now() + self.time_limit / 2 < deadline;
-            if !failed_fast || retries >= self.retries || !self.budget.withdraw() {
+            if !failed_fast || retries >= most_retries || !self.budget.withdraw() {
                 return (outcome, answer);
             }
             retries += 1;

@@ -10,7 +10,7 @@ use super::{CartApi, Claim};
 /// Where the question is asked on an internal listener.
 pub(super) const CLAIMS: &str = "/internal/cart/claims";
 /// Reservations in one question over HTTP, so that it fits into a body.
-const MOST: usize = 2_000;
+pub(super) const MOST_CLAIMS: usize = 2_000;
 
 /// The question: what became of these reservations?
 #[derive(Serialize, Deserialize)]
@@ -46,7 +46,7 @@ impl CartApi for RemoteCarts {
     fn claims(&self, reservation_ids: Vec<i64>) -> BoxFuture<'_, Result<Vec<Claim>>> {
         Box::pin(async move {
             let mut claims = Vec::with_capacity(reservation_ids.len());
-            for piece in reservation_ids.chunks(MOST) {
+            for piece in reservation_ids.chunks(MOST_CLAIMS) {
                 let question = WhichClaims { reservation_ids: piece.to_vec() };
                 let answer: Claimed = self.0.ask(CLAIMS, &question).await?;
                 let asked = piece.iter().copied();

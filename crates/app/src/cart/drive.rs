@@ -29,8 +29,10 @@ const ATTEMPTS: u32 = 3;
 pub struct GifticonQuestions {
     /// Gifticon, in this process or another.
     pub api: Arc<dyn GifticonApi>,
-    /// Time limit, breaker, concurrency, retries.
+    /// Time limit, breaker, concurrency, retries, of reservations.
     pub guard: Guard,
+    /// The same of removals, which are much more to do: while they are slow the shop stays open.
+    pub removals: Guard,
     /// Fault injection; no delay by default.
     pub delay: Arc<Delay>,
 }
@@ -40,9 +42,10 @@ impl Carts {
     ///
     /// # Errors
     /// 422 for what cannot be a cart; what gifticon refuses (`gifticon.out_of_stock`, …); 503 at once when as many carts
-    /// are under way as there may be (`cart.overloaded`), or when gifticon is not heard of (`gifticon.unavailable`). Then
-    /// nothing is stored.
+    /// are under way as there may be (`cart.overloaded`), while cart cannot store (`cart.stopped`, `cart.not_storing`), or
+    /// when gifticon is not heard of (`gifticon.unavailable`). Then nothing is stored.
     pub async fn add(self: &Arc<Self>, wanted: Wanted, stamp: Option<KeyStamp>) -> Result<CartView> {
+        self.funnel.must_be_open()?;
         let place = self.place()?;
         let this = Arc::clone(self);
         // A task of its own: a client that hangs up must not leave stock for the sweep to return.
@@ -64,22 +67,33 @@ impl Carts {
         if let Err(rejection) = check_request(quantity, method, customer_id) {
             return self.add_nothing(refusal(rejection), stamp).await;
         }
+        // No stock is taken while carts cannot be stored.
+        self.storing.must_be_able()?;
         for number in 0..ATTEMPTS {
             let attempt = stamp.map(|stamp| attempt_of(stamp, number));
             let kept = match self.gifticon.reserve(ReserveStock { attempt, gifticon_id, quantity }).await {
                 Ok(Ok(kept)) => kept,
-                Ok(Err(refused)) => return self.add_nothing(no_stock(refused), stamp).await,
-                Err(error) => return self.add_nothing(unheard(error, NOTHING_STORED), stamp).await,
+                Ok(Err(refused)) => return self.keep_nothing(no_stock(refused), stamp).await,
+                Err(error) => return self.keep_nothing(unheard(error, NOTHING_STORED), stamp).await,
             };
-            match self.funnel.ask(Command::Add { wanted, kept }, stamp).await {
-                Ok(Answer::Added(facts)) => return Ok(facts),
-                Err(error) if error.code == TOO_LATE => {}
-                Ok(_) => return Err(unexpected()),
-                Err(error) => return Err(error),
+            let added = self.funnel.ask(Command::Add { wanted, kept }, stamp).await;
+            if matches!(&added, Err(error) if error.code == TOO_LATE) {
+                continue;
             }
+            self.storing.note(&added);
+            return match added? {
+                Answer::Added(facts) => Ok(facts),
+                _ => Err(unexpected()),
+            };
         }
         let over = if stamp.is_some() { key_is_over() } else { too_late() };
-        self.add_nothing(over, stamp).await
+        self.keep_nothing(over, stamp).await
+    }
+
+    /// There is no stock for a cart, and this is why; whether carts can be stored is for others to find out.
+    async fn keep_nothing(&self, why: Error, stamp: Option<KeyStamp>) -> Result<CartFacts> {
+        self.storing.free();
+        self.add_nothing(why, stamp).await
     }
 
     /// There is no cart, and this is why. A request that was answered before gets its answer all the same.
@@ -152,7 +166,8 @@ impl GifticonQuestions {
             self.delay.pass().await;
             self.api.reserve(question.clone()).await
         };
-        self.guard.ask(asked).await
+        // Without an attempt nothing says that a question came before: asked again it would keep twice as much.
+        if question.attempt.is_none() { self.guard.ask_once(asked).await } else { self.guard.ask(asked).await }
     }
 
     async fn revoke(&self, reservation_id: i64) -> Result<Revocation> {
@@ -160,7 +175,7 @@ impl GifticonQuestions {
             self.delay.pass().await;
             self.api.revoke(reservation_id).await
         };
-        self.guard.ask(asked).await
+        self.removals.ask(asked).await
     }
 }
 

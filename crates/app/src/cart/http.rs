@@ -22,7 +22,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::client::{CLAIMS, Claimed, WhichClaims};
+use super::client::{CLAIMS, Claimed, MOST_CLAIMS, WhichClaims};
 use super::{CartApi, CartPage, CartView, Carts, Wanted};
 use crate::kit::{must_be_service, only, own_of};
 
@@ -40,7 +40,15 @@ pub fn internal_routes(carts: Arc<Carts>) -> Router {
 
 async fn tell_claims(State(carts): State<Arc<Carts>>, write: Write<WhichClaims>) -> Result<Response<Body>> {
     must_be_service(&write.caller)?;
-    let claims = carts.claims(write.body.reservation_ids).await?;
+    let reservation_ids = write.body.reservation_ids;
+    // A number that no reservation has would be refused for ever all the same.
+    if reservation_ids.len() > MOST_CLAIMS || reservation_ids.iter().any(|id| !(1..=MAX_SAFE).contains(id)) {
+        return Err(Error::invalid(
+            "/reservationIds",
+            "up to 2,000 reservations may be asked about at once, by number from 1",
+        ));
+    }
+    let claims = carts.claims(reservation_ids).await?;
     let claimed = Claimed { claims: claims.into_iter().map(Into::into).collect() };
     json(StatusCode::OK, "application/json", &claimed)
 }
@@ -53,7 +61,7 @@ struct CartInput {
     #[schema(value_type = i64, example = 1)]
     gifticon_id: Whole,
     /// Pieces.
-    #[schema(value_type = i64, example = 10, minimum = 1, maximum = 10_000)]
+    #[schema(value_type = i64, example = 10, minimum = 1, maximum = 1_000)]
     quantity: Whole,
     /// Whose; needed where points are to pay. The key of a member puts in the member's own.
     #[schema(value_type = Option<i64>, example = 1)]

@@ -36,7 +36,7 @@ pub use views::CartView;
 use writer::{Answer, Command};
 pub use writer::{CartWriter, Wanted};
 
-use crate::kit::Kit;
+use crate::kit::{Kit, Storing};
 
 /// Reservations that one command answers for, so that no batch takes long.
 const CLAIMED_AT_ONCE: usize = 500;
@@ -65,6 +65,8 @@ pub struct Carts {
     /// Its log.
     pub log: Arc<Log>,
     gifticon: GifticonQuestions,
+    /// Whether carts can be stored.
+    storing: Storing,
     /// One place for each cart that may be under way.
     places: Arc<Semaphore>,
 }
@@ -86,13 +88,20 @@ impl Carts {
         let log = Log::new(Arc::clone(&database), &[]);
         let funnel = Funnel::new(kit.surroundings(&database, &log), CartWriter)?;
         let places = Arc::new(Semaphore::new(capacity.clamp(1, Semaphore::MAX_PERMITS)));
-        Ok(Arc::new(Self { kit, database, funnel, log, gifticon, places }))
+        let storing = Storing::of("cart", Arc::clone(&kit.clock));
+        Ok(Arc::new(Self { kit, database, funnel, log, gifticon, storing, places }))
     }
 
-    /// The guard in front of gifticon.
+    /// The guard in front of gifticon where it is asked for stock.
     #[must_use]
     pub fn gifticon_guard(&self) -> &Guard {
         &self.gifticon.guard
+    }
+
+    /// The guard in front of gifticon where it is asked about removals.
+    #[must_use]
+    pub fn removal_guard(&self) -> &Guard {
+        &self.gifticon.removals
     }
 
     /// The consumer of payment's log.

@@ -18,7 +18,7 @@ pub(super) fn on_payment_events(events: &[log::Event]) -> Result<Vec<Command>> {
             _ => continue,
         };
         if let Order::Cart(cart_id) = payment.order {
-            commands.push(Command::RecordPayment { cart_id, payment_id: payment.payment_id, verdict });
+            commands.push(Command::RecordPayment { cart_id, payment, verdict });
         }
     }
     Ok(commands)

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use domain::cart::{self, AddCart, CartFacts, Event, Revocation, Verdict};
-use domain::payment::PaymentMethod;
+use domain::payment::{PaymentFacts, PaymentMethod};
 use platform::db::Session;
 use platform::error::{Error, Result};
 use platform::funnel::{Moment, Out, Writer};
@@ -35,7 +35,7 @@ pub enum Command {
     /// There is no stock, or nobody knows: this is why, unless the request was answered before.
     AddNothing { why: Error },
     /// Payment has decided.
-    RecordPayment { cart_id: i64, payment_id: i64, verdict: Verdict },
+    RecordPayment { cart_id: i64, payment: PaymentFacts, verdict: Verdict },
     /// A cart is to be removed; by this customer, if not by the operator.
     Remove { cart_id: i64, customer_id: Option<i64> },
     /// Gifticon has said whether a paid cart can be removed.
@@ -82,16 +82,21 @@ impl CartWriter {
 
     fn record_payment(
         loaded: &mut Loaded,
-        (cart_id, payment_id): (i64, i64),
+        (cart_id, payment): (i64, &PaymentFacts),
         verdict: &Verdict,
         out: &mut Out<'_>,
     ) -> Result<Answer> {
-        let Some(stored) = loaded.cart(cart_id) else {
-            // Payment follows cart, so it cannot know of a cart that is not here.
-            tracing::error!(cart_id, payment_id, "payment tells of a cart that is not there; the stores do not fit");
+        // Payment follows cart, so it tells of a cart that is not here only if the two stores do not belong together.
+        let Some(stored) = loaded.cart(cart_id).filter(|stored| cart::is_about(&stored.cart, payment)) else {
+            let payment_id = payment.payment_id;
+            tracing::error!(
+                cart_id,
+                payment_id,
+                "payment decided another cart under this number; the stores do not fit"
+            );
             return Ok(Answer::Taken);
         };
-        if let Some(event) = cart::record_payment(&stored.cart, payment_id, verdict) {
+        if let Some(event) = cart::record_payment(&stored.cart, payment, verdict) {
             loaded.record(&event, out)?;
         }
         Ok(Answer::Taken)
@@ -170,8 +175,8 @@ impl Writer for CartWriter {
         match command {
             Command::Add { wanted, kept } => Self::add(loaded, wanted, kept, out),
             Command::AddNothing { why } => Err(why.clone()),
-            Command::RecordPayment { cart_id, payment_id, verdict } => {
-                Self::record_payment(loaded, (*cart_id, *payment_id), verdict, out)
+            Command::RecordPayment { cart_id, payment, verdict } => {
+                Self::record_payment(loaded, (*cart_id, payment), verdict, out)
             }
             Command::Remove { cart_id, customer_id } => Self::remove(loaded, *cart_id, *customer_id, out),
             Command::RecordRevocation { cart_id, revocation } => {

@@ -40,6 +40,10 @@ use writer::{Answer, Command};
 
 use crate::kit::{Asked, Kit};
 
+/// Events of cart that are taken in at once. Each may be a sale of up to 1,000 pieces, every one with a voucher, and a
+/// transaction has to end in time.
+const PIECE_ROWS: usize = 200;
+
 /// The question: keep pieces for a cart that is about to be stored.
 #[derive(Debug, Clone)]
 pub struct ReserveStock {
@@ -154,7 +158,9 @@ impl Gifticons {
     #[must_use]
     pub fn follow_carts(&self, log: Arc<Log>) -> Consumer<GifticonWriter> {
         let react = Box::new(reactions::on_cart_events);
-        Consumer::new(Arc::clone(&self.funnel), log, Arc::clone(&self.kit.clock), &self.kit.holder, react)
+        let holder = &self.kit.holder;
+        Consumer::new(Arc::clone(&self.funnel), log, Arc::clone(&self.kit.clock), holder, react)
+            .in_pieces_of(PIECE_ROWS)
     }
 
     /// The sweep of reservations that nobody has spoken of; to be stepped by one thread.
@@ -338,7 +344,7 @@ impl GifticonApi for Gifticons {
 
 /// Refuses a number of pieces that no cart may have.
 fn must_be_quantity(quantity: i64) -> Result<()> {
-    let wrong = || Error::invalid("/quantity", "a cart has 1 to 10,000 pieces");
+    let wrong = || Error::invalid("/quantity", "a cart has 1 to 1,000 pieces");
     if is_quantity(quantity) { Ok(()) } else { Err(wrong()) }
 }
 

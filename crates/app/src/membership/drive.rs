@@ -32,7 +32,7 @@ impl Memberships {
     ///
     /// # Errors
     /// `product.unknown`, `product.sale_ended`, `product.sold_out`; why another membership cannot be renewed; 503 when
-    /// product is not heard of in time; `membership.key_is_over` after eight units that were given up under one key.
+    /// product is not heard of in time, or membership cannot store; `membership.key_is_over` after eight units that were given up under one key.
     /// Nothing is stored then, and a unit that is kept all the same is free again soon.
     pub async fn purchase(self: &Arc<Self>, purchase: Purchase, stamp: Option<KeyStamp>) -> Result<MembershipView> {
         let this = Arc::clone(self);
@@ -51,6 +51,8 @@ impl Memberships {
                 return self.refuse(Refusal::Renewal(rejection), stamp).await;
             }
         }
+        // No unit is taken while memberships cannot be stored.
+        self.storing.must_be_able()?;
         let request = match stamp {
             Some(stamp) => stamp,
             None => random_stamp()?,
@@ -59,16 +61,24 @@ impl Memberships {
             let question = ReserveUnit { attempt: Some(attempt(request, number)), product_id: purchase.product_id };
             let unit = match self.product.guard.ask(|| self.product.api.reserve_unit(question.clone())).await {
                 Ok(Ok(unit)) => unit,
-                Ok(Err(refusal)) => return self.refuse(Refusal::Unit(refusal), stamp).await,
-                Err(error) => return self.recall_or(error, stamp).await,
+                Ok(Err(refusal)) => {
+                    self.storing.free();
+                    return self.refuse(Refusal::Unit(refusal), stamp).await;
+                }
+                Err(error) => {
+                    self.storing.free();
+                    return self.recall_or(error, stamp).await;
+                }
             };
-            match self.funnel.ask(Command::Request { purchase: purchase.clone(), unit }, stamp).await {
-                Ok(answer) => return requested(answer),
-                // It was given up before it came here: a question that was late, and is asked again.
-                Err(error) if error.code == UNIT_GONE => {}
-                Err(error) => return Err(error),
+            let stored = self.funnel.ask(Command::Request { purchase: purchase.clone(), unit }, stamp).await;
+            // It was given up before it came here: a question that was late, and is asked again.
+            if matches!(&stored, Err(error) if error.code == UNIT_GONE) {
+                continue;
             }
+            self.storing.note(&stored);
+            return requested(stored?);
         }
+        self.storing.free();
         Err(match stamp {
             Some(_) => Error::new(ErrorKind::Conflict, "membership.key_is_over", KEY_IS_OVER),
             None => Error::unavailable(UNIT_GONE, "membership and product are slow at present; repeat in a moment"),

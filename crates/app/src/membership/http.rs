@@ -46,10 +46,11 @@ pub fn internal_routes(memberships: Arc<Memberships>) -> Router {
 
 async fn show_claims(State(memberships): State<Arc<Memberships>>, write: Write<Wanted>) -> Result<Response<Body>> {
     must_be_service(&write.caller)?;
-    if write.body.unit_ids.len() > MOST_CLAIMS {
-        return Err(Error::invalid("/unitIds", "up to 1,000 units may be asked about at once"));
+    let unit_ids = write.body.unit_ids;
+    if unit_ids.len() > MOST_CLAIMS || unit_ids.iter().any(|id| !(1..=MAX_SAFE).contains(id)) {
+        return Err(Error::invalid("/unitIds", "up to 1,000 units may be asked about at once, by number from 1"));
     }
-    let claims = memberships.claims(write.body.unit_ids).await?;
+    let claims = memberships.claims(unit_ids).await?;
     json(StatusCode::OK, "application/json", &Found::of(claims))
 }
 
@@ -178,7 +179,7 @@ impl PurchaseInput {
 #[utoipa::path(post, path = "/memberships", operation_id = "purchaseMembership", tag = "memberships", request_body = PurchaseInput,
     responses((status = 201, body = MembershipView), (status = 403, description = "A member's key buys for that member only; a merchant's for nobody"),
         (status = 404, description = "No such product (`product.unknown`), or nothing to renew (`membership.renewed_unknown`)"),
-        (status = 409, description = "The sale is over (`product.sale_ended`), it is sold out (`product.sold_out`), the other membership cannot be renewed (`membership.renewed_not_in_use`, `membership.renewed_already`), or a new key is needed (`membership.key_is_over`)"),
+        (status = 409, description = "The sale is over (`product.sale_ended`), it is sold out (`product.sold_out`), the other membership cannot be renewed (`membership.renewed_not_in_use`, `membership.renewed_already`, `membership.renewed_too_far`), or a new key is needed (`membership.key_is_over`)"),
         (status = 422, description = "A wrong value"), (status = 503, description = "Product was not heard of in time; nothing is stored")))]
 async fn purchase_membership(
     State(memberships): State<Arc<Memberships>>,

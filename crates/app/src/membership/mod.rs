@@ -32,7 +32,7 @@ pub use views::MembershipView;
 use writer::{Answer, Command};
 pub use writer::{MembershipWriter, Policy, Purchase};
 
-use crate::kit::Kit;
+use crate::kit::{Kit, Storing};
 
 /// Whether a unit became a membership.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +58,8 @@ pub struct Memberships {
     /// Its log.
     pub log: Arc<Log>,
     product: ProductQuestions,
+    /// Whether memberships can be stored.
+    storing: Storing,
 }
 
 impl Memberships {
@@ -68,7 +70,8 @@ impl Memberships {
     pub fn open(kit: Kit, database: Arc<Database>, policy: Policy, product: ProductQuestions) -> Result<Arc<Self>> {
         let log = Log::new(Arc::clone(&database), &[]);
         let funnel = Funnel::new(kit.surroundings(&database, &log), MembershipWriter::new(policy, kit.zone.clone()))?;
-        Ok(Arc::new(Self { kit, database, funnel, log, product }))
+        let storing = Storing::of("membership", Arc::clone(&kit.clock));
+        Ok(Arc::new(Self { kit, database, funnel, log, product, storing }))
     }
 
     /// The guard in front of product.
@@ -186,6 +189,7 @@ fn refusal(rejection: Rejection) -> Error {
         }
         Rejection::RenewedNotInUse => pointed(ErrorKind::Conflict, "only a membership that is good can be renewed"),
         Rejection::RenewedAlready => pointed(ErrorKind::Conflict, "this membership has been renewed already"),
+        Rejection::RenewedTooFar => pointed(ErrorKind::Conflict, "this membership ends too far away to be renewed"),
         Rejection::Refused => conflict("this membership was not paid; there is nothing to cancel"),
         Rejection::Expired => conflict("this membership is over; there is nothing to cancel"),
     }

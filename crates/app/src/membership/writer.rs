@@ -131,7 +131,8 @@ impl MembershipWriter {
         };
         let renews = membership.facts.renews_mem_id;
         let renewed = renews.and_then(|renews| loaded.membership(renews));
-        let term = self.term(&membership.facts, renewed)?;
+        let activates = membership::activates(membership, payment);
+        let term = activates.then(|| self.term(&membership.facts, renewed)).transpose()?;
         if let Some(event) = membership::record_payment(membership, payment, term) {
             loaded.record((mem_id, renews), &event, out)?;
         }

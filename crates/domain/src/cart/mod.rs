@@ -14,13 +14,13 @@ use serde::{Deserialize, Serialize};
 pub use add::{AddCart, add_cart, amount_won, check_request};
 pub use apply::apply;
 pub use claim::{Standing, claim_reservation};
-pub use pay::{Verdict, record_payment};
+pub use pay::{Verdict, is_about, record_payment};
 pub use remove::{Revocation, record_revocation, remove_cart};
 
 use crate::payment::PaymentMethod;
 
 /// Pieces that one cart may hold.
-pub const MAX_QUANTITY: i64 = 10_000;
+pub const MAX_QUANTITY: i64 = 1_000;
 
 /// How a cart stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 
 use super::*;
 use crate::kernel::MAX_AMOUNT;
+use crate::payment::{Order, PaymentFacts};
 
 fn wanted(quantity: i64, unit_price_won: i64) -> AddCart {
     AddCart {
@@ -33,14 +34,20 @@ fn after(cart: &Cart, event: Option<Event>) -> Cart {
     cart.expect("it exists")
 }
 
+/// The payment of [`added`].
+fn payment() -> PaymentFacts {
+    let (order, method) = (Order::Cart(1), PaymentMethod::Card);
+    PaymentFacts { payment_id: 9, order, customer_id: None, amount_won: 50_000, method }
+}
+
 fn paid() -> Cart {
     let cart = added();
-    after(&cart, record_payment(&cart, 9, &Verdict::Approved))
+    after(&cart, record_payment(&cart, &payment(), &Verdict::Approved))
 }
 
 fn declined() -> Cart {
     let cart = added();
-    after(&cart, record_payment(&cart, 9, &Verdict::Declined("card_refused".to_string())))
+    after(&cart, record_payment(&cart, &payment(), &Verdict::Declined("card_refused".to_string())))
 }
 
 #[test]
@@ -57,11 +64,11 @@ fn what_no_cart_may_hold_is_refused() {
         assert_eq!(refused, Err(Rejection::InvalidQuantity), "{quantity}");
         assert_eq!(check_request(quantity, PaymentMethod::Card, None), Err(Rejection::InvalidQuantity));
     }
-    for (quantity, price) in [(1, 0), (1, -5), (2, MAX_AMOUNT), (10_000, i64::MAX), (1, i64::MIN)] {
+    for (quantity, price) in [(1, 0), (1, -5), (2, MAX_AMOUNT), (MAX_QUANTITY, i64::MAX), (1, i64::MIN)] {
         assert_eq!(add_cart(Standing::Open, &wanted(quantity, price)), Err(Rejection::InvalidAmount), "{price}");
     }
     // Control: the bounds themselves.
-    for (quantity, price) in [(1, 1), (MAX_QUANTITY, 1), (1, MAX_AMOUNT), (10_000, MAX_AMOUNT / 10_000)] {
+    for (quantity, price) in [(1, 1), (MAX_QUANTITY, 1), (1, MAX_AMOUNT), (MAX_QUANTITY, MAX_AMOUNT / MAX_QUANTITY)] {
         assert!(add_cart(Standing::Open, &wanted(quantity, price)).is_ok(), "{quantity} {price}");
     }
 }
@@ -92,9 +99,26 @@ fn payment_is_heard_once() {
     let removed = after(&added(), remove_cart(&added()).expect("it goes"));
     for ended in [paid(), declined(), removed] {
         for verdict in [Verdict::Approved, Verdict::Declined("late".to_string())] {
-            assert_eq!(record_payment(&ended, 9, &verdict), None, "{:?}", ended.status);
+            assert_eq!(record_payment(&ended, &payment(), &verdict), None, "{:?}", ended.status);
         }
     }
+}
+
+#[test]
+fn what_is_not_the_carts_payment_changes_nothing() {
+    let others = [
+        PaymentFacts { order: Order::Cart(2), ..payment() },
+        PaymentFacts { order: Order::Membership(1), ..payment() },
+        PaymentFacts { amount_won: 5_000, ..payment() },
+        PaymentFacts { customer_id: Some(1), ..payment() },
+        PaymentFacts { method: PaymentMethod::Points, ..payment() },
+    ];
+    for other in others {
+        for verdict in [Verdict::Approved, Verdict::Declined("card_refused".to_string())] {
+            assert_eq!(record_payment(&added(), &other, &verdict), None, "{other:?}");
+        }
+    }
+    assert!(record_payment(&added(), &payment(), &Verdict::Approved).is_some(), "control: its own does");
 }
 
 #[test]
@@ -131,8 +155,8 @@ fn of_what_is_paid_gifticon_has_the_last_word() {
 /// All that can be said to a cart.
 fn said(cart: &Cart, what: usize) -> Option<Event> {
     match what {
-        0 => record_payment(cart, 9, &Verdict::Approved),
-        1 => record_payment(cart, 9, &Verdict::Declined("no".to_string())),
+        0 => record_payment(cart, &payment(), &Verdict::Approved),
+        1 => record_payment(cart, &payment(), &Verdict::Declined("no".to_string())),
         2 => remove_cart(cart).ok().flatten(),
         3 => record_revocation(cart, &Revocation::Revoked),
         _ => record_revocation(cart, &Revocation::Refused("voucher_used".to_string())),

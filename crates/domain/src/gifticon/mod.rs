@@ -27,10 +27,12 @@ pub use reserve::{ReserveStock, is_quantity, reserve_stock};
 pub use voucher::{cancel_voucher, expire_voucher, extend_voucher, issued_voucher, use_voucher};
 
 /// The most pieces that one cart may have.
-pub const MAX_QUANTITY: i64 = 10_000;
+pub const MAX_QUANTITY: i64 = 1_000;
 
-/// The highest price of a piece, in won: so that no cart costs more than can be paid.
-pub const MAX_PRICE_WON: i64 = crate::kernel::MAX_AMOUNT / MAX_QUANTITY;
+/// The highest price of a piece, in won. No cart costs more than can be paid.
+pub const MAX_PRICE_WON: i64 = 100_000_000;
+
+const _: () = assert!(MAX_PRICE_WON * MAX_QUANTITY <= crate::kernel::MAX_AMOUNT);
 
 /// The most pieces of a gifticon that may be free.
 pub const MAX_STOCK: i64 = 1_000_000_000;

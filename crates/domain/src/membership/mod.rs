@@ -17,7 +17,7 @@ pub use apply::apply;
 pub use cancel::cancel_membership;
 pub use claim::{UnitClaim, claim_unit};
 pub use expire::expire_membership;
-pub use pay::{Term, end_day, is_about, record_payment, starts_at_ms};
+pub use pay::{Term, activates, end_day, is_about, record_payment, starts_at_ms};
 pub use renew::can_renew;
 pub use request::request_membership;
 
@@ -182,6 +182,8 @@ pub enum Rejection {
     RenewedOfAnother,
     /// It has been renewed already.
     RenewedAlready,
+    /// It ends so far away that what renews it could end after the calendar.
+    RenewedTooFar,
     /// It was not paid; there is nothing to cancel.
     Refused,
     /// Its time is over; there is nothing to cancel.
@@ -198,6 +200,7 @@ impl Rejection {
             Self::RenewedNotInUse => "renewed_not_in_use",
             Self::RenewedOfAnother => "renewed_of_another",
             Self::RenewedAlready => "renewed_already",
+            Self::RenewedTooFar => "renewed_too_far",
             Self::Refused => "refused",
             Self::Expired => "expired",
         }

@@ -35,19 +35,27 @@ pub fn is_about(membership: &Membership, payment: &PaymentEvent) -> bool {
     paid.order == Order::Membership(facts.mem_id) && paid.amount_won == facts.price_won
 }
 
-/// Records what payment said. `None`: it says nothing about whether it is paid, or the membership was decided before.
+/// Whether this payment makes a membership good: only then its [`Term`] is needed.
 #[must_use]
-pub fn record_payment(membership: &Membership, payment: &PaymentEvent, term: Term) -> Option<Event> {
-    if membership.status != MembershipStatus::Requested || !is_about(membership, payment) {
+pub fn activates(membership: &Membership, payment: &PaymentEvent) -> bool {
+    is_open_to(membership, payment) && matches!(payment, PaymentEvent::PaymentApproved(_))
+}
+
+fn is_open_to(membership: &Membership, payment: &PaymentEvent) -> bool {
+    membership.status == MembershipStatus::Requested && is_about(membership, payment)
+}
+
+/// Records what payment said; `term` is that of a membership which it [`activates`]. `None`: it says nothing about whether
+/// it is paid, or the membership was decided before.
+#[must_use]
+pub fn record_payment(membership: &Membership, payment: &PaymentEvent, term: Option<Term>) -> Option<Event> {
+    if !is_open_to(membership, payment) {
         return None;
     }
     let membership = membership.facts.clone();
     match payment {
-        PaymentEvent::PaymentApproved(paid) => Some(Event::MembershipActivated {
-            membership,
-            payment_id: paid.payment_id,
-            starts_at_ms: term.starts_at_ms,
-            expires_at_ms: term.expires_at_ms,
+        PaymentEvent::PaymentApproved(paid) => term.map(|Term { starts_at_ms, expires_at_ms }| {
+            Event::MembershipActivated { membership, payment_id: paid.payment_id, starts_at_ms, expires_at_ms }
         }),
         PaymentEvent::PaymentDeclined { payment, reason } => {
             Some(Event::MembershipRefused { membership, payment_id: payment.payment_id, reason: reason.clone() })

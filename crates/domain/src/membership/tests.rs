@@ -52,12 +52,12 @@ fn declined() -> PaymentEvent {
 fn standing(status: MembershipStatus) -> Membership {
     let mut membership = requested();
     let now = |membership: &Option<Membership>| membership.clone().expect("it is there");
-    let paid = || record_payment(&now(&requested()), &approved(), TERM).expect("it is requested");
+    let paid = || record_payment(&now(&requested()), &approved(), Some(TERM)).expect("it is requested");
     let first = match status {
         MembershipStatus::Requested => None,
         MembershipStatus::Use | MembershipStatus::Expired => Some(paid()),
         MembershipStatus::Canc => cancel_membership(&now(&membership), 2_000, 7).expect("it may"),
-        MembershipStatus::Refused => record_payment(&now(&membership), &declined(), TERM),
+        MembershipStatus::Refused => record_payment(&now(&membership), &declined(), Some(TERM)),
     };
     if let Some(event) = first {
         apply(&mut membership, None, &event);
@@ -76,18 +76,18 @@ fn payment_is_heard_once() {
     for status in MembershipStatus::ALL {
         let membership = standing(status);
         let is_open = status == MembershipStatus::Requested;
-        assert_eq!(record_payment(&membership, &approved(), TERM).is_some(), is_open, "{status:?}");
-        assert_eq!(record_payment(&membership, &declined(), TERM).is_some(), is_open, "{status:?}");
+        assert_eq!(record_payment(&membership, &approved(), Some(TERM)).is_some(), is_open, "{status:?}");
+        assert_eq!(record_payment(&membership, &declined(), Some(TERM)).is_some(), is_open, "{status:?}");
     }
     let membership = standing(MembershipStatus::Requested);
     let refunded = PaymentEvent::PaymentRefunded { payment: payment(1), refunded_won: 0 };
     for nothing in [PaymentEvent::PaymentRequested(payment(1)), PaymentEvent::PaymentCanceled(payment(1)), refunded] {
-        assert_eq!(record_payment(&membership, &nothing, TERM), None);
+        assert_eq!(record_payment(&membership, &nothing, Some(TERM)), None);
     }
     let other_amount = PaymentFacts { amount_won: 1, ..payment(1) };
     let other_order = PaymentFacts { order: Order::Cart(1), ..payment(1) };
     for other in [payment(2), other_amount, other_order] {
-        assert_eq!(record_payment(&membership, &PaymentEvent::PaymentApproved(other), TERM), None);
+        assert_eq!(record_payment(&membership, &PaymentEvent::PaymentApproved(other), Some(TERM)), None);
     }
 }
 
@@ -160,6 +160,28 @@ fn only_a_good_membership_of_the_same_customer_is_renewed_and_once() {
     let cancelled = cancel_membership(membership.as_ref().expect("it is there"), 2_000, 7).expect("it may");
     apply(&mut membership, Some(&mut renewed), &cancelled.expect("it was not cancelled"));
     assert!(renewal(Some(&renewed), Some(1)).is_ok());
+}
+
+#[test]
+fn what_ends_beyond_all_reason_is_not_renewed() {
+    let ending = |end_ms| Membership { expires_at_ms: Some(end_ms), ..standing(MembershipStatus::Use) };
+    let last = Day::new(9_800, 1, 1);
+    assert_eq!(i64::from(last.number()) * DAY_MS, renew::LAST_RENEWED_END_MS);
+    let refused = can_renew(Some(&ending(renew::LAST_RENEWED_END_MS)), Some(1), 2_000);
+    assert_eq!(refused, Err(Rejection::RenewedTooFar));
+    assert_eq!(can_renew(Some(&ending(renew::LAST_RENEWED_END_MS - 1)), Some(1), 2_000), Ok(()));
+    assert!(end_day(last, 1_200).month.year() <= 9_999, "the longest there is ends within the calendar");
+}
+
+#[test]
+fn only_an_approval_of_what_is_open_needs_a_term() {
+    for status in MembershipStatus::ALL {
+        assert_eq!(activates(&standing(status), &approved()), status == MembershipStatus::Requested, "{status:?}");
+        assert!(!activates(&standing(status), &declined()));
+    }
+    let open = standing(MembershipStatus::Requested);
+    assert!(record_payment(&open, &declined(), None).is_some());
+    assert_eq!(record_payment(&open, &approved(), None), None);
 }
 
 #[test]

@@ -95,11 +95,10 @@ impl Shop for Carts {
             _ => return,
         };
         let Some(cart) = &self.carts[buyer] else { return };
+        let paid = payment::PaymentFacts { payment_id: number(buyer), ..*event.payment() };
         let event = match self.without {
-            Without::OneEnd => {
-                record_payment(&Cart { status: CartStatus::CartAdded, ..cart.clone() }, number(buyer), &verdict)
-            }
-            _ => record_payment(cart, number(buyer), &verdict),
+            Without::OneEnd => record_payment(&Cart { status: CartStatus::CartAdded, ..cart.clone() }, &paid, &verdict),
+            _ => record_payment(cart, &paid, &verdict),
         };
         self.record(buyer, event);
     }

@@ -223,7 +223,7 @@ impl Shop for Memberships {
     fn follow_payment(&mut self, buyer: usize, event: &payment::Event) {
         let Some(membership) = &self.memberships[buyer] else { return };
         let purchased_at_ms = membership.facts.purchased_at_ms;
-        let term = Term { starts_at_ms: purchased_at_ms, expires_at_ms: purchased_at_ms + LASTS_MS };
+        let term = Some(Term { starts_at_ms: purchased_at_ms, expires_at_ms: purchased_at_ms + LASTS_MS });
         let event = match self.without {
             Without::OneEnd => {
                 let open = Membership { status: MembershipStatus::Requested, ..membership.clone() };

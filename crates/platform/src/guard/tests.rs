@@ -175,6 +175,16 @@ async fn a_retry_may_save_the_question() {
 }
 
 #[tokio::test]
+async fn what_is_to_be_asked_once_is_never_repeated() {
+    let (guard, _) = guard(GuardSettings { breaker: never_opening(), ..Default::default() });
+    let callee = Callee::answering(ErrorKind::Unavailable);
+    assert!(guard.ask_once(|| callee.answer()).await.is_err());
+    assert_eq!(callee.calls(), 1);
+    assert!(guard.ask(|| callee.answer()).await.is_err());
+    assert_eq!(callee.calls(), 3, "control: another question is asked again");
+}
+
+#[tokio::test]
 async fn a_defect_of_the_callee_is_not_asked_for_twice() {
     let (guard, _) = guard(GuardSettings::default());
     let callee = Callee::answering(ErrorKind::Internal);

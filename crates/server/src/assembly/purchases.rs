@@ -74,6 +74,7 @@ impl Purchases {
             api: between(betweens.cart_and_gifticon.clone(), gifticon_api(settings, &gifticons)?),
             // Carts have their own limit in front; what was let in is to be asked.
             guard: guard_of(settings, ("cart", "gifticon"), capacity, &kit.clock)?,
+            removals: guard(settings, ("cart_removal", "gifticon"), &kit.clock)?,
             delay: Arc::clone(&gifticon_delay),
         };
         let carts = Carts::open(kit.clone(), next()?, capacity, questions)?;
@@ -102,6 +103,7 @@ impl Purchases {
             self.unit_sweep.membership_guard(),
             &self.cart_questions.guard,
             self.carts.gifticon_guard(),
+            self.carts.removal_guard(),
         ];
         guards.extend(self.payments.guards());
         guards

@@ -1,6 +1,6 @@
 //! What stands between cart and gifticon: loses questions and answers, or lets gifticon ask cart before cart is told.
 
-use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
 use app::cart::{CartApi, Carts};
@@ -35,6 +35,8 @@ struct State {
     lost: AtomicU8,
     /// So many of the next reservations are refused by cart before it hears of them, as if it had been too slow.
     overtaken: AtomicUsize,
+    /// Questions about the removal of this reservation get lost.
+    kept: AtomicI64,
     carts: OnceLock<Weak<Carts>>,
 }
 
@@ -58,6 +60,11 @@ impl Line {
     /// Cart comes too late for so many of the next reservations.
     pub fn overtake(&self, count: usize) {
         self.0.overtaken.store(count, Ordering::SeqCst);
+    }
+
+    /// Loses questions about the removal of this reservation from now on; 0: of none.
+    pub fn keep(&self, reservation_id: i64) {
+        self.0.kept.store(reservation_id, Ordering::SeqCst);
     }
 
     fn loses(&self, lost: Lost) -> bool {
@@ -102,6 +109,9 @@ impl GifticonApi for Losing {
     }
 
     fn revoke(&self, reservation_id: i64) -> BoxFuture<'_, Result<Revocation>> {
+        if self.line.0.kept.load(Ordering::SeqCst) == reservation_id {
+            return Box::pin(async { Err(Error::unavailable("test.lost", "lost on the way")) });
+        }
         Box::pin(self.pass(self.api.revoke(reservation_id)))
     }
 }

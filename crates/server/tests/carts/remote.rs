@@ -58,6 +58,9 @@ fn gifticon_in_another_process_is_asked_over_http_and_asks_back() {
     let ask = |key: &str, ids: Vec<i64>| runtime.block_on(RemoteCarts(peer(key)).claims(ids));
     let claims = ask(&text, vec![1, 77]).expect("claims");
     assert_eq!(claims.iter().map(|claim| claim.cart_id).collect::<Vec<_>>(), [Some(1), None]);
+    for wrong in [vec![0], vec![1, -1], vec![i64::MAX]] {
+        assert!(ask(&text, wrong).is_err(), "no reservation has such a number");
+    }
     assert!(ask("wrong", vec![1]).is_err(), "control: without a key nobody is told");
     app.stop("gifticon");
     assert_eq!(other(1).code(), "gifticon.unavailable");

@@ -140,3 +140,26 @@ fn a_repeat_takes_a_removal_up_where_it_stopped() {
         assert_eq!(listed(&app), [used]);
     }
 }
+
+#[test]
+fn a_removal_that_cannot_be_asked_about_keeps_no_other_waiting() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let line = Line::default();
+        let app = line.open(engine, &[]);
+        register(&app, 1, 100);
+        let [kept, other] = [paid(&app, 3), paid(&app, 2)];
+        line.lose(Lost::Questions);
+        for cart_id in [kept, other] {
+            assert_eq!(removal(cart_id).to(app.address()).status, 503);
+        }
+        // The first cart of a store is that of its first reservation.
+        line.keep(1);
+        line.lose(Lost::Nothing);
+        app.clock.advance_ms(2_000);
+        eventually("the other one is removed", || app.get(&format!("/carts/{other}")).status == 404);
+        assert_eq!(shown(&app, kept)["status"], "PaymentApproved");
+        line.keep(0);
+        eventually("this one too", || app.get(&format!("/carts/{kept}")).status == 404);
+        are_gone(&app, &[kept, other], 100);
+    }
+}

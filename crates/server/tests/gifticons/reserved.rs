@@ -121,7 +121,7 @@ fn what_is_not_there_or_not_sold_is_refused_and_changes_nothing() {
             assert_eq!(of(2, 1).expect("it answers"), Err(StockRefusal::NotOnSale));
             assert_eq!(of(3, 1).expect("it answers"), Err(StockRefusal::Unknown));
         }
-        for quantity in [0, -1, i64::MIN, 10_001, 1_000_000_000_000, i64::MAX] {
+        for quantity in [0, -1, i64::MIN, 1_001, 1_000_000_000_000, i64::MAX] {
             let error = of(1, quantity).expect_err("no cart has so many");
             assert_eq!((error.kind, error.pointer.as_deref()), (ErrorKind::Invalid, Some("/quantity")), "{quantity}");
         }

@@ -3,7 +3,9 @@
 use std::net::TcpListener;
 use std::time::Duration;
 
+use app::membership::{MembershipApi, RemoteMemberships};
 use platform::access::Role;
+use platform::http::peer::Peer;
 use serde_json::{Value, json};
 use server::assembly::Options;
 use server::config::Settings;
@@ -51,6 +53,12 @@ fn membership_and_product_in_two_processes_ask_each_other_over_http() {
     assert_eq!(post(json!({"productId": 1})).code(), "product.sold_out");
     app.clock.advance_ms(5_000);
     eventually("it is free again", || quantities(&app) == (1, 0));
+    let peer = || Peer::new("membership", &format!("http://127.0.0.1:{there}"), &text).expect("a peer");
+    let claims = |units: Vec<i64>| runtime.block_on(RemoteMemberships(peer()).claims(units));
+    assert_eq!(claims(vec![1]).expect("claims")[0].mem_id, Some(1), "control");
+    for wrong in [vec![0], vec![1, -1], vec![i64::MAX], vec![1; 1_001]] {
+        assert!(claims(wrong).is_err(), "no unit has such a number, or they are too many");
+    }
     app.stop("product");
     post(json!({"productId": 1})).must_be_problem(503);
     running.stop(&runtime, Duration::ZERO);
