@@ -138,10 +138,11 @@ impl Saga {
         collection: &'static str,
         reason: fn(&str, &str) -> &'static str,
     ) -> Self {
+        // `$1` stands first in both: SQLite binds parameters in the order in which they appear.
         let counts = "SELECT COUNT(*), COALESCE(SUM(CASE WHEN since < $1 THEN 1 ELSE 0 END), 0) \
                       FROM dashboard_flow WHERE kind = $2";
         let stuck = "SELECT id, step, since, NULL FROM dashboard_flow \
-                     WHERE kind = $2 AND since < $1 ORDER BY since, id LIMIT ";
+                     WHERE since < $1 AND kind = $2 ORDER BY since, id LIMIT ";
         Self { kind, collection, is_named: true, counts, stuck, reason }
     }
 

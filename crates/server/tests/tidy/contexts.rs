@@ -6,7 +6,7 @@ use super::scanner::{Source, scan};
 use super::tree::File;
 
 /// What contexts may know of each other: the trait with the questions, what it answers, and the events of the log; of
-/// coupon also what `onepoint verify` compares pages with.
+/// coupon and payment also what `onepoint verify` compares pages, carts and memberships with.
 const KNOWN: &[(&str, &[&str])] = &[
     ("member", &["MemberApi", "Contacts"]),
     ("notification", &[]),
@@ -27,7 +27,7 @@ const KNOWN: &[(&str, &[&str])] = &[
     ("donation", &[]),
     ("deal", &["DealApi"]),
     ("mypage", &[]),
-    ("payment", &[]),
+    ("payment", &["Paid"]),
     ("gifticon", &["GifticonApi", "ReserveStock", "ReservedStock", "Revocation"]),
     ("cart", &["CartApi", "Claim"]),
     ("dashboard", &[]),
