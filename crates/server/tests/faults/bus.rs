@@ -8,7 +8,7 @@ use platform::consumer::Consumer;
 use platform::db::{Cursor, Dialect, Session};
 use platform::error::Result;
 use platform::funnel::{Funnel, Writer};
-use platform::log::{Event, Log, LogReader, Scope};
+use platform::log::{Event, Log, LogReader, Page, Scope};
 use server::assembly::{App, Options};
 use server::config::Settings;
 use tokio::runtime::Runtime;
@@ -320,8 +320,22 @@ fn more<W: Writer>(owner: &Arc<Funnel<W>>, tables: &'static [&'static str]) -> B
 }
 
 impl Lane {
+    /// All that stands in the log, at most a piece of it. On a server anybody's open transaction hides what is new for a
+    /// moment; what one lane sees the next has to see too, or things would happen in another order each time.
+    fn next_page(&mut self) -> Page {
+        let started = Instant::now();
+        loop {
+            let page = self.reader.read(self.cursor, PIECE).expect("the log can be read");
+            if page.events.len() >= PIECE || !(self.has_more)(page.end) {
+                return page;
+            }
+            assert!(started.elapsed() < SETTLED, "the log is not shown to its end");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
     fn pump(&mut self, delivery: &mut Delivery) -> usize {
-        let page = self.reader.read(self.cursor, PIECE).expect("the log can be read");
+        let page = self.next_page();
         if page.end == self.cursor {
             return 0;
         }
