@@ -115,15 +115,15 @@ fn control_with_places_for_all_nobody_is_refused() {
 #[test]
 fn a_point_that_is_too_slow_leaves_the_donation_to_the_events() {
     for engine in [Engine::Sqlite, Engine::Postgres] {
-        let app = TestApp::open_with(engine, &["questions.point.time_limit_ms=100", "point.delay=5000ms"]);
+        let app = TestApp::open_with(engine, &["questions.point.time_limit_ms=1000", "point.delay=5000ms"]);
         app.join_normal(1);
         app.change_points(1, 1_000).must_be(200);
         app.settle();
-        // The breaker opens on the way; then nobody waits any more.
+        // The breaker opens on the way; then nobody waits any more, not even for the limit.
         for round in 1..=5_i64 {
             let donation = app.donate(1, 100).must_be(201);
             assert_eq!(donation.json["status"], "REQUESTED", "{}", donation.text);
-            assert!(donation.took <= Duration::from_millis(if round > 3 { 100 } else { 400 }), "{:?}", donation.took);
+            assert!(donation.took <= Duration::from_millis(if round > 3 { 900 } else { 4_000 }), "{:?}", donation.took);
         }
         app.settle();
         assert_eq!(app.points_of(1), Some(1_500));
