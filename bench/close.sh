@@ -8,7 +8,8 @@
 # time of a close: the first one bills what was posted before, the others what came since. SETTINGs go to the server after --set, for instance
 # database.url=postgres://… . ONEPOINT is the program; without it the release build is taken, and made if need be.
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
+ONEPOINT_BIN=${ONEPOINT:-${ONEPOINT_BIN:-}}
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 deals=100000 members=20000 rate=1000
 while getopts d:m:r:h option; do
@@ -16,40 +17,16 @@ while getopts d:m:r:h option; do
         d) deals=$OPTARG ;;
         m) members=$OPTARG ;;
         r) rate=$OPTARG ;;
-        *) sed -n '2,8p' "${BASH_SOURCE[0]}" | sed 's/^# \{0,1\}//'; exit 2 ;;
+        *) usage ;;
     esac
 done
 shift $((OPTIND - 1))
 settings=()
 for setting in "$@"; do settings+=(--set "$setting"); done
 
-onepoint=${ONEPOINT:-}
-if [ -z "$onepoint" ]; then
-    cargo build --quiet --release --package server --bin onepoint
-    onepoint=target/release/onepoint
-fi
+find_program
+serve --set clock.now=2020-07-10T12:00:00+09:00 "${settings[@]}"
 
-folder=$(mktemp -d)
-server=
-finish() {
-    [ -z "$server" ] || { kill "$server" 2>/dev/null && wait "$server" 2>/dev/null; } || true
-    rm -rf "$folder"
-}
-trap finish EXIT
-: >"$folder/log"
-
-"$onepoint" serve --listen 127.0.0.1:0 --data "$folder/data" --set log.format=json \
-    --set clock.now=2020-07-10T12:00:00+09:00 "${settings[@]}" 2>"$folder/log" &
-server=$!
-url=
-for _ in $(seq 200); do
-    url=$(sed -n 's/.*OnePoint is ready: open \(http:[^ "]*\).*/\1/p' "$folder/log" | head -n 1)
-    [ -z "$url" ] || break
-    kill -0 "$server" 2>/dev/null || { cat "$folder/log" >&2; exit 1; }
-    sleep 0.1
-done
-
-figure() { sed -n "s/.*\"$2\":\([0-9.]*\).*/\1/p" "$folder/$1.json"; }
 load() { "$onepoint" bench "$2" --url "$url" --members "$members" --json "${@:3}" >"$folder/$1.json"; }
 
 "$onepoint" bench prepare --url "$url" --members "$members" --points 1000000

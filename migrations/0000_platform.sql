@@ -14,7 +14,7 @@ CREATE TABLE event (
     correlation TEXT,
     causation TEXT,
     data TEXT NOT NULL,
-    key {blob},
+    key {short_blob},
     digest {int}{log_order}
 );
 {log_index event}

@@ -4,7 +4,7 @@ CREATE TABLE message (
     message_id {id},
     member_id {int} NOT NULL,
     kind TEXT NOT NULL,
-    status TEXT NOT NULL,
+    status {short} NOT NULL,
     phone_revision {int} NOT NULL,
     attempts {int} NOT NULL,
     due_at {int} NOT NULL,

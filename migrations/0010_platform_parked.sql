@@ -2,7 +2,7 @@
 -- for the operator; the consumer's cursor has passed them.
 CREATE TABLE parked_event (
     id {id},
-    consumer TEXT NOT NULL,
+    consumer {short} NOT NULL,
     xid {int} NOT NULL,
     position {int} NOT NULL,
     subject {int} NOT NULL,

@@ -26,7 +26,7 @@ CREATE TABLE coupon_bulk_issue (
     campaign_id {int} NOT NULL,
     count {int} NOT NULL CHECK (count >= 1),
     issued {int} NOT NULL,
-    status TEXT NOT NULL,
+    status {short} NOT NULL,
     requested_at {int} NOT NULL,
     ended_at {int},
     CHECK (issued BETWEEN 0 AND count)

@@ -6,7 +6,7 @@ CREATE TABLE notice (
     notification_id {id},
     kind TEXT NOT NULL,
     member_id {int},
-    status TEXT NOT NULL,
+    status {short} NOT NULL,
     attempts {int} NOT NULL,
     due_at {int} NOT NULL,
     at {int} NOT NULL,

@@ -1,6 +1,7 @@
 //! What every context is handed: the time, the zone, where links point to, and who may do what.
 
 mod reference;
+mod search;
 mod storing;
 
 use std::collections::{BTreeSet, HashSet, VecDeque};
@@ -19,6 +20,7 @@ use platform::log::Log;
 use platform::zone::Zone;
 
 pub(crate) use reference::{ReferenceInput, ReferenceView};
+pub(crate) use search::{Found, LOOKED_AT, PIECE, Sought, search};
 pub(crate) use storing::Storing;
 
 /// Whom an API key may belong to, beside the operator and other processes.

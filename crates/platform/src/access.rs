@@ -158,19 +158,48 @@ impl AccessKeys {
             created_at_ms: now_ms,
             revoked_at_ms: None,
         };
+        self.insert(&key, fresh.secret_sha256)?;
+        Ok((key, fresh.text))
+    }
+
+    /// Takes a key in that was made elsewhere, so that several processes can be given it before there is a store; whether
+    /// it is new here. Blocks; not for async code.
+    ///
+    /// # Errors
+    /// `Invalid` if it is no key, or belongs to an owner; `access.key_differs` if the store knows its id with another
+    /// secret or role, or as revoked.
+    pub fn adopt(&self, role: Role, label: &str, text: &str, now_ms: i64) -> Result<bool> {
+        let label = label.trim();
+        check(role, None, label)?;
+        if self.find(text).is_some_and(|known| known.role == role) {
+            return Ok(false);
+        }
+        let (id, secret) = text::split(text)
+            .ok_or_else(|| Error::invalid("/key", "this is no key as 'onepoint keys create' makes them"))?;
+        if self.list()?.iter().any(|known| known.id == id) {
+            let message = "a key with this id is there already, with another secret or role, or revoked";
+            return Err(Error::new(ErrorKind::Conflict, "access.key_differs", message));
+        }
+        let (id, label) = (id.to_owned(), label.to_owned());
+        let key = ApiKey { id, role, owner_id: None, label, created_at_ms: now_ms, revoked_at_ms: None };
+        self.insert(&key, text::sha256(secret))?;
+        Ok(true)
+    }
+
+    fn insert(&self, key: &ApiKey, secret_sha256: [u8; 32]) -> Result<()> {
         let row = Row(vec![
             key.id.as_str().into(),
-            role.name().into(),
-            owner_id.into(),
-            label.into(),
-            fresh.secret_sha256.to_vec().into(),
-            now_ms.into(),
+            key.role.name().into(),
+            key.owner_id.into(),
+            key.label.as_str().into(),
+            secret_sha256.to_vec().into(),
+            key.created_at_ms.into(),
             Value::Null,
         ]);
         let mut session = self.database.shared_session()?;
         transaction(&mut *session, |tx| tx.insert_many(&KEYS, vec![row]))?;
         self.hold(session.query(VALID, &[])?);
-        Ok((key, fresh.text))
+        Ok(())
     }
 
     /// All keys, revoked ones too, the oldest first. Blocks; not for async code.

@@ -8,6 +8,7 @@
 //! halved until the event is found that cannot be taken in; that one is parked (see `parked`), and the others go on.
 
 mod pace;
+mod place;
 
 use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -15,17 +16,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use metrics::{Gauge, gauge};
+use metrics::{Counter, Gauge, counter, gauge};
 
 use self::pace::{PIECE_ROWS, Pace};
+use self::place::Place;
+pub use self::place::{depose_followers, forget_cursors};
 use crate::clock::Clock;
 use crate::db::{Cursor, Session};
 use crate::desk::Desk;
 use crate::error::{Error, ErrorKind, Result};
-use crate::funnel::{Delivery, Funnel, Writer, move_cursor, take_cursor};
-use crate::lease::{self, LEASE_MS};
-use crate::log::{Event, Log, LogReader, Scope};
+use crate::funnel::{Delivery, Funnel, Standing, Writer, move_cursor};
+use crate::lease;
+use crate::log::{Event, Log, LogReader, Page, Scope};
 use crate::parked::{self, Aside};
+use crate::trace::taking_in;
 use crate::work::Wake;
 
 /// An event that fails alone is tried again after each of these pauses, then parked.
@@ -62,6 +66,8 @@ pub struct Consumer<W: Writer> {
     holder: String,
     reader: Option<LogReader>,
     place: Option<Place>,
+    /// While another process follows the log: when this one asks for the lease again.
+    asks_at_ms: i64,
     /// Subjects with parked events: all of them, and perhaps some that another process has dealt with meanwhile.
     parked: HashSet<i64>,
     /// Since when the cursor in the store is behind, by events from which nothing followed.
@@ -70,14 +76,9 @@ pub struct Consumer<W: Writer> {
     /// When the oldest event happened that was read and not taken in; 0 if there is none.
     behind_since_ms: Arc<AtomicI64>,
     parked_events: Gauge,
-}
-
-/// Where it stands and under which lease.
-#[derive(Clone, Copy)]
-struct Place {
-    cursor: Cursor,
-    fence: i64,
-    renew_at_ms: i64,
+    events_missing: Counter,
+    /// Since when nothing can be taken in, because something is missing in the topic.
+    apart_since_ms: Option<i64>,
 }
 
 impl<W: Writer> Consumer<W> {
@@ -93,6 +94,7 @@ impl<W: Writer> Consumer<W> {
         let name = format!("{}<{}", funnel.context(), log.context);
         let lag = gauge!("event_lag_seconds", "consumer" => name.clone());
         let parked_events = gauge!("parked_events", "consumer" => name.clone());
+        let events_missing = counter!("events_missing_total", "consumer" => name.clone());
         Self {
             name,
             funnel,
@@ -104,11 +106,14 @@ impl<W: Writer> Consumer<W> {
             holder: holder.to_owned(),
             reader: None,
             place: None,
+            asks_at_ms: i64::MIN,
             parked: HashSet::new(),
             unstored_since_ms: None,
             lag,
             behind_since_ms: Arc::default(),
             parked_events,
+            events_missing,
+            apart_since_ms: None,
         }
     }
 
@@ -125,10 +130,22 @@ impl<W: Writer> Consumer<W> {
         Wake::Bell(Arc::clone(&self.log), self.scope, idle)
     }
 
+    /// The same for one that looks only every now and then, and only if there was a commit.
+    #[must_use]
+    pub fn glance(&self, pause: Duration) -> Wake {
+        Wake::Glance(Arc::clone(&self.log), self.scope, pause)
+    }
+
     /// Its name: `point<member`.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The context that follows.
+    #[must_use]
+    pub fn context(&self) -> &'static str {
+        self.funnel.context()
     }
 
     /// Whether this process is the one that follows the log; with an embedded store it always is.
@@ -160,21 +177,30 @@ impl<W: Writer> Consumer<W> {
         let Some(place) = self.place()? else { return Ok(0) };
         let reader = match &mut self.reader {
             Some(reader) => reader,
-            none => none.insert(self.log.reader(self.scope)?),
+            none => none.insert(self.log.reader_at(self.scope, place.offset)?),
         };
-        let page = reader.read(place.cursor, self.pace.rows()).inspect_err(|_| self.reader = None)?;
+        let page = reader.read(place.cursor, self.pace.rows())?;
+        if page.missing > 0 {
+            self.events_missing.increment(page.missing);
+            self.apart_since_ms.get_or_insert(self.clock.now_ms());
+        }
         if page.end == place.cursor {
             self.is_level();
+            if page.passed_over > 0 {
+                return Ok(page.passed_over);
+            }
             return self.store_cursor(place, heard).map(usize::from);
         }
+        self.apart_since_ms = None;
         if let Some(oldest) = page.events.first() {
             self.lag.set((self.clock.now_ms() - oldest.at_ms) as f64 / 1_000.0);
             self.behind_since_ms.store(oldest.at_ms, Ordering::Relaxed);
         }
-        let taken = self.take_in(&page.events, page.end);
+        let Page { end, offset, events, .. } = page;
+        let taken = self.take_page(&events, Standing { cursor: end, offset });
         self.pace.note(&self.name, &taken);
         taken?;
-        Ok(page.events.len().max(1))
+        Ok(events.len().max(1))
     }
 
     /// Stores a cursor that moved without effect, unless more comes meanwhile; whether it did.
@@ -188,7 +214,7 @@ impl<W: Writer> Consumer<W> {
         } else if self.log.bell(self.scope).wait_beyond(heard, STORED_WITHIN) != heard {
             return Ok(true);
         }
-        let stored = self.move_to(place.cursor, place.fence, Vec::new());
+        let stored = self.move_to(place.standing(), place.fence, Vec::new());
         // After a failure the cursor in the store is the truth.
         self.place = self.place.filter(|_| stored.is_ok());
         stored.map(|()| false)
@@ -200,9 +226,11 @@ impl<W: Writer> Consumer<W> {
         Desk::new(&self.name, &self.funnel, &self.react, &self.behind_since_ms)
     }
 
-    /// Nothing waits to be taken in by this process.
+    /// Nothing waits to be taken in by this process, unless what comes does not join on; nobody who writes has to wait for
+    /// that to be mended.
     fn is_level(&self) {
-        self.lag.set(0.0);
+        let apart_ms = self.apart_since_ms.map_or(0, |since_ms| self.clock.now_ms() - since_ms);
+        self.lag.set(apart_ms as f64 / 1_000.0);
         self.behind_since_ms.store(0, Ordering::Relaxed);
     }
 
@@ -212,34 +240,39 @@ impl<W: Writer> Consumer<W> {
     /// # Errors
     /// As [`Consumer::step`].
     pub fn take_in(&mut self, events: &[Event], end: Cursor) -> Result<()> {
+        self.take_page(events, Standing { cursor: end, offset: None })
+    }
+
+    fn take_page(&mut self, events: &[Event], end: Standing) -> Result<()> {
         let Some(place) = self.place()? else { return Ok(()) };
         // All parts go under the lease of the first: were it taken anew in between, a part could be left out.
-        let taken = self.take_part(events, end, place.fence);
+        let taken = self.take_part(events, end, place);
         // After a failure, or half way, the cursor in the store is the truth.
-        self.place = matches!(taken, Ok(true)).then_some(Place { cursor: end, ..place });
+        self.place = matches!(taken, Ok(true)).then_some(place.at(end));
         taken.map(|_| ())
     }
 
     /// Delivers these events, halving them while they fail for a reason that repeating alone will not mend; whether it
     /// came to their end.
-    fn take_part(&mut self, events: &[Event], end: Cursor, fence: i64) -> Result<bool> {
-        let error = match self.deliver(events, end, fence) {
+    fn take_part(&mut self, events: &[Event], end: Standing, from: Place) -> Result<bool> {
+        let error = match self.deliver(events, end, from.fence) {
             Err(error) if error.kind != ErrorKind::Unavailable => error,
             taken => return taken.map(|()| true),
         };
         match events {
             [] => Err(error),
-            [event] => self.try_or_park(event, end, fence, error),
+            [event] => self.try_or_park(event, end, from.fence, error),
             _ => {
                 let (first, second) = events.split_at(events.len() / 2);
-                let middle = first.last().map_or(end, |event| event.cursor);
-                Ok(self.take_part(first, middle, fence)? && self.take_part(second, end, fence)?)
+                // Reading goes on early enough from where the piece began.
+                let middle = first.last().map_or(end, |event| Standing { cursor: event.cursor, offset: from.offset });
+                Ok(self.take_part(first, middle, from)? && self.take_part(second, end, from)?)
             }
         }
     }
 
     /// Delivers in one transaction; of subjects that have parked events, parks behind those instead.
-    fn deliver(&mut self, events: &[Event], end: Cursor, fence: i64) -> Result<()> {
+    fn deliver(&mut self, events: &[Event], end: Standing, fence: i64) -> Result<()> {
         let touches = !self.parked.is_empty() && events.iter().any(|event| self.parked.contains(&event.subject));
         if touches {
             self.load_parked()?;
@@ -248,7 +281,7 @@ impl<W: Writer> Consumer<W> {
             if !behind.is_empty() {
                 let free: Vec<Event> = free.into_iter().cloned().collect();
                 let aside = Aside { reason: WAITS, tries: 0, now_ms: self.clock.now_ms() };
-                return self.deliver_parking(&free, &behind, aside, Delivery { consumer: &self.name, fence, end });
+                return self.deliver_parking(&free, &behind, aside, self.delivery(end, fence));
             }
         }
         let commands = react_guarded(&*self.react, events)?;
@@ -258,7 +291,15 @@ impl<W: Writer> Consumer<W> {
                 return Ok(());
             }
         }
-        self.move_to(end, fence, commands)
+        let spans = if commands.is_empty() { Vec::new() } else { taking_in(&self.name, events) };
+        let moved = self.move_to(end, fence, commands);
+        let outcome = if moved.is_ok() { "taken in" } else { "failed" };
+        spans.into_iter().for_each(|span| span.ended(outcome, moved.is_err()));
+        moved
+    }
+
+    fn delivery(&self, end: Standing, fence: i64) -> Delivery<'_> {
+        Delivery { consumer: &self.name, fence, end: end.cursor, offset: end.offset }
     }
 
     /// Whether a cursor that moved without effect has waited long enough to be stored.
@@ -267,9 +308,9 @@ impl<W: Writer> Consumer<W> {
     }
 
     /// Carries the commands out and stores the cursor with them.
-    fn move_to(&mut self, end: Cursor, fence: i64, commands: Vec<W::Command>) -> Result<()> {
+    fn move_to(&mut self, end: Standing, fence: i64, commands: Vec<W::Command>) -> Result<()> {
         self.unstored_since_ms = None;
-        self.funnel.deliver(Delivery { consumer: &self.name, fence, end }, commands)
+        self.funnel.deliver(self.delivery(end, fence), commands)
     }
 
     /// Takes `free` in and parks `aside`, in one transaction.
@@ -300,7 +341,7 @@ impl<W: Writer> Consumer<W> {
     }
 
     /// An event that failed alone: tried a few times more, then parked with its cause; whether it was taken in.
-    fn try_or_park(&mut self, event: &Event, end: Cursor, fence: i64, mut error: Error) -> Result<bool> {
+    fn try_or_park(&mut self, event: &Event, end: Standing, fence: i64, mut error: Error) -> Result<bool> {
         for pause in PAUSES {
             std::thread::sleep(pause);
             error = match self.deliver(std::slice::from_ref(event), end, fence) {
@@ -312,7 +353,7 @@ impl<W: Writer> Consumer<W> {
         tracing::error!(consumer = self.name, position, kind = event.kind, subject = event.subject, %error, "an event cannot be taken in and is parked; later ones of its subject wait behind it");
         let reason = parked::reason_of(&error);
         let aside = Aside { reason: &reason, tries: 1 + PAUSES.len() as i64, now_ms: self.clock.now_ms() };
-        self.deliver_parking(&[], &[event], aside, Delivery { consumer: &self.name, fence, end })?;
+        self.deliver_parking(&[], &[event], aside, self.delivery(end, fence))?;
         self.parked.insert(event.subject);
         Ok(false)
     }
@@ -324,66 +365,4 @@ impl<W: Writer> Consumer<W> {
         self.parked_events.set(count as f64);
         Ok(())
     }
-
-    /// Where it stands; in a shared store only while this process holds the lease.
-    fn place(&mut self) -> Result<Option<Place>> {
-        let now_ms = self.clock.monotonic_ms();
-        if let Some(place) = self.place.filter(|place| now_ms < place.renew_at_ms) {
-            return Ok(Some(place));
-        }
-        let held = if self.log.is_shared() {
-            self.funnel.with_session(|tx| self.hold(tx))?
-        } else {
-            let known = self.place.map(|place| place.cursor);
-            Some((1, known.map_or_else(|| self.funnel.cursor(&self.name), Ok)?))
-        };
-        let Some((fence, cursor)) = held else {
-            self.place = None;
-            // Whoever holds it counts them, and says how far behind it is.
-            self.parked.clear();
-            self.parked_events.set(0.0);
-            self.is_level();
-            return Ok(None);
-        };
-        if !self.parked.is_empty() || self.place.is_none_or(|place| place.fence != fence) {
-            self.load_parked()?;
-        }
-        self.place = Some(Place { cursor, fence, renew_at_ms: now_ms + LEASE_MS / 3 });
-        Ok(self.place)
-    }
-
-    /// Takes or renews the lease: its fence, and where to go on reading. Nothing if another process holds it.
-    fn hold(&self, tx: &mut dyn Session) -> Result<Option<(i64, Cursor)>> {
-        let Some(fence) = lease::hold(tx, &self.name, &self.holder, self.clock.now_ms())? else { return Ok(None) };
-        let known = self.place.filter(|place| place.fence == fence);
-        let cursor = known.map_or_else(|| take_cursor(tx, &self.name, fence), |place| Ok(place.cursor))?;
-        Ok(Some((fence, cursor)))
-    }
-}
-
-/// Takes the leases away from all who follow logs for this context, for a step that throws a read model away. Whoever
-/// follows them next reads where the cursors stand then; what is delivered under an earlier lease is refused.
-///
-/// # Errors
-/// `Unavailable` when the store cannot be reached.
-pub fn depose_followers(tx: &mut dyn Session) -> Result<()> {
-    tx.execute(
-        "UPDATE lease SET holder = '', until_ms = 0, fence = fence + 1 WHERE name IN (SELECT consumer FROM cursor_position)",
-        &[],
-    )?;
-    // An embedded store has no leases, and its one fence stays.
-    let fence = "SELECT fence FROM lease WHERE name = consumer";
-    let sql = format!("UPDATE cursor_position SET fence = ({fence}) WHERE consumer IN (SELECT name FROM lease)");
-    tx.execute(&sql, &[]).map(|_| ())
-}
-
-/// Sets every consumer of a context back to the start of its logs (a rebuild of a read model).
-///
-/// # Errors
-/// `Unavailable` when the store cannot be reached.
-pub fn forget_cursors(tx: &mut dyn Session) -> Result<()> {
-    // What was parked comes again.
-    parked::forget_all(tx)?;
-    // The fences stay, so that a holder that slept through the rebuild cannot put its old cursor back.
-    tx.execute("UPDATE cursor_position SET xid = 0, position = 0", &[]).map(|_| ())
 }

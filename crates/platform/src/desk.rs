@@ -5,13 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use crate::consumer::{SharedReact, react_guarded};
-use crate::db::Session;
 use crate::error::{Error, ErrorKind, Result};
-use crate::funnel::{Funnel, Writer};
+use crate::funnel::{Funnel, InTransaction, Writer};
 use crate::parked::{self, ParkedEvent};
 
 type Deliver = Box<dyn Fn(&ParkedEvent) -> Result<()> + Send + Sync>;
-type InTransaction = Box<dyn Fn(&mut dyn FnMut(&mut dyn Session) -> Result<()>) -> Result<()> + Send + Sync>;
 
 /// The parked events of one consumer. Its methods block; not for async code.
 pub struct Desk {
@@ -56,13 +54,11 @@ impl Desk {
                 parked::remove(tx, parked.id).map(|_| ())
             })
         };
-        let funnel = Arc::clone(funnel);
-        let in_transaction = move |work: &mut dyn FnMut(&mut dyn Session) -> Result<()>| funnel.with_session(work);
         Self {
             consumer: consumer.to_owned(),
             context,
             deliver: Box::new(deliver),
-            in_transaction: Box::new(in_transaction),
+            in_transaction: funnel.in_transaction(),
             behind_since_ms: Arc::clone(behind_since_ms),
         }
     }

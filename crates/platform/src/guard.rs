@@ -17,6 +17,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use crate::breaker::{Breaker, BreakerSettings, BreakerState, Permit, Refused};
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
+use crate::trace::Span;
 
 /// The longest time limit: a day. Larger settings mean this.
 const LONGEST_MS: u64 = 86_400_000;
@@ -129,7 +130,14 @@ impl Guard {
         F: Fn() -> Fut,
         Fut: Future<Output = Result<T>>,
     {
-        let (outcome, answer) = self.question(deadline, most_retries, call).await;
+        let span = Span::of_question(self.callee);
+        let (outcome, answer) = match &span {
+            None => self.question(deadline, most_retries, call).await,
+            Some(span) => span.around(self.question(deadline, most_retries, call)).await,
+        };
+        if let Some(span) = span {
+            span.ended(outcome.label(), outcome != Outcome::Answered);
+        }
         metrics::counter!("questions_total", "callee" => self.callee, "outcome" => outcome.label()).increment(1);
         answer
     }
@@ -235,7 +243,7 @@ impl Outcome {
 
 /// Keeps retries to a tenth of the questions: each question pays in one coin, each retry costs ten. Without it
 /// a callee in trouble would get twice the load just then.
-struct RetryBudget {
+pub(crate) struct RetryBudget {
     coins: AtomicU32,
 }
 
@@ -243,16 +251,16 @@ impl RetryBudget {
     const RETRY_COSTS: u32 = 10;
     const HOLDS: u32 = 100;
 
-    fn full() -> Self {
+    pub(crate) fn full() -> Self {
         Self { coins: AtomicU32::new(Self::HOLDS) }
     }
 
-    fn deposit(&self) {
+    pub(crate) fn deposit(&self) {
         self.change(|coins| (coins < Self::HOLDS).then_some(coins + 1));
     }
 
     /// Pays for one retry; `false` when there is not enough.
-    fn withdraw(&self) -> bool {
+    pub(crate) fn withdraw(&self) -> bool {
         self.change(|coins| coins.checked_sub(Self::RETRY_COSTS))
     }
 

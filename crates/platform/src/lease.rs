@@ -10,6 +10,8 @@ use crate::error::{Error, Result};
 
 /// How long a lease lasts without being renewed.
 pub const LEASE_MS: i64 = 10_000;
+/// How long whoever stands by leaves a lease alone: each time it asks, the context's writers wait.
+pub const STAND_BY_MS: i64 = 250;
 
 static LEASES: Table = Table {
     name: "lease",

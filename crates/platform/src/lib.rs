@@ -4,6 +4,7 @@
 
 pub mod access;
 pub mod breaker;
+pub mod bus;
 pub mod clock;
 pub mod consumer;
 pub mod db;
@@ -18,5 +19,6 @@ pub mod log;
 pub mod parked;
 pub mod seal;
 pub mod telemetry;
+pub mod trace;
 pub mod work;
 pub mod zone;

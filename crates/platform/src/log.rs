@@ -4,6 +4,10 @@
 //! tables whose rows are facts already (ledger entries), which are rendered as events when they are read, because
 //! the same fact is not written twice.
 
+mod reader;
+mod topic;
+mod watch;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +17,9 @@ use serde::de::DeserializeOwned;
 
 use crate::db::{Cursor, Database, Kind, Row, Session, Table};
 use crate::error::{Error, Result};
+
+pub use reader::{LogReader, Page};
+pub use watch::Watch;
 
 /// The event table that every context has.
 pub static EVENTS: Table = Table {
@@ -46,6 +53,8 @@ pub struct Event {
     pub at_ms: i64,
     /// The fields of its type, as a JSON object.
     pub data: String,
+    /// The `traceparent` of the request that brought it about, if that is traced.
+    pub origin: Option<Box<str>>,
 }
 
 impl Event {
@@ -125,6 +134,7 @@ pub(crate) fn remembered_event(mut row: Row) -> Event {
         sequence: row.int(3),
         at_ms: row.int(4),
         data: row.take_text(7).unwrap_or_default(),
+        origin: row.take_text(5).map(Into::into),
     }
 }
 
@@ -227,13 +237,16 @@ impl Log {
     ///
     /// # Errors
     /// `Unavailable` when the store cannot be reached.
-    pub fn reader(&self, scope: Scope) -> Result<LogReader> {
-        let tables = if scope == Scope::Everything { self.sources.len() } else { 1 };
-        Ok(LogReader {
-            sources: self.sources[..tables].to_vec(),
-            session: self.database.read_session()?,
-            is_shared: self.is_shared(),
-        })
+    pub fn reader(self: &Arc<Self>, scope: Scope) -> Result<LogReader> {
+        self.reader_at(scope, None)
+    }
+
+    /// As [`Log::reader`]; where the log is a topic, what was read last stood at `offset` in it, if that is known.
+    ///
+    /// # Errors
+    /// As [`Log::reader`].
+    pub fn reader_at(self: &Arc<Self>, scope: Scope, offset: Option<i64>) -> Result<LogReader> {
+        LogReader::open(self, scope, offset)
     }
 }
 
@@ -244,62 +257,4 @@ pub enum Scope {
     Everything,
     /// Only the event table: for those who would ignore every row of the other tables.
     EventTable,
-}
-
-/// Reads one log from any place on.
-pub struct LogReader {
-    sources: Vec<LogSource>,
-    session: Box<dyn Session>,
-    is_shared: bool,
-}
-
-/// A piece of a log.
-#[derive(Debug, Default)]
-pub struct Page {
-    /// What happened, in log order.
-    pub events: Vec<Event>,
-    /// Where the piece ends; everything up to here has been looked at.
-    pub end: Cursor,
-}
-
-impl LogReader {
-    /// Up to `limit` rows of each table after `after`; an empty page means that there is nothing new.
-    ///
-    /// # Errors
-    /// `Unavailable` when the store cannot be reached.
-    pub fn read(&mut self, after: Cursor, limit: usize) -> Result<Page> {
-        // On a shared store the horizon makes what lies below it the same in every snapshot.
-        if self.is_shared {
-            return self.read_snapshot(after, limit);
-        }
-        self.session.begin_read()?;
-        let page = self.read_snapshot(after, limit);
-        self.session.rollback();
-        page
-    }
-
-    fn read_snapshot(&mut self, after: Cursor, limit: usize) -> Result<Page> {
-        let horizon = self.session.horizon()?;
-        let mut found: Vec<(Cursor, Option<Event>)> = Vec::new();
-        let mut bound = None::<Cursor>;
-        for source in &self.sources {
-            let rows = self.session.read_log(source.table, after, horizon, limit)?;
-            // A full piece says nothing about what follows it, so other tables count only up to its end.
-            if rows.len() == limit
-                && let Some((last, _)) = rows.last()
-            {
-                bound = Some(bound.map_or(*last, |bound| bound.min(*last)));
-            }
-            found.extend(rows.into_iter().map(|(cursor, row)| {
-                let event = (source.render)(row).map(|event| Event { cursor, ..event });
-                (cursor, event)
-            }));
-        }
-        if let Some(bound) = bound {
-            found.retain(|(cursor, _)| *cursor <= bound);
-        }
-        found.sort_unstable_by_key(|(cursor, _)| *cursor);
-        let end = found.last().map_or(after, |(cursor, _)| *cursor);
-        Ok(Page { events: found.into_iter().filter_map(|(_, event)| event).collect(), end })
-    }
 }

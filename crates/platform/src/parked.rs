@@ -63,6 +63,7 @@ impl ParkedEvent {
                 sequence: row.int(6),
                 at_ms: row.int(7),
                 data: row.take_text(8).unwrap_or_default(),
+                origin: None,
             },
             reason: row.take_text(9).unwrap_or_default(),
             tries: row.int(10),

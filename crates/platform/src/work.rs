@@ -19,9 +19,9 @@ const GATHER: Duration = Duration::from_millis(15);
 const CALM_PER_MS: u64 = 2;
 /// As much as that may come at once and still be no load.
 const CALM_BURST: u64 = 40;
-/// On a shared store other processes' bells are not heard, and a commit is not visible while an older transaction is
-/// open: after the last sign of life a log is looked at again this soon, then ever less often.
+/// After the last sign of life a shared log is looked at again this soon, then ever less often.
 const SHARED_POLL: Duration = Duration::from_millis(4);
+const SHORTEST_LOOK: Duration = Duration::from_millis(2);
 const SHARED_POLL_MOST: Duration = Duration::from_millis(128);
 
 /// Lets the scheduler prefer other threads to this one; 0 to 19. A machine that refuses goes on as before.
@@ -36,10 +36,14 @@ pub fn give_way(niceness: i32) {
 pub enum Wake {
     /// After a commit in this part of a log; at the latest after the pause.
     Bell(Arc<Log>, Scope, Duration),
+    /// After a commit of this process in a log that others write too, and every now and then: soon after the last sign
+    /// of life, then ever less often.
+    Look(Arc<Log>),
     /// After the pause.
     Pause(Duration),
-    /// After the pause, whether or not there was something to do: what comes meanwhile is done at once.
-    Every(Duration),
+    /// After the pause and a commit in this part of a log, at the latest after the longest pause: what comes meanwhile is
+    /// done at once.
+    Glance(Arc<Log>, Scope, Duration),
 }
 
 /// The threads of a program, ended together.
@@ -76,7 +80,7 @@ impl Workers {
                     }
                     Ok(count) => {
                         (pause, silence) = (SHORTEST_PAUSE, SHARED_POLL);
-                        if matches!(wake, Wake::Every(_)) || pressure.is_high_after(count) {
+                        if matches!(wake, Wake::Glance(..)) || pressure.is_high_after(count) {
                             wake.gather();
                         }
                     }
@@ -137,27 +141,34 @@ fn guarded(step: &mut impl FnMut() -> Result<usize>) -> Result<usize> {
 impl Wake {
     fn count(&self) -> u64 {
         match self {
-            Self::Bell(log, scope, _) => log.bell(*scope).count(),
-            Self::Pause(_) | Self::Every(_) => 0,
+            Self::Bell(log, scope, _) | Self::Glance(log, scope, _) => log.bell(*scope).count(),
+            Self::Look(log) => log.bell(Scope::Everything).count(),
+            Self::Pause(_) => 0,
         }
     }
 
     fn gather(&self) {
         match self {
             Self::Bell(..) => std::thread::sleep(GATHER),
-            Self::Every(pause) => std::thread::sleep(*pause),
-            Self::Pause(_) => {}
+            Self::Glance(_, _, pause) => std::thread::sleep(*pause),
+            Self::Pause(_) | Self::Look(_) => {}
         }
     }
 
-    /// Waits for the next try; whether the bell rang. `silence` bounds the wait on a shared store.
+    /// Waits for the next try; whether the bell rang. `silence` is how long a shared log is not looked at.
     fn wait(&self, heard: u64, silence: Duration) -> bool {
         match self {
-            Self::Bell(log, scope, pause) => {
-                let limit = if log.is_shared() { silence } else { *pause };
-                log.bell(*scope).wait_beyond(heard, limit) != heard
+            Self::Bell(log, scope, pause) => log.bell(*scope).wait_beyond(heard, *pause) != heard,
+            Self::Look(log) => {
+                // Whoever commits without pause is looked at no more often than this.
+                std::thread::sleep(SHORTEST_LOOK);
+                log.bell(Scope::Everything).wait_beyond(heard, silence) != heard
             }
-            Self::Pause(pause) | Self::Every(pause) => {
+            Self::Glance(log, scope, pause) => {
+                std::thread::sleep(*pause);
+                log.bell(*scope).wait_beyond(heard, LONGEST_PAUSE) != heard
+            }
+            Self::Pause(pause) => {
                 std::thread::sleep(*pause);
                 false
             }

@@ -1,9 +1,14 @@
 //! What the funnel, the log and the leases promise, on each engine, with the protection in place and without it.
 
+#[path = "../../server/tests/support/mariadb.rs"]
+#[allow(dead_code, reason = "made for the whole program; only fresh databases are needed here")]
+mod mariadb;
 #[path = "../../server/tests/support/postgres.rs"]
 #[allow(dead_code, reason = "made for the whole program; only fresh databases are needed here")]
 mod postgres;
 
+#[path = "funnel/crash.rs"]
+mod crash;
 #[path = "funnel/fences.rs"]
 mod fences;
 #[path = "funnel/fencing.rs"]
@@ -22,7 +27,11 @@ mod old_keys;
 mod parked;
 #[path = "funnel/poison.rs"]
 mod poison;
+#[path = "funnel/sessions.rs"]
+mod sessions;
 #[path = "funnel/shedding.rs"]
 mod shedding;
 #[path = "funnel/spends.rs"]
 mod spends;
+#[path = "funnel/turns.rs"]
+mod turns;

@@ -2,11 +2,13 @@
 
 mod live;
 mod open;
+mod others;
 mod paying;
 mod purchases;
 mod threads;
 mod views;
 
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -25,7 +27,9 @@ use app::settlement::Settlements;
 use app::{coupon, dashboard, deal, donation, member, mypage, notification, point, settlement};
 use axum::Router;
 use parking_lot::Mutex;
+use platform::bus::Bus;
 use platform::clock::{Clock, SystemClock};
+use platform::db::Database;
 use platform::error::{Error, ErrorKind, Result};
 use platform::fault::Delay;
 use platform::work::Workers;
@@ -35,6 +39,7 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 use self::live::{Asking, open_dashboards};
+pub use self::open::breaker_settings;
 use self::open::{
     between, coupon_api, guard, member_api, member_questions, open_coupons, open_deals, open_donations, open_members,
     open_notifications, open_points, open_settlements, point_api,
@@ -43,7 +48,7 @@ use self::paying::Surroundings;
 pub use self::purchases::Purchases;
 use crate::config::Settings;
 use crate::parked::{self, Parking};
-use crate::stores::{CONTEXTS, Opening, context_names, open_migrated, seal};
+use crate::stores::{self, CONTEXTS, Context, Opening, context_names, open_migrated, seal};
 
 /// The contexts of this process and what moves between them.
 pub struct App {
@@ -73,6 +78,9 @@ pub struct App {
     /// Fault injection in front of point.
     pub point_delay: Arc<Delay>,
     holder: Arc<str>,
+    bus: Bus,
+    /// The contexts whose stores are open here; the others run in other processes.
+    here: HashSet<&'static str>,
     /// Parked events of all contexts.
     pub parking: Arc<Parking>,
     runtime: Handle,
@@ -156,14 +164,14 @@ pub fn base_url(settings: &Settings, address: Option<SocketAddr>) -> String {
 }
 
 /// What surrounds every context of this process.
-fn kit(settings: &Settings, address: Option<SocketAddr>, clock: &Arc<dyn Clock>) -> Result<Kit> {
+fn kit(settings: &Settings, options: &Options, clock: &Arc<dyn Clock>) -> Result<Kit> {
     Ok(Kit {
-        base_url: base_url(settings, address).into(),
+        base_url: base_url(settings, options.address).into(),
         clock: Arc::clone(clock),
         zone: Zone::named(settings.text("timezone"))?,
         holder: format!("{}-{:08x}", std::process::id(), getrandom::u32().unwrap_or_default()).into(),
-        remembers_keys: true,
-        checks_fences: true,
+        remembers_keys: options.remembers_keys,
+        checks_fences: options.checks_fences,
     })
 }
 
@@ -180,6 +188,23 @@ fn runs(settings: &Settings, context: &str) -> Result<bool> {
     Ok(chosen.is_empty() || chosen.contains(&context))
 }
 
+/// The store of each context. Where events come over a bus, those of contexts that do not run here are not opened.
+fn open_stores(settings: &Settings, bus: &Bus, opening: Opening) -> Result<Vec<Arc<Database>>> {
+    let open = |context: &Context| match bus {
+        Bus::Local => open_migrated(settings, context, opening),
+        _ if runs(settings, context.name)? => open_migrated(settings, context, opening),
+        _ => Ok(Database::elsewhere(context.name, bus.clone())),
+    };
+    CONTEXTS.iter().map(open).collect()
+}
+
+/// The contexts whose stores are open in this process, and what is parked there.
+fn here(stores: &[Arc<Database>], kit: &Kit) -> (HashSet<&'static str>, Arc<Parking>) {
+    let local: Vec<_> = stores.iter().filter(|store| store.bus().is_none()).cloned().collect();
+    let names = local.iter().map(|store| store.context()).collect();
+    (names, Arc::new(Parking::new(local, kit.base_url.as_ref(), kit.zone.clone())))
+}
+
 impl App {
     /// Opens every context on its store. Contexts that are not to run are stopped: they answer 503 and take nothing
     /// in, and a later start with them carries on. Must not be called inside an async runtime.
@@ -187,17 +212,15 @@ impl App {
     /// # Errors
     /// A wrong setting, or a store that cannot be opened.
     pub fn open(settings: &Settings, options: Options, runtime: &Handle) -> Result<Self> {
-        let clock = match options.clock {
-            Some(clock) => clock,
+        let clock = match &options.clock {
+            Some(clock) => Arc::clone(clock),
             None => self::clock(settings)?,
         };
-        let (remembers_keys, checks_fences) = (options.remembers_keys, options.checks_fences);
-        let kit = Kit { remembers_keys, checks_fences, ..kit(settings, options.address, &clock)? };
+        let kit = kit(settings, &options, &clock)?;
         let point_delay = delay(settings, "point.delay")?;
-        let opening = Opening { applies: options.migrate, wipes: options.wipes };
-        let stores =
-            CONTEXTS.iter().map(|context| open_migrated(settings, context, opening)).collect::<Result<Vec<_>>>()?;
-        let parking = Arc::new(Parking::new(stores.clone(), kit.base_url.as_ref(), kit.zone.clone()));
+        let bus = stores::bus(settings)?;
+        let stores = open_stores(settings, &bus, Opening { applies: options.migrate, wipes: options.wipes })?;
+        let (here, parking) = here(&stores, &kit);
         let mut databases = stores.into_iter();
         let mut next = || databases.next().ok_or_else(|| Error::internal("a context without a store"));
         let points = open_points(settings, &kit, next()?)?;
@@ -222,10 +245,12 @@ impl App {
         let purchases = Purchases::open(settings, &kit, &mut next, &betweens, around)?;
         let asking = Asking::of(&members, &notifications, &pages, &donations, &deals, &settlements);
         let asking = Arc::new(asking.with(&purchases));
-        let dashboards = open_dashboards(settings, &kit, dashboard_store, (&asking, &parking))?;
+        let dashboards = open_dashboards(settings, &kit, dashboard_store, (&asking, &parking), runtime)?;
         let app = Self {
             clock,
             holder: kit.holder,
+            bus,
+            here,
             members,
             notifications,
             points,
@@ -293,6 +318,7 @@ impl App {
             .merge(coupon::http::internal_routes(Arc::clone(&self.coupons)))
             .merge(deal::http::internal_routes(Arc::clone(&self.deals)))
             .merge(self.purchases.internal_routes())
+            .merge(self.live_route())
     }
 
     /// The routes of all contexts, and what they say of themselves.

@@ -20,6 +20,8 @@ const SILENCE: Duration = Duration::from_secs(15);
 const LONG_SILENCE: Duration = Duration::from_secs(60);
 /// A server that says "later" (429, 503) is asked so often in all.
 const TRIES: u32 = 60;
+/// The same by those who look at what goes on by itself: some minutes, as an upgrade takes.
+const LOOKS: u32 = 600;
 /// The longest pause between two tries, whatever the server asks for.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
@@ -89,21 +91,40 @@ impl Client {
         self.ask(Method::GET, path, None, None, SILENCE).await
     }
 
+    /// GET, repeated while the server says "later" or the answer is lost, as where it is being replaced.
+    ///
+    /// # Errors
+    /// `client.unreachable` if no answer came at last.
+    pub async fn look(&self, path: &str) -> Result<Answer> {
+        self.repeated(&Method::GET, path, None, None, LOOKS).await
+    }
+
     /// A write under an idempotency key, repeated while the server says "later" or the answer is lost: the key lets
     /// it count once.
     ///
     /// # Errors
     /// `client.unreachable` if no answer came at last.
     pub async fn write(&self, method: Method, path: &str, body: Option<&Value>, key: &str) -> Result<Answer> {
+        self.repeated(&method, path, body, Some(key), TRIES).await
+    }
+
+    async fn repeated(
+        &self,
+        method: &Method,
+        path: &str,
+        body: Option<&Value>,
+        key: Option<&str>,
+        most: u32,
+    ) -> Result<Answer> {
         let mut tries = 1;
         loop {
-            let asked = self.ask(method.clone(), path, body, Some(key), SILENCE).await;
+            let asked = self.ask(method.clone(), path, body, key, SILENCE).await;
             let wanted = match &asked {
                 Ok(answer) if matches!(answer.status, 429 | 503) => answer.retry_after.unwrap_or_default(),
                 Ok(_) => return asked,
                 Err(_) => Duration::from_millis(250),
             };
-            if tries >= TRIES {
+            if tries >= most {
                 return asked;
             }
             tries += 1;

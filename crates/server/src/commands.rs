@@ -4,9 +4,11 @@ mod asking;
 mod coupons;
 mod demo;
 mod doctor;
+mod healthcheck;
 mod keys;
 mod parked;
 mod rebuild;
+mod relay;
 mod settle;
 pub mod verify;
 
@@ -55,6 +57,12 @@ enum Command {
         #[arg(long)]
         no_migrate: bool,
     },
+    /// Run the gateway: passes requests on to the processes that run the contexts
+    Gateway {
+        /// Address and port
+        #[arg(long)]
+        listen: Option<String>,
+    },
     /// Check every invariant of the stored data; exit code 1 if one does not hold
     Verify {
         /// One JSON object instead of lines
@@ -63,6 +71,8 @@ enum Command {
     },
     /// Look at this installation and say what to do; exit code 1 if something fails, 3 if there are warnings
     Doctor(doctor::DoctorArgs),
+    /// Ask the server at hand whether it can be sent work; exit code 1 if it cannot
+    Healthcheck(healthcheck::HealthcheckArgs),
     /// Fill a fresh store with a believable programme, by the API of a running server
     Demo(demo::DemoArgs),
     /// Measure a running server on this machine
@@ -75,6 +85,8 @@ enum Command {
         #[arg(value_parser = rebuild::VIEWS)]
         view: String,
     },
+    /// Publish a context's log again from a place on, for those who miss events; beside a running server
+    Relay(relay::RelayArgs),
     /// Settle a month with every merchant; asks the running server. Exit code 3 if some merchants could not be billed
     Settle(settle::SettleArgs),
     /// Make codes of a campaign in advance; asks the running server
@@ -140,9 +152,12 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
     init_logging(settings.choice("log.format", &formats)?, settings.text("log.level"))?;
     match &cli.command {
         Command::Serve { no_migrate, .. } => crate::serve::run(&settings, !no_migrate).map(|()| ExitCode::SUCCESS),
+        Command::Healthcheck(args) => healthcheck::run(&settings, args),
+        Command::Gateway { .. } => crate::gateway::run(&settings).map(|()| ExitCode::SUCCESS),
         Command::Verify { json } => verify::run(&settings, *json),
         Command::Migrate => migrate(&settings),
         Command::Rebuild { view } => rebuild::run(&settings, view),
+        Command::Relay(args) => relay::run(&settings, args),
         Command::Settle(args) => settle::run(&settings, args),
         Command::Coupons(command) => coupons::run(&settings, command),
         Command::Keys(command) => keys::run(&settings, command),
@@ -163,6 +178,9 @@ fn settings(cli: &Cli) -> Result<Settings> {
     if let Command::Serve { listen, contexts, .. } = &cli.command {
         sets.extend(listen.iter().map(|address| format!("listen={address}")));
         sets.extend(contexts.iter().map(|names| format!("contexts={names}")));
+    }
+    if let Command::Gateway { listen } = &cli.command {
+        sets.extend(listen.iter().map(|address| format!("listen={address}")));
     }
     Settings::load(cli.config.as_deref(), &sets)
 }

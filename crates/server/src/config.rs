@@ -141,6 +141,15 @@ impl Settings {
         Ok(choices.iter().copied().filter(|choice| words.contains(choice)).collect())
     }
 
+    /// Texts with commas between, without what is empty.
+    ///
+    /// # Panics
+    /// As [`Settings::text`].
+    #[must_use]
+    pub fn list(&self, key: &str) -> Vec<String> {
+        self.text(key).split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
+    }
+
     /// A span of milliseconds, both ends included: `450ms..680ms`, or `700ms` for both; nothing when empty.
     ///
     /// # Errors

@@ -22,11 +22,30 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-const COLLECTION: &str = "parked";
+use crate::stores::CONTEXTS;
+
+/// What the list is called.
+pub(crate) const COLLECTION: &str = "parked";
 /// A mark in the list of all contexts is the context's place and, in so many bits, the number there.
 const NUMBER_BITS: u32 = 48;
 
-/// The parked events of all contexts.
+/// The place of a parked event in the list of all contexts; nothing for a context that there is not.
+pub(crate) fn mark_of(context: &str, id: i64) -> Option<i64> {
+    let place = (0_i64..).zip(CONTEXTS).find(|(_, known)| known.name == context)?.0;
+    (0..1 << NUMBER_BITS).contains(&id).then_some(place << NUMBER_BITS | id)
+}
+
+/// The consumer whose parked events are asked for, if not those of all.
+///
+/// # Errors
+/// `Invalid` for what is no name.
+pub(crate) fn consumer_in(filter: &Filter) -> Result<Option<String>> {
+    let is_name = |name: &&str| !name.is_empty() && !name.chars().any(char::is_control);
+    let read_name = |name: &str| Some(name).filter(is_name).map(str::to_owned);
+    filter.read("consumer", "consumer must be a name as in the list, like point<member", read_name)
+}
+
+/// The parked events of the contexts in this process.
 pub struct Parking {
     stores: Vec<Arc<Database>>,
     desks: RwLock<Vec<Arc<Desk>>>,
@@ -170,20 +189,21 @@ async fn list_parked(
     filter: Filter,
 ) -> Result<Response<Body>> {
     must_be_operator(&caller)?;
-    let is_name = |name: &&str| !name.is_empty() && !name.chars().any(char::is_control);
-    let read_name = |name: &str| Some(name).filter(is_name).map(str::to_owned);
-    let consumer = filter.read("consumer", "consumer must be a name as in the list, like point<member", read_name)?;
+    let consumer = consumer_in(&filter)?;
     let (first, after) = (page.after >> NUMBER_BITS, page.after & ((1 << NUMBER_BITS) - 1));
     let mut items = Vec::new();
-    for (place, store) in (0_i64..).zip(&parking.stores).skip_while(|(place, _)| *place < first) {
+    let places = (0_i64..).zip(CONTEXTS).skip_while(|(place, _)| *place < first);
+    for (place, context) in places {
+        let Ok(store) = parking.store(context.name) else { continue };
         let missing = page.fetch() - items.len() as i64;
         if missing <= 0 {
             break;
         }
         let after = if place == first { after } else { 0 };
         let found = parked::list(store, consumer.as_deref(), after, missing).await?;
-        let context = store.context();
-        items.extend(found.into_iter().map(|event| (place << NUMBER_BITS | event.id, parking.item(context, event))));
+        let marked =
+            found.into_iter().map(|event| (place << NUMBER_BITS | event.id, parking.item(context.name, event)));
+        items.extend(marked);
     }
     page.show_items(
         format!("{}/{COLLECTION}", parking.base_url),

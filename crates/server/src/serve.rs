@@ -5,6 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
 use platform::access::AccessKeys;
 use platform::clock::SystemClock;
 use platform::error::{Error, ErrorKind, Result};
@@ -20,11 +23,13 @@ use tokio::sync::watch;
 use crate::assembly::{App, Options, base_url};
 use crate::config::Settings;
 use crate::description::Description;
-use crate::stores::open_access;
-use crate::system::{self, RESOURCES, System};
+use crate::gateway::table::resources;
+use crate::stores::{context_names, open_access};
+use crate::system::{self, System};
+use crate::traces;
 
 /// What is under way when the program ends has this long to finish.
-const GRACE: Duration = Duration::from_secs(20);
+pub(crate) const GRACE: Duration = Duration::from_secs(20);
 /// A revoked key is refused at the latest after this.
 const KEYS_EVERY: Duration = Duration::from_secs(1);
 
@@ -73,8 +78,8 @@ impl Running {
             );
             return Err(Error::new(ErrorKind::Conflict, "config.no_keys", message));
         }
-        let (socket, address) = claim(listen)?;
-        let internal = settings.socket_addr("internal.listen")?.map(claim).transpose()?;
+        let (socket, address) = claim(listen, false)?;
+        let internal = settings.socket_addr("internal.listen")?.map(|listen| claim(listen, false)).transpose()?;
         let options = Options { address: Some(address), ..options };
         let app = Arc::new(App::open(settings, options, runtime.handle())?);
         app.start()?;
@@ -96,14 +101,22 @@ impl Running {
         let limits = limits(settings)?;
         let mut open = |socket, shell| -> Result<()> {
             let listener = listen_on(socket, runtime)?;
-            served.push(runtime.spawn(serve(listener, Arc::new(shell), most, closed.clone(), GRACE)));
+            served.push(runtime.spawn(serve(
+                listener,
+                Arc::new(shell),
+                most,
+                Arc::clone(&draining),
+                closed.clone(),
+                GRACE,
+            )));
             Ok(())
         };
         if let Some((socket, _)) = internal {
             let (keys, limits) = (Arc::clone(&keys), limits.clone());
-            open(socket, Shell::new(app.internal_routes(), keys, false, vec!["internal"], limits))?;
+            let ending = from_fn_with_state(Arc::clone(&draining), unless_ending);
+            open(socket, Shell::new(app.internal_routes().layer(ending), keys, false, vec!["internal"], limits))?;
         }
-        open(socket, Shell::new(router, Arc::clone(&keys), is_open, RESOURCES.to_vec(), limits))?;
+        open(socket, Shell::new(router, Arc::clone(&keys), is_open, resources(), limits))?;
         runtime.spawn(refresh_keys(keys));
         Ok(Self { app, address, closing, draining, served })
     }
@@ -134,6 +147,14 @@ fn limits(settings: &Settings) -> Result<Limits> {
     Ok(Limits { request_time: Duration::from_millis(request_time_ms.unsigned_abs()), rates: Arc::new(rates) })
 }
 
+/// Sends those who ask on to another process of the same context, before this one closes their connections.
+async fn unless_ending(State(draining): State<Arc<AtomicBool>>, request: Request, next: Next) -> Result<Response> {
+    if draining.load(Ordering::Acquire) {
+        return Err(Error::unavailable("server.draining", "this process is about to end"));
+    }
+    Ok(next.run(request).await)
+}
+
 async fn refresh_keys(keys: Arc<AccessKeys>) {
     loop {
         tokio::time::sleep(KEYS_EVERY).await;
@@ -143,17 +164,20 @@ async fn refresh_keys(keys: Arc<AccessKeys>) {
     }
 }
 
-fn listen_on(socket: TcpSocket, runtime: &Runtime) -> Result<TcpListener> {
+/// Begins to listen on an address that was claimed.
+pub(crate) fn listen_on(socket: TcpSocket, runtime: &Runtime) -> Result<TcpListener> {
     let _entered = runtime.enter();
     let listening = socket.listen(BACKLOG);
     listening.map_err(|error| Error::internal("the claimed address cannot be listened on").caused_by(error))
 }
 
-/// Takes the address without listening yet, so that nobody is let in before the stores are open.
-fn claim(listen: SocketAddr) -> Result<(TcpSocket, SocketAddr)> {
+/// Takes the address without listening yet, so that nobody is let in before the stores are open. A shared one may be
+/// taken by several processes of this user that share it, and the system divides new connections among them.
+pub(crate) fn claim(listen: SocketAddr, shared: bool) -> Result<(TcpSocket, SocketAddr)> {
     let socket = if listen.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() };
     let claimed = socket.and_then(|socket| {
         socket.set_reuseaddr(true)?;
+        socket.set_reuseport(shared)?;
         socket.bind(listen)?;
         let address = socket.local_addr()?;
         Ok((socket, address))
@@ -166,16 +190,8 @@ fn occupied(listen: SocketAddr, error: std::io::Error) -> Error {
     Error::new(ErrorKind::Conflict, "config.listen", message).caused_by(error)
 }
 
-/// Serves until SIGTERM or SIGINT.
-///
-/// # Errors
-/// As [`Running::start`].
-pub fn run(settings: &Settings, migrate: bool) -> Result<()> {
-    raise_open_files();
-    let runtime = runtime(settings)?;
-    let running = Running::start(settings, Options { migrate, ..Options::default() }, &runtime)?;
-    let grace = Duration::from_millis(settings.int_in("drain.grace_ms", 0..=600_000)?.unsigned_abs());
-    tracing::info!(address = %running.address, data = settings.text("data"), "OnePoint is ready: open http://{} or POST /members", running.address);
+/// Waits for SIGTERM or SIGINT.
+pub(crate) fn until_told_to_end(runtime: &Runtime) {
     runtime.block_on(async {
         let (terminate, interrupt) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
         if let (Ok(mut terminate), Ok(mut interrupt)) = (terminate, interrupt) {
@@ -185,7 +201,25 @@ pub fn run(settings: &Settings, migrate: bool) -> Result<()> {
             }
         }
     });
+}
+
+/// Serves until SIGTERM or SIGINT.
+///
+/// # Errors
+/// As [`Running::start`].
+pub fn run(settings: &Settings, migrate: bool) -> Result<()> {
+    raise_open_files();
+    let runtime = runtime(settings)?;
+    let part = settings.list_of("contexts", &context_names())?;
+    let traces = traces::start(settings, if let [only] = part[..] { only } else { "" })?;
+    let running = Running::start(settings, Options { migrate, ..Options::default() }, &runtime)?;
+    let grace = Duration::from_millis(settings.int_in("drain.grace_ms", 0..=600_000)?.unsigned_abs());
+    tracing::info!(address = %running.address, data = settings.text("data"), "OnePoint is ready: open http://{} or POST /members", running.address);
+    until_told_to_end(&runtime);
     tracing::info!("ending: finishing what is under way");
     running.stop(&runtime, grace);
+    if let Some(traces) = traces {
+        traces.end();
+    }
     Ok(())
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use platform::access;
+use platform::bus::Bus;
 use platform::db::{Database, Durability, Fill, Location, Migration, Session, migrate, migrate_sealed, pending};
 use platform::error::{Error, ErrorKind, Result};
 use platform::seal::Seal;
@@ -50,6 +51,9 @@ pub const CONTEXTS: &[Context] = &[
     context("cart", app::cart::MIGRATIONS, Durability::Full, None),
 ];
 
+/// What may lie on MariaDB: contexts without points or personal data, and the API keys.
+const ON_MARIADB: [&str; 3] = ["access", "coupon", "notification"];
+
 /// Names of the contexts, for `--contexts`.
 #[must_use]
 pub fn context_names() -> Vec<&'static str> {
@@ -61,7 +65,24 @@ pub fn context_names() -> Vec<&'static str> {
 /// # Errors
 /// A bad database URL.
 pub fn location(settings: &Settings, context: &str) -> Result<Location> {
-    Location::parse(settings.database_url(context), Path::new(settings.text("data")), context)
+    let location = Location::parse(settings.database_url(context), Path::new(settings.text("data")), context)?;
+    if matches!(location, Location::MariaDb(_)) && !ON_MARIADB.contains(&context) {
+        let may = ON_MARIADB.join(", ");
+        let message = format!(
+            "'{context}' cannot lie on MariaDB, only {may} can: give it a URL of its own with {context}.database.url"
+        );
+        return Err(Error::new(ErrorKind::Invalid, "config.database_url", message));
+    }
+    Ok(location)
+}
+
+/// How events travel between contexts; reaches out for nothing.
+///
+/// # Errors
+/// `config.bus_url` and the like for settings that make no sense.
+pub fn bus(settings: &Settings) -> Result<Bus> {
+    let replicas = i32::try_from(settings.int_in("bus.replicas", 1..=100)?).unwrap_or(1);
+    Bus::parse(settings.text("bus.url"))?.with_topics(settings.text("bus.prefix"), replicas)
 }
 
 /// Opens the store of a context without looking at its schema.

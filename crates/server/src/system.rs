@@ -1,5 +1,6 @@
 //! Routes that belong to the program, not to a context: health, metrics, the API's description, the load test's tools.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -10,6 +11,7 @@ use axum::http::{HeaderValue, Response, StatusCode};
 use platform::access::Role;
 use platform::error::{Error, ErrorKind, Result};
 use platform::fault::Delay;
+use platform::http::gateway::CLOCK;
 use platform::http::hal::{json, no_content};
 use platform::http::input::Write;
 use platform::http::number::Whole;
@@ -38,38 +40,6 @@ pub struct System {
     pub base_url: String,
 }
 
-/// First path segments that metrics tell apart.
-pub const RESOURCES: &[&str] = &[
-    "members",
-    "withdrawals",
-    "messages",
-    "notifications",
-    "points",
-    "coupons",
-    "mypages",
-    "donations",
-    "causes",
-    "deals",
-    "merchants",
-    "billings",
-    "billingAmountViews",
-    "closings",
-    "dealDashboards",
-    "dashboards",
-    "products",
-    "memberships",
-    "payments",
-    "gifticons",
-    "vouchers",
-    "carts",
-    "parked",
-    "bench",
-    "docs",
-    "healthz",
-    "readyz",
-    "metrics",
-];
-
 /// The program's routes; the load test's ones only where settings turn them on.
 pub fn routes(echo: bool, faults: bool) -> OpenApiRouter<Arc<System>> {
     let mut router = OpenApiRouter::new()
@@ -77,6 +47,7 @@ pub fn routes(echo: bool, faults: bool) -> OpenApiRouter<Arc<System>> {
         .routes(routes!(healthz))
         .routes(routes!(readyz))
         .routes(routes!(metrics))
+        .routes(routes!(lags))
         .routes(routes!(openapi))
         .routes(routes!(docs::page))
         .routes(routes!(docs::file))
@@ -91,6 +62,11 @@ pub fn routes(echo: bool, faults: bool) -> OpenApiRouter<Arc<System>> {
 }
 
 async fn nothing_here() -> Error {
+    nothing_there()
+}
+
+/// The answer to a request for an address that leads nowhere.
+pub(crate) fn nothing_there() -> Error {
     Error::new(
         ErrorKind::NotFound,
         "request.no_such_route",
@@ -138,12 +114,30 @@ async fn readyz(State(system): State<Arc<System>>) -> Result<Response<Body>> {
 #[utoipa::path(get, path = "/metrics", operation_id = "showMetrics", tag = "system", security(("bearer" = []), ("header" = [])),
     responses((status = 200, description = "Prometheus's text format", body = String, content_type = "text/plain")))]
 async fn metrics(State(system): State<Arc<System>>, caller: Caller) -> Result<Response<Body>> {
-    if !matches!(caller.0.role, Role::Operator | Role::Service) {
-        return Err(Error::new(ErrorKind::Forbidden, "auth.not_allowed", "only the operator may read metrics"));
-    }
+    must_look_after_it(&caller)?;
     // A breaker goes from open to half-open when someone looks.
     system.app.look_at_breakers();
     Ok(text(&system.metrics.render()))
+}
+
+/// How far behind each consumer of this process is, in milliseconds; the operator's and other processes' alone. 0 where
+/// nothing waits, or where another process follows. `X-Clock-Ms` says what this process's clock shows.
+#[utoipa::path(get, path = "/lags", operation_id = "showLags", tag = "system", security(("bearer" = []), ("header" = [])),
+    responses((status = 200, description = "Consumers by name, each with milliseconds", body = std::collections::BTreeMap<String, i64>, example = json!({"point<member": 3}))))]
+async fn lags(State(system): State<Arc<System>>, caller: Caller) -> Result<Response<Body>> {
+    must_look_after_it(&caller)?;
+    let now_ms = system.app.clock.now_ms();
+    let lags: BTreeMap<String, i64> = system.app.parking.lags(now_ms).into_iter().collect();
+    let mut response = json(StatusCode::OK, "application/json", &lags)?;
+    response.headers_mut().insert(&CLOCK, HeaderValue::from(now_ms));
+    Ok(response)
+}
+
+fn must_look_after_it(caller: &Caller) -> Result<()> {
+    match caller.0.role {
+        Role::Operator | Role::Service => Ok(()),
+        Role::Owner(_) => Err(Error::new(ErrorKind::Forbidden, "auth.not_allowed", "only the operator may read this")),
+    }
 }
 
 /// This description.
@@ -195,7 +189,8 @@ struct Version {
     version: &'static str,
 }
 
-fn text(body: &str) -> Response<Body> {
+/// Plain text as an answer.
+pub(crate) fn text(body: &str) -> Response<Body> {
     let mut response = Response::new(Body::from(body.to_owned()));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     response

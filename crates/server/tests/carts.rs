@@ -27,6 +27,8 @@ mod scenario;
 mod senders;
 #[path = "carts/unheard.rs"]
 mod unheard;
+#[path = "carts/upgrade.rs"]
+mod upgrade;
 #[path = "carts/verified.rs"]
 mod verified;
 

@@ -18,6 +18,8 @@ mod leaving;
 mod lifecycle;
 #[path = "coupons/limits.rs"]
 mod limits;
+#[path = "coupons/mended.rs"]
+mod mended;
 #[allow(dead_code, reason = "shared with the tests of recovery, which use all of it")]
 #[path = "recovery/process.rs"]
 mod process;
@@ -50,6 +52,8 @@ use serde_json::{Value, json};
 use support::{Answer, Engine, Setup, TestApp};
 
 const ENGINES: [Engine; 2] = [Engine::Sqlite, Engine::Postgres];
+/// For what leans on the store, also coupon on MariaDB.
+const STORES: [Engine; 3] = [Engine::Sqlite, Engine::Postgres, Engine::Mixed];
 /// When these stories begin: on the 31st, so that six months later there is no such day.
 const BEGINS: &str = "2026-08-31T10:00:00+09:00";
 

@@ -71,9 +71,3 @@ fn rows(app: &TestApp, filter: &str) -> Vec<Value> {
 fn summary(app: &TestApp) -> Value {
     app.get("/dashboards/summary").must_be(200).json
 }
-
-/// A member leaves; under load the rest may follow a moment later.
-fn leave(app: &TestApp, member_id: i64) {
-    let status = app.delete(&format!("/members/{member_id}")).status;
-    assert!(matches!(status, 202 | 204), "{status}");
-}

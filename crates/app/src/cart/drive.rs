@@ -13,6 +13,7 @@ use platform::error::{Error, ErrorKind, Result};
 use platform::fault::Delay;
 use platform::funnel::KeyStamp;
 use platform::guard::Guard;
+use platform::trace::spawn;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::loaded::is_removing;
@@ -49,7 +50,7 @@ impl Carts {
         let place = self.place()?;
         let this = Arc::clone(self);
         // A task of its own: a client that hangs up must not leave stock for the sweep to return.
-        let driven = tokio::spawn(async move {
+        let driven = spawn(async move {
             let added = this.drive(wanted, stamp).await;
             drop(place);
             added
@@ -120,7 +121,7 @@ impl Carts {
     ) -> Result<()> {
         let place = self.place()?;
         let this = Arc::clone(self);
-        let driven = tokio::spawn(async move {
+        let driven = spawn(async move {
             let removed = this.drive_removal(cart_id, customer_id, stamp).await;
             drop(place);
             removed

@@ -139,7 +139,7 @@ impl Carts {
     pub async fn carts(&self, customer_id: Option<i64>, after: i64, limit: i64) -> Result<CartPage> {
         self.funnel.must_be_open()?;
         let found = list::carts(&self.database, customer_id, after, limit).await?;
-        Ok(CartPage { carts: found.carts.into_iter().map(CartView::from).collect(), next: found.next })
+        Ok(CartPage { carts: found.rows.into_iter().map(CartView::from).collect(), next: found.next })
     }
 }
 

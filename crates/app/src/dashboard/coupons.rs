@@ -171,7 +171,7 @@ mod tests {
 
     fn happened(event: &Event) -> log::Event {
         let (kind, data) = log::encode(event).expect("it can be written");
-        log::Event { cursor: Cursor::default(), kind, subject: 1, sequence: 1, at_ms: 0, data }
+        log::Event { cursor: Cursor::default(), kind, subject: 1, sequence: 1, at_ms: 0, data, origin: None }
     }
 
     #[test]

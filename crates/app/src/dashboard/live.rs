@@ -1,23 +1,24 @@
-//! What the answering process knows of itself: how far behind its consumers are, and what its breakers let through.
+//! What the processes of the programme know of themselves: how far behind their consumers are, and what their breakers
+//! let through.
 
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::figures::{Definition, define};
 
-/// What the process says of itself when it is asked.
+/// What the processes say of themselves when they are asked.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Live {
     /// Each consumer with the age of the oldest event that it has not taken in, in milliseconds.
     pub lags: Vec<(String, i64)>,
     /// Caller, callee and what is let through: `CLOSED`, `HALF_OPEN` or `OPEN`.
-    pub breakers: Vec<(&'static str, &'static str, &'static str)>,
+    pub breakers: Vec<(String, String, String)>,
 }
 
-/// Asks the process.
+/// Asks the processes; must not wait for any of them.
 pub type LookLive = Box<dyn Fn() -> Live + Send + Sync>;
 
-/// What the answering process knows of itself. Other processes of the programme know their own.
+/// What the answering process and those that it can ask know of themselves.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct LiveView {
@@ -50,14 +51,14 @@ struct LagView {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 struct BreakerView {
     /// Who asks.
-    #[schema(value_type = String, example = "deal")]
-    caller: &'static str,
+    #[schema(example = "deal")]
+    caller: String,
     /// Who is asked.
-    #[schema(value_type = String, example = "point")]
-    callee: &'static str,
+    #[schema(example = "point")]
+    callee: String,
     /// `CLOSED`, `HALF_OPEN` or `OPEN`.
-    #[schema(value_type = String, example = "CLOSED")]
-    state: &'static str,
+    #[schema(example = "CLOSED")]
+    state: String,
 }
 
 impl LiveView {

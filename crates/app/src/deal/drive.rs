@@ -12,6 +12,7 @@ use platform::error::{Error, ErrorKind, Result};
 use platform::fault::Delay;
 use platform::funnel::KeyStamp;
 use platform::guard::Guard;
+use platform::trace::spawn;
 
 use super::list;
 use super::store::Stored;
@@ -42,7 +43,7 @@ impl Deals {
         let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| overloaded())?;
         let this = Arc::clone(self);
         // A task of its own: a client that hangs up must not leave a deal for the sweep to end.
-        let driven = tokio::spawn(async move {
+        let driven = spawn(async move {
             let stored = this.drive(posted, stamp).await;
             drop(place);
             stored

@@ -8,11 +8,7 @@ use platform::error::{Error, Result};
 
 use super::loaded::LOOK_BACK;
 use super::store::{BILLED_MONTH, DEAL, MEMBER, MERCHANT, Stored};
-
-/// Deals that a page looks at, where it is chosen by merchant: there is no index for that.
-const LOOKED_AT: i64 = 20_000;
-/// Deals read at once.
-const PIECE: i64 = 500;
+use crate::kit::{Found, LOOKED_AT, PIECE, Sought, search};
 
 /// Which deals a list is about.
 #[derive(Debug, Clone, Copy, Default)]
@@ -21,13 +17,6 @@ pub struct Chosen {
     pub member_id: Option<i64>,
     /// Only at this merchant.
     pub merchant_id: Option<i64>,
-}
-
-/// A page of deals, and where the next one begins.
-pub(super) struct Found {
-    pub(super) deals: Vec<Stored>,
-    /// The number after which the next page begins; nothing on the last one.
-    pub(super) next: Option<i64>,
 }
 
 fn select_deals() -> String {
@@ -40,7 +29,7 @@ pub(super) fn newest_first() -> String {
 }
 
 /// Deals with a number above `after`; of a member, those before the deal `after`, the newest first. At most `limit`.
-pub(super) async fn deals(database: &Database, chosen: Chosen, after: i64, limit: i64) -> Result<Found> {
+pub(super) async fn deals(database: &Database, chosen: Chosen, after: i64, limit: i64) -> Result<Found<Stored>> {
     match chosen {
         Chosen { member_id: Some(member_id), merchant_id } => {
             deals_of(database, member_id, merchant_id, after, limit).await
@@ -60,7 +49,7 @@ async fn deals_of(
     merchant_id: Option<i64>,
     after: i64,
     limit: i64,
-) -> Result<Found> {
+) -> Result<Found<Stored>> {
     let walk = Walk {
         place: first_place(database, member_id, after).await?,
         piece: if merchant_id.is_none() { limit.min(PIECE) } else { PIECE },
@@ -78,7 +67,7 @@ pub(super) async fn newest_to_cancel(database: &Database, cancel: &CancelDeal) -
     let place = first_place(database, cancel.member_id, 0).await?;
     let walk = Walk { place, piece: PIECE, most: LOOK_BACK };
     let found = walk.back(database, 1, |stored| can_cancel(&stored.deal, cancel)).await?;
-    Ok(found.deals.first().map(|stored| stored.deal.facts.deal_id))
+    Ok(found.rows.first().map(|stored| stored.deal.facts.deal_id))
 }
 
 /// A walk from a deal to the member's deals before it.
@@ -92,7 +81,7 @@ struct Walk {
 }
 
 impl Walk {
-    async fn back(self, database: &Database, limit: i64, takes: impl Fn(&Stored) -> bool) -> Result<Found> {
+    async fn back(self, database: &Database, limit: i64, takes: impl Fn(&Stored) -> bool) -> Result<Found<Stored>> {
         let Self { mut place, piece, most } = self;
         let (mut deals, mut looked_at, mut last) = (Vec::new(), 0, 0);
         let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
@@ -116,7 +105,7 @@ impl Walk {
                 }
             }
         }
-        Ok(Found { deals, next: (place != 0).then_some(last) })
+        Ok(Found { rows: deals, next: (place != 0).then_some(last) })
     }
 }
 
@@ -138,40 +127,24 @@ async fn first_place(database: &Database, member_id: i64, after: i64) -> Result<
 }
 
 /// Deals of one merchant. A page looks at so many deals of everyone and no more; the next one goes on from there.
-async fn deals_at(database: &Database, merchant_id: i64, after: i64, limit: i64) -> Result<Found> {
+async fn deals_at(database: &Database, merchant_id: i64, after: i64, limit: i64) -> Result<Found<Stored>> {
     let sql = format!("{} WHERE deal_id > $1 ORDER BY deal_id LIMIT $2", select_deals());
-    let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
-    let (mut deals, mut last, mut looked_at) = (Vec::new(), after, 0);
-    loop {
-        let rows = database.query(&sql, &[last.into(), PIECE.into()]).await?;
-        for row in &rows {
-            last = row.int(0);
-            if row.int(2) == merchant_id {
-                if deals.len() == wanted {
-                    let next = deals.last().map(|stored: &Stored| stored.deal.facts.deal_id);
-                    return Ok(Found { deals, next });
-                }
-                deals.push(Stored::read(row));
-            }
-        }
-        looked_at += PIECE;
-        if i64::try_from(rows.len()).unwrap_or(PIECE) < PIECE {
-            return Ok(Found { deals, next: None });
-        }
-        if looked_at >= LOOKED_AT {
-            return Ok(Found { deals, next: Some(last) });
-        }
-        // An embedded store is read on this thread; others who are served by it get their turn.
-        tokio::task::yield_now().await;
-    }
+    search(
+        database,
+        &sql,
+        Sought::among_others(after, limit),
+        |last, piece| vec![last.into(), piece.into()],
+        |row| (row.int(0), (row.int(2) == merchant_id).then(|| Stored::read(row))),
+    )
+    .await
 }
 
 /// One row more than a page holds says that there is a next one.
-fn page(rows: &[Row], limit: i64) -> Found {
+fn page(rows: &[Row], limit: i64) -> Found<Stored> {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let deals: Vec<Stored> = rows.iter().take(limit).map(Stored::read).collect();
     let next = deals.last().map(|stored| stored.deal.facts.deal_id).filter(|_| rows.len() > limit);
-    Found { deals, next }
+    Found { rows: deals, next }
 }
 
 pub(super) fn list_merchants_sql() -> String {

@@ -135,7 +135,7 @@ impl Deals {
     pub async fn deals(&self, chosen: Chosen, after: i64, limit: i64) -> Result<DealPage> {
         self.funnel.must_be_open()?;
         let found = list::deals(&self.database, chosen, after, limit).await?;
-        let deals = views::shown(&self.database, &self.kit.zone, found.deals).await?;
+        let deals = views::shown(&self.database, &self.kit.zone, found.rows).await?;
         Ok(DealPage { deals, next: found.next })
     }
 

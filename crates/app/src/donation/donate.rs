@@ -12,6 +12,7 @@ use platform::error::{Error, ErrorKind, Result};
 use platform::fault::Delay;
 use platform::funnel::KeyStamp;
 use platform::guard::Guard;
+use platform::trace::spawn;
 
 use super::store::Stored;
 use super::views::DonationView;
@@ -45,7 +46,7 @@ impl Donations {
         let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| overloaded())?;
         let this = Arc::clone(self);
         // A task of its own: a client that hangs up must not leave a donation for the events to decide.
-        let driven = tokio::spawn(async move {
+        let driven = spawn(async move {
             let stored = this.drive(Command::Request { member_id, cause_id, amount }, stamp).await;
             drop(place);
             stored

@@ -5,11 +5,7 @@ use platform::db::{Database, Row, Session, Value};
 use platform::error::Result;
 
 use super::store::{GIFTICON, RESERVATION, StoredReservation, StoredVoucher, VOUCHER};
-
-/// Vouchers that a page looks at, where it is chosen by something that has no index.
-const LOOKED_AT: i64 = 20_000;
-/// Vouchers read at once.
-const PIECE: i64 = 500;
+use crate::kit::{Found, Sought, search};
 
 /// Which vouchers a list is about.
 #[derive(Debug, Clone, Copy, Default)]
@@ -22,13 +18,6 @@ pub struct ChosenVouchers {
     pub gifticon_id: Option<i64>,
     /// Only those that stand so now.
     pub status: Option<VoucherStatus>,
-}
-
-/// A page of vouchers, and where the next one begins.
-pub(super) struct Found {
-    pub(super) vouchers: Vec<StoredVoucher>,
-    /// The number after which the next page begins; nothing on the last one.
-    pub(super) next: Option<i64>,
 }
 
 pub(super) fn gifticons_sql() -> String {
@@ -60,7 +49,7 @@ pub(super) async fn vouchers(
     now_ms: i64,
     after: i64,
     limit: i64,
-) -> Result<Found> {
+) -> Result<Found<StoredVoucher>> {
     let (first, end) = match chosen.cart_id {
         Some(cart_id) => vouchers_of_cart(database, cart_id, chosen.customer_id).await?,
         None => (0, i64::MAX),
@@ -70,33 +59,14 @@ pub(super) async fn vouchers(
             && chosen.status.is_none_or(|status| status == stored.voucher.standing(now_ms))
     };
     let takes_all = chosen.gifticon_id.is_none() && chosen.status.is_none();
-    let piece = if takes_all { (limit + 1).min(PIECE) } else { PIECE };
-    let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
-    let (sql, mut last) = (vouchers_sql(), after.max(first - 1));
-    let (mut vouchers, mut looked_at) = (Vec::new(), 0);
-    loop {
-        let rows = database.query(&sql, &[last, end, piece].map(Value::Int)).await?;
-        for stored in rows.iter().map(StoredVoucher::read) {
-            if takes(&stored) {
-                if vouchers.len() == wanted {
-                    return Ok(Found { vouchers, next: Some(last) });
-                }
-                last = stored.voucher.facts.voucher_id;
-                vouchers.push(stored);
-            } else {
-                last = stored.voucher.facts.voucher_id;
-            }
-        }
-        looked_at += piece;
-        if i64::try_from(rows.len()).unwrap_or(piece) < piece {
-            return Ok(Found { vouchers, next: None });
-        }
-        if looked_at >= LOOKED_AT {
-            return Ok(Found { vouchers, next: Some(last) });
-        }
-        // An embedded store is read on this thread; others who are served by it get their turn.
-        tokio::task::yield_now().await;
-    }
+    let after = after.max(first - 1);
+    let sought = if takes_all { Sought::next_to_each_other(after, limit) } else { Sought::among_others(after, limit) };
+    let params = |last, piece| [last, end, piece].map(Value::Int).to_vec();
+    search(database, &vouchers_sql(), sought, params, |row| {
+        let stored = StoredVoucher::read(row);
+        (stored.voucher.facts.voucher_id, takes(&stored).then_some(stored))
+    })
+    .await
 }
 
 /// Gifticons after a number, for looking at all of them piece by piece.

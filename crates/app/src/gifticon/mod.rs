@@ -237,7 +237,7 @@ impl Gifticons {
         self.funnel.must_be_open()?;
         let now_ms = self.kit.clock.now_ms();
         let found = list::vouchers(&self.database, chosen, now_ms, after, limit).await?;
-        let vouchers = found.vouchers.iter().map(|stored| VoucherView::of(stored, &self.kit.zone, now_ms)).collect();
+        let vouchers = found.rows.iter().map(|stored| VoucherView::of(stored, &self.kit.zone, now_ms)).collect();
         Ok(VoucherPage { vouchers, next: found.next })
     }
 

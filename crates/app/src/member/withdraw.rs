@@ -12,6 +12,7 @@ use domain::member::WithdrawalStep;
 use platform::error::{Error, ErrorKind, Result};
 use platform::funnel::KeyStamp;
 use platform::guard::Guard;
+use platform::trace::spawn;
 use tokio::time::Instant;
 
 use super::writer::{Answer, Command};
@@ -54,7 +55,7 @@ impl Members {
     pub async fn withdraw(self: &Arc<Self>, member_id: i64, stamp: Option<KeyStamp>) -> Result<Withdrawn> {
         let this = Arc::clone(self);
         // A task of its own: a client that hangs up must not leave the saga half way for the sweeper.
-        let driven = tokio::spawn(async move { this.drive_withdrawal(member_id, stamp).await });
+        let driven = spawn(async move { this.drive_withdrawal(member_id, stamp).await });
         driven.await.map_err(|error| Error::internal("a withdrawal broke off").caused_by(error))?
     }
 
@@ -140,15 +141,13 @@ impl Members {
 
     /// Waits for what follows a decision. A look that fails sees nothing; it does not take the decision back.
     async fn wait_until_done(&self, member_id: i64, deadline: Instant) -> Result<Withdrawn> {
-        loop {
-            if matches!(self.standing(member_id).await, Ok(Some((_, WithdrawalStep::Done)))) {
-                return Ok(Withdrawn::Done);
+        let done = async {
+            while !matches!(self.standing(member_id).await, Ok(Some((_, WithdrawalStep::Done)))) {
+                tokio::time::sleep(LOOK_EVERY).await;
             }
-            if Instant::now() >= deadline {
-                return Ok(Withdrawn::Following);
-            }
-            tokio::time::sleep(LOOK_EVERY).await;
-        }
+        };
+        // A look may take long itself. It only reads, so it may be given up.
+        Ok(tokio::time::timeout_at(deadline, done).await.map_or(Withdrawn::Following, |()| Withdrawn::Done))
     }
 
     /// The last attempt and how far it is.

@@ -7,6 +7,7 @@ use domain::membership::{Membership, MembershipFacts, can_renew};
 use platform::error::{Error, ErrorKind, Result};
 use platform::funnel::KeyStamp;
 use platform::guard::Guard;
+use platform::trace::spawn;
 
 use super::views::MembershipView;
 use super::writer::{Answer, Command, NOT_KNOWN, Purchase, Refusal, UNIT_GONE};
@@ -37,7 +38,7 @@ impl Memberships {
     pub async fn purchase(self: &Arc<Self>, purchase: Purchase, stamp: Option<KeyStamp>) -> Result<MembershipView> {
         let this = Arc::clone(self);
         // A task of its own: a client that hangs up must not leave a unit for the sweep to return.
-        let driven = tokio::spawn(async move { this.drive(purchase, stamp).await });
+        let driven = spawn(async move { this.drive(purchase, stamp).await });
         let facts = driven.await.map_err(|error| Error::internal("a purchase broke off").caused_by(error))??;
         Ok(MembershipView::answered(facts, &self.kit.zone))
     }

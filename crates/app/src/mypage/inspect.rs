@@ -9,7 +9,7 @@ use platform::log::{Event, LogReader};
 use platform::parked;
 
 use super::coupons::{PageCoupon, SHOWN_COUPONS};
-use super::purchases::{Goods, Purchase, Purchases};
+use super::purchases::{CART, Goods, MEMBERSHIP, Purchase, Purchases};
 use super::schema::each_row;
 use super::told::Told;
 use crate::coupon::HeldCoupons;
@@ -168,13 +168,20 @@ fn compare<G: Goods + PartialEq>(
 
 /// Looks whether those purchases are listed beside the pages that are to be.
 fn alone_or_not(session: &mut dyn Session, findings: &mut Findings) -> Result<()> {
-    for (table, key) in [("page_cart", "cart_id"), ("page_membership", "mem_id")] {
+    for (table, key) in [&CART, &MEMBERSHIP].map(|table| (table.name, table.key())) {
         let sql = format!(
             "SELECT b.{key} FROM {table} b WHERE b.alone <> CASE WHEN b.sequence > 0 AND NOT EXISTS (SELECT 1 FROM page p \
              WHERE p.member_id = b.customer_id AND p.member_sequence > 0 AND p.gone = 0) THEN 1 ELSE 0 END ORDER BY b.{key}"
         );
         for row in session.query(&sql, &[])? {
             findings.add(ALONE, Finding::of(row.int(0), format!("not so in {table}; {WRONG}")));
+        }
+        let sql = format!(
+            "SELECT p.member_id FROM page p WHERE p.bought = 0 AND p.gone = 0 AND p.member_sequence > 0 \
+             AND EXISTS (SELECT 1 FROM {table} b WHERE b.customer_id = p.member_id) ORDER BY p.member_id"
+        );
+        for row in session.query(&sql, &[])? {
+            findings.add(PURCHASES, Finding::of(row.int(0), format!("the page does not look into {table}; {WRONG}")));
         }
     }
     Ok(())

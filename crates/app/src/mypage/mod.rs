@@ -148,8 +148,11 @@ impl Pages {
         self.funnel.must_be_open()?;
         let row = self.database.get(&schema::PAGE, member_id).await?;
         let unknown = || Error::new(ErrorKind::NotFound, "mypage.unknown", "there is no page of this member");
+        let bought = row.as_ref().is_some_and(schema::has_bought);
         let mut page = [row.map(|row| self.view(&row)).transpose()?.flatten().ok_or_else(unknown)?];
-        self.add_purchases(&mut page).await?;
+        if bought {
+            self.add_purchases(&mut page).await?;
+        }
         let [page] = page;
         Ok(page)
     }

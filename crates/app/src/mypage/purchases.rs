@@ -3,7 +3,7 @@
 //! A row follows two logs that come in any order against each other. Whichever speaks first makes the row; it is shown
 //! once its own log has spoken. What is told again is seen from the sequences that the row keeps.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use domain::cart::CartFacts;
 use domain::membership::MembershipStatus;
@@ -17,7 +17,7 @@ use super::told::{Paid, Told};
 const COMMON: usize = 7;
 
 pub(super) static CART: Table = Table {
-    name: "page_cart",
+    name: "bought_cart",
     columns: &[
         ("cart_id", Kind::Int),
         ("customer_id", Kind::Int),
@@ -34,7 +34,7 @@ pub(super) static CART: Table = Table {
 };
 
 pub(super) static MEMBERSHIP: Table = Table {
-    name: "page_membership",
+    name: "bought_membership",
     columns: &[
         ("mem_id", Kind::Int),
         ("customer_id", Kind::Int),
@@ -50,10 +50,6 @@ pub(super) static MEMBERSHIP: Table = Table {
         ("expires_at", Kind::Int),
     ],
 };
-
-/// Whether a page of this member is there.
-pub(super) static IS_THERE: Table =
-    Table { name: "page", columns: &[("member_id", Kind::Int), ("member_sequence", Kind::Int), ("gone", Kind::Int)] };
 
 /// What is bought, as the columns of its table after the common ones.
 pub(super) trait Goods: Default {
@@ -281,6 +277,12 @@ impl Purchases {
     /// From now on this member has a page, or has none any more.
     pub(super) fn note_page(&mut self, member_id: i64, is_there: bool) {
         self.have_pages.insert(member_id, is_there);
+    }
+
+    /// Those who bought what this batch works on.
+    pub(super) fn customers(&self) -> BTreeSet<i64> {
+        let carts = self.carts.values().filter_map(|cart| cart.customer_id);
+        carts.chain(self.memberships.values().filter_map(|membership| membership.customer_id)).collect()
     }
 
     /// Stores what changed.

@@ -46,6 +46,13 @@ pub const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../../../../migrations/0033_mypage_purchases.sql"),
         lives_with: 23,
     },
+    Migration {
+        number: 36,
+        name: "mypage_bought",
+        sql: include_str!("../../../../migrations/0036_mypage_bought.sql"),
+        // An older program would not note what is bought.
+        lives_with: 36,
+    },
 ];
 
 /// Steps in Rust of [`MIGRATIONS`].
@@ -70,8 +77,19 @@ pub(super) static PAGE: Table = Table {
         ("donation_sequence", Kind::Int),
         ("coupons", Kind::Text),
         ("coupon_sequence", Kind::Int),
+        ("bought", Kind::Int),
     ],
 };
+
+/// Whether a page of this member is there, and whether it knows that the member bought something.
+pub(super) static PAGE_STANDING: Table = Table {
+    name: "page",
+    columns: &[("member_id", Kind::Int), ("member_sequence", Kind::Int), ("gone", Kind::Int), ("bought", Kind::Int)],
+};
+
+/// What the first purchase changes of a page.
+pub(super) static PAGE_BOUGHT: Table =
+    Table { name: "page", columns: &[("member_id", Kind::Int), ("bought", Kind::Int)] };
 
 /// What an entry changes of a page. Entries are far the most of what changes, so they write nothing else.
 pub(super) static PAGE_POINTS: Table = Table {
@@ -83,6 +101,11 @@ pub(super) static PAGE_POINTS: Table = Table {
         ("point_sequence", Kind::Int),
     ],
 };
+
+/// Whether the member of this page ever bought something.
+pub(super) fn has_bought(page: &Row) -> bool {
+    page.int(12) != 0
+}
 
 pub(super) fn list_sql() -> String {
     format!(
@@ -115,6 +138,8 @@ pub(super) fn digest(session: &mut dyn Session, seal: &Seal) -> Result<String> {
             let shown = Shown::open(seal, row.int(0), sealed)?;
             row.0[1] = format!("{:?} {:?}", shown.nickname, shown.phone_no).into();
         }
+        // Whether something was bought is seen from the purchases.
+        row.0.pop();
         hasher.update(format!("{row:?}"));
         Ok(())
     })?;

@@ -1,6 +1,6 @@
 //! My page's side of the funnel: pages and purchases, and what an event changes of them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use domain::member::MemberStatus;
 use platform::db::{Row, Session};
@@ -11,8 +11,8 @@ use platform::seal::Seal;
 
 use super::coupons;
 use super::donations::Told;
-use super::purchases::{IS_THERE, Purchases, keys};
-use super::schema::{PAGE, PAGE_POINTS};
+use super::purchases::{Purchases, keys};
+use super::schema::{PAGE, PAGE_BOUGHT, PAGE_POINTS, PAGE_STANDING, has_bought};
 use super::shown::Shown;
 use super::told;
 use crate::member::Contacts;
@@ -73,6 +73,8 @@ struct Page {
     donation_sequence: i64,
     coupons: String,
     coupon_sequence: i64,
+    /// Whether the member ever bought something.
+    bought: bool,
     changed: bool,
     /// Whether more than points changed.
     is_reshaped: bool,
@@ -93,6 +95,7 @@ impl Page {
             donation_sequence: row.int(9),
             coupons: row.take_text(10).unwrap_or_default(),
             coupon_sequence: row.int(11),
+            bought: has_bought(&row),
             changed: false,
             is_reshaped: false,
             is_known: true,
@@ -114,6 +117,7 @@ impl Page {
             self.donation_sequence.into(),
             self.coupons.into(),
             self.coupon_sequence.into(),
+            i64::from(self.bought).into(),
         ])
     }
 
@@ -124,6 +128,12 @@ impl Page {
     /// Whether it is shown; of a member who is gone, or of whom only others have spoken, it is not.
     fn is_there(&self) -> bool {
         self.member_sequence > 0 && !self.gone
+    }
+
+    fn note_bought(&mut self) {
+        if !self.bought {
+            (self.bought, self.changed, self.is_reshaped) = (true, true, true);
+        }
     }
 
     fn take(&mut self, PageChange { member_id, sequence, change }: &PageChange, seal: &Seal) -> Result<()> {
@@ -181,6 +191,17 @@ pub struct PageWriter(pub(super) Seal);
 pub struct Loaded {
     pages: HashMap<i64, Page>,
     purchases: Purchases,
+    /// Customers whose page does not know yet that they bought something, without those in `pages`.
+    unaware: HashSet<i64>,
+}
+
+/// Pages that are locked.
+#[derive(Default)]
+struct Locked {
+    pages: HashMap<i64, Page>,
+    /// Whether customers have a page.
+    have_pages: HashMap<i64, bool>,
+    unaware: HashSet<i64>,
 }
 
 /// Members whose pages may come or go by these commands, which their purchases have to know.
@@ -197,24 +218,22 @@ fn come_and_go(commands: &[&Command], pages: &HashMap<i64, Page>) -> Vec<i64> {
 
 /// Locks the pages that commands are about and those of customers, all of them in one order; and whether customers have
 /// one.
-fn lock_pages(
-    tx: &mut dyn Session,
-    ids: Vec<i64>,
-    customers: Vec<i64>,
-) -> Result<(HashMap<i64, Page>, HashMap<i64, bool>)> {
+fn lock_pages(tx: &mut dyn Session, ids: Vec<i64>, customers: Vec<i64>) -> Result<Locked> {
     let wanted = keys(ids.iter().copied());
-    let (mut rows, mut have_pages) = (Vec::new(), HashMap::new());
+    let (mut rows, mut locked) = (Vec::new(), Locked::default());
     if !customers.is_empty() {
         let all = keys(ids.into_iter().chain(customers));
-        let is_there = |row: &Row| (row.int(0), row.int(1) > 0 && row.int(2) == 0);
-        have_pages = tx.lock_many(&IS_THERE, &all)?.iter().map(is_there).collect();
+        let standing = tx.lock_many(&PAGE_STANDING, &all)?;
+        locked.have_pages = standing.iter().map(|row| (row.int(0), row.int(1) > 0 && row.int(2) == 0)).collect();
+        locked.unaware = standing.iter().filter(|row| row.int(3) == 0).map(|row| row.int(0)).collect();
         if !wanted.is_empty() {
             rows = tx.load_many(&PAGE, &wanted)?;
         }
     } else if !wanted.is_empty() {
         rows = tx.lock_many(&PAGE, &wanted)?;
     }
-    Ok((rows.into_iter().map(Page::read).collect(), have_pages))
+    locked.pages = rows.into_iter().map(Page::read).collect();
+    Ok(locked)
 }
 
 impl Writer for PageWriter {
@@ -232,9 +251,10 @@ impl Writer for PageWriter {
             Command::Purchase { told, .. } => Some(told),
         });
         let ids: Vec<i64> = commands.iter().filter_map(page_of).collect();
-        let (pages, have_pages) = lock_pages(tx, ids, told.clone().filter_map(told::Told::customer_id).collect())?;
+        let customers = told.clone().filter_map(told::Told::customer_id).collect();
+        let Locked { pages, have_pages, unaware } = lock_pages(tx, ids, customers)?;
         let purchases = Purchases::load(tx, told, come_and_go(commands, &pages), have_pages)?;
-        Ok(Loaded { pages, purchases })
+        Ok(Loaded { pages, purchases, unaware })
     }
 
     fn decide(&mut self, loaded: &mut Loaded, command: &Command, out: &mut Out<'_>) -> Result<()> {
@@ -259,8 +279,19 @@ impl Writer for PageWriter {
     }
 
     fn store(&mut self, tx: &mut dyn Session, loaded: Loaded) -> Result<()> {
-        let Loaded { pages, mut purchases } = loaded;
+        let Loaded { mut pages, mut purchases, unaware } = loaded;
         pages.iter().for_each(|(member_id, page)| purchases.note_page(*member_id, page.is_there()));
+        let mut told = Vec::new();
+        for customer_id in purchases.customers() {
+            match pages.get_mut(&customer_id) {
+                Some(page) => page.note_bought(),
+                None if unaware.contains(&customer_id) => told.push(Row(vec![customer_id.into(), 1.into()])),
+                None => {}
+            }
+        }
+        if !told.is_empty() {
+            tx.update_many(&PAGE_BOUGHT, told)?;
+        }
         purchases.store(tx)?;
         let mut changed: Vec<(i64, Page)> = pages.into_iter().filter(|(_, page)| page.changed).collect();
         // In key order neighbouring pages share what is written.

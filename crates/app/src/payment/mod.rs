@@ -137,7 +137,7 @@ impl Payments {
     pub async fn payments(&self, chosen: Chosen, after: i64, limit: i64) -> Result<PaymentPage> {
         self.funnel.must_be_open()?;
         let found = list::payments(&self.database, chosen, after, limit).await?;
-        let shown = found.payments.into_iter().map(|stored| PaymentView::of(stored, &self.kit.zone));
+        let shown = found.rows.into_iter().map(|stored| PaymentView::of(stored, &self.kit.zone));
         Ok(PaymentPage { payments: shown.collect(), next: found.next })
     }
 

@@ -56,6 +56,7 @@ pub use hold_view::HoldView;
 pub use hold_walk::{HOLD_JOB, HoldWalk};
 pub use inspect::{Balances, Donated, donated, inspect, summed};
 pub use inspect_deals::{Dealt, DealtFacts, dealt};
+pub use store::LOG_SOURCES;
 pub use store::MIGRATIONS;
 pub use views::{AccountView, Adjusted, ClawedBack, LotView};
 use writer::{Answer, Command};
@@ -102,7 +103,7 @@ impl Points {
     /// # Errors
     /// `Unavailable` when the store cannot be reached.
     pub fn open(kit: Kit, database: Arc<Database>, policy: Policy) -> Result<Arc<Self>> {
-        let log = Log::new(Arc::clone(&database), &[store::ENTRY_SOURCE]);
+        let log = Log::new(Arc::clone(&database), &store::LOG_SOURCES);
         let funnel = Funnel::new(kit.surroundings(&database, &log), PointWriter::new(policy, kit.zone.clone()))?;
         Ok(Arc::new(Self { kit, database, funnel, log }))
     }

@@ -109,7 +109,7 @@ pub(super) static QUESTION: Table = Table {
 };
 
 /// Entries are events: they are rendered when the log is read.
-pub(super) static ENTRY_SOURCE: LogSource = LogSource { table: &ENTRY_TOLD, render: render_entry };
+pub static LOG_SOURCES: [LogSource; 1] = [LogSource { table: &ENTRY_TOLD, render: render_entry }];
 
 /// What of an entry is summed up.
 pub(super) static SUMMED: Table =
@@ -141,6 +141,7 @@ fn render_entry(row: Row) -> Option<log::Event> {
         sequence: row.int(2),
         at_ms: row.int(6),
         data: serde_json::to_string(&facts).ok()?,
+        origin: None,
     })
 }
 

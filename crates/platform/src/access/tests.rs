@@ -89,3 +89,23 @@ fn only_keys_of_members_and_merchants_have_an_owner() {
     }
     assert!(keys.create(Role::Operator, None, &"가".repeat(100), 1).is_ok());
 }
+
+#[test]
+fn a_key_made_elsewhere_is_taken_in_once_and_never_changes_one_that_is_here() {
+    let (there, here) = (folder(), folder());
+    let (elsewhere, keys) = (open(&there), open(&here));
+    let (made, text) = elsewhere.create(Role::Service, None, "processes", 1_000).expect("a key");
+    assert_eq!(keys.find(&text), None);
+    assert!(keys.adopt(Role::Service, "processes", &text, 2_000).expect("it is taken in"));
+    assert!(!keys.adopt(Role::Service, "processes", &text, 3_000).expect("it is known"));
+    assert_eq!(keys.find(&text).expect("it is valid").id, made.id);
+    let (_, other) = elsewhere.create(Role::Service, None, "other", 2_000).expect("a key");
+    let other_secret = format!("{}{}", &text[..12], &other[12..]);
+    let refused = |role, text: &str| keys.adopt(role, "x", text, 4_000).expect_err("a refusal").code;
+    assert_eq!(refused(Role::Service, &other_secret), "access.key_differs");
+    assert_eq!(refused(Role::Operator, &text), "access.key_differs");
+    assert_eq!(refused(Role::Operator, "op_x"), "request.invalid_value");
+    keys.revoke(&made.id, 5_000).expect("it is revoked");
+    assert_eq!(refused(Role::Service, &text), "access.key_differs");
+    assert_eq!(keys.list().expect("a list").len(), 1);
+}

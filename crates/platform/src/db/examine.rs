@@ -6,9 +6,10 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 use tokio_postgres::{Client, NoTls};
 
+use super::driver::Driver;
 use super::migrate::due;
 use super::sqlite::OLDEST_SAFE_LIBRARY;
-use super::{Location, Migration, Row, Value};
+use super::{Location, Migration, Row, Value, mariadb};
 use crate::error::{Error, Result};
 
 /// The oldest PostgreSQL that the statements here are written for.
@@ -72,6 +73,11 @@ pub fn examine(context: &str, location: &Location, migrations: &[Migration]) -> 
             let examined = runtime
                 .block_on(async { tokio::time::timeout(PATIENCE, examine_server(context, url, migrations)).await });
             examined.map_err(|_| Error::unavailable("store.cannot_open", "PostgreSQL did not answer in time"))?
+        }
+        Location::MariaDb(url) => {
+            let examined = async { tokio::time::timeout(PATIENCE, mariadb::examine(context, url, migrations)).await };
+            let examined = Driver::new()?.block_on(examined)?;
+            examined.map_err(|_| Error::unavailable("store.cannot_open", "MariaDB did not answer in time"))?
         }
     }
 }

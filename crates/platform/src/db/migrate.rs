@@ -2,7 +2,7 @@
 //! of tokens.
 
 use super::postgres::STATEMENT_TIME;
-use super::{Dialect, Row, Session, Value, transaction};
+use super::{Dialect, Row, Session, Value, mariadb, transaction};
 use crate::error::{Error, ErrorKind, Result};
 use crate::seal::Seal;
 
@@ -24,7 +24,7 @@ pub type Fill = (i64, fn(&mut dyn Session, &Seal) -> Result<()>);
 
 /// What every context's store has: its event log, the cursors of its consumers, leases, counters, parked events, and
 /// the mark of the secret under which it is sealed.
-const PLATFORM: [Migration; 3] = [
+const PLATFORM: [Migration; 4] = [
     Migration {
         number: 0,
         name: "platform",
@@ -44,6 +44,13 @@ const PLATFORM: [Migration; 3] = [
         sql: include_str!("../../../../migrations/0024_platform_seal.sql"),
         lives_with: 0,
     },
+    // An older program leaves the offset behind when it moves a cursor, and then it does not fit and is not used.
+    Migration {
+        number: 35,
+        name: "platform_offset",
+        sql: include_str!("../../../../migrations/0035_platform_offset.sql"),
+        lives_with: 0,
+    },
 ];
 
 /// Where a step in Rust is run.
@@ -53,7 +60,10 @@ const FILL: &str = "{fill}";
 const REMAINS: &str = "{remove_remains}";
 
 /// Replaces the tokens of a migration.
-fn render(sql: &str, dialect: Dialect) -> String {
+fn render(sql: &str, dialect: Dialect) -> Result<String> {
+    if dialect == Dialect::MariaDb {
+        return mariadb::render(sql);
+    }
     let sqlite = dialect == Dialect::Sqlite;
     let pick = |a: &'static str, b: &'static str| if sqlite { a } else { b };
     let plain = sql
@@ -61,6 +71,8 @@ fn render(sql: &str, dialect: Dialect) -> String {
         .replace("{int}", pick("INTEGER", "BIGINT"))
         .replace("{key}", pick("TEXT PRIMARY KEY", "VARCHAR(64) COLLATE \"C\" PRIMARY KEY"))
         .replace("{blob}", pick("BLOB", "BYTEA"))
+        .replace("{short_blob}", pick("BLOB", "BYTEA"))
+        .replace("{short}", "TEXT")
         .replace("{log_order}", pick("", ", xid BIGINT NOT NULL DEFAULT (pg_current_xact_id()::text::bigint)"))
         .replace("{log_place}", pick("", ", xid"))
         .replace("{updated_in_place}", pick("", " WITH (fillfactor = 70)"));
@@ -69,7 +81,7 @@ fn render(sql: &str, dialect: Dialect) -> String {
         rendered.push_str(&render_line(line, sqlite));
         rendered.push('\n');
     }
-    rendered
+    Ok(rendered)
 }
 
 /// The tokens that stand on a line of their own and take a name.
@@ -131,7 +143,7 @@ pub fn pending(session: &mut dyn Session, migrations: &[Migration]) -> Result<Ve
     session.run_script(&render(
         "CREATE TABLE IF NOT EXISTS migration (number {id}, name TEXT NOT NULL, lives_with {int} NOT NULL);",
         session.dialect(),
-    ))?;
+    )?)?;
     let done = session.query("SELECT number, lives_with FROM migration", &[])?;
     due(&done, migrations)
 }
@@ -177,6 +189,10 @@ pub fn migrate_sealed(
 }
 
 fn take_steps(session: &mut dyn Session, migrations: &[Migration], sealing: Option<(&Seal, &[Fill])>) -> Result<usize> {
+    if session.dialect() == Dialect::MariaDb {
+        let unfit = || Error::internal("a store that seals cannot lie on MariaDB");
+        return if sealing.is_some() { Err(unfit()) } else { mariadb::take_steps(session, migrations) };
+    }
     patiently(session, |session| {
         let taken = transaction(session, |tx| {
             // On a shared store the transaction began with the lock that lets writers of a context take turns.
@@ -209,7 +225,8 @@ fn patiently<T>(session: &mut dyn Session, work: impl FnOnce(&mut dyn Session) -
     done.and_then(|value| limited.map(|()| value))
 }
 
-fn record(tx: &mut dyn Session, step: &Migration) -> Result<()> {
+/// Notes that a step was taken.
+pub(super) fn record(tx: &mut dyn Session, step: &Migration) -> Result<()> {
     let done = [Value::Int(step.number), Value::from(step.name), Value::Int(step.lives_with)];
     tx.execute("INSERT INTO migration (number, name, lives_with) VALUES ($1, $2, $3)", &done).map(|_| ())
 }
@@ -229,6 +246,8 @@ fn remove_remains(session: &mut dyn Session, migrations: &[Migration]) -> Result
         match session.dialect() {
             Dialect::Sqlite => session.run_script("VACUUM")?,
             Dialect::Postgres => rewrite_samples(session)?,
+            // No store with personal data lies there.
+            Dialect::MariaDb => {}
         }
         transaction(session, |tx| {
             // Another process may have done the same meanwhile.
@@ -263,7 +282,7 @@ fn take_step(tx: &mut dyn Session, step: &Migration, sealing: Option<(&Seal, &[F
             seal.claim(tx)?;
             fill(tx, seal)?;
         }
-        tx.run_script(&render(part, tx.dialect()))?;
+        tx.run_script(&render(part, tx.dialect())?)?;
     }
     Ok(())
 }

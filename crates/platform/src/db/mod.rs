@@ -1,11 +1,14 @@
-//! Storage behind one small interface: SQLite (embedded) and PostgreSQL (server). What truly differs between
+//! Storage behind one small interface: SQLite (embedded), PostgreSQL and MariaDB (servers). What truly differs between
 //! engines is the closed list of [`Session`], and a further engine means one more implementation of it.
 //!
 //! A [`Session`] is one writing connection, used synchronously by one thread at a time, so that no transaction is
 //! ever owned by a future that a request or a timeout can drop. [`Database`] is a context's store: it opens
 //! sessions and answers reads.
 
+mod driver;
+mod elsewhere;
 mod examine;
+mod mariadb;
 mod migrate;
 mod postgres;
 mod sqlite;
@@ -15,25 +18,34 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use elsewhere::ElsewhereSession;
 pub use examine::{Examined, Fault, SeenLease, embedded_library, examine};
 pub use migrate::{Fill, Migration, migrate, migrate_sealed, pending};
 pub use value::{Kind, Row, Table, Value};
 
+use crate::bus::Bus;
 use crate::error::{Error, ErrorKind, Result};
 
 /// A place in an event log: on PostgreSQL the writing transaction's number and the position in it, because a
-/// sequence alone is not commit order; on SQLite the first figure is always 0.
+/// sequence alone is not commit order; on SQLite and MariaDB the first figure is always 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Cursor {
-    /// Number of the transaction that wrote the row; 0 on SQLite.
+    /// Number of the transaction that wrote the row; 0 on SQLite and MariaDB.
     pub xid: i64,
     /// Position of the row in its log.
     pub position: i64,
 }
 
+impl Cursor {
+    /// The place in the first of these rows of transaction and position; the start of the log if there is none.
+    fn of_first(rows: &[Row]) -> Self {
+        rows.first().map_or_else(Self::default, |row| Self { xid: row.int(0), position: row.int(1) })
+    }
+}
+
 /// One connection with which a thread reads and writes; every method blocks.
 pub trait Session: Send {
-    /// Starts a transaction that may write. PostgreSQL sends it along with the first statement.
+    /// Starts a transaction that may write. On a server it begins with the first statement.
     fn begin(&mut self) -> Result<()>;
     /// Starts a transaction that only reads and sees one moment; ended by `rollback`.
     fn begin_read(&mut self) -> Result<()>;
@@ -55,7 +67,8 @@ pub trait Session: Send {
     fn update_many(&mut self, table: &'static Table, rows: Vec<Row>) -> Result<()>;
     /// `count` fresh ids of a `{sequence}`, rising; a refused batch may leave a gap.
     fn next_ids(&mut self, sequence: &'static str, count: usize) -> Result<Vec<i64>>;
-    /// Everything with an `xid` below this is settled and visible. `i64::MAX` on SQLite.
+    /// What [`Session::read_log`] finds below this is settled and visible: an `xid` on PostgreSQL, a position on
+    /// MariaDB, `i64::MAX` on SQLite.
     fn horizon(&mut self) -> Result<i64>;
     /// Up to `limit` rows of a log after `after` and below `horizon`, in log order.
     fn read_log(
@@ -65,6 +78,12 @@ pub trait Session: Send {
         horizon: i64,
         limit: usize,
     ) -> Result<Vec<(Cursor, Row)>>;
+    /// The place of the last row of a log that is settled and visible; the start of the log if there is none.
+    fn log_end(&mut self, table: &'static Table) -> Result<Cursor> {
+        let (name, key) = (table.name, table.key());
+        let rows = self.query(&format!("SELECT 0, {key} FROM {name} ORDER BY {key} DESC LIMIT 1"), &[])?;
+        Ok(Cursor::of_first(&rows))
+    }
     /// A plain SELECT with `$1…` in order of first use.
     fn query(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Row>>;
     /// A plain INSERT, UPDATE or DELETE; the number of rows it touched.
@@ -85,6 +104,8 @@ pub enum Dialect {
     Sqlite,
     /// A server shared by several processes, one schema per context.
     Postgres,
+    /// A server shared by several processes, one database per context.
+    MariaDb,
 }
 
 /// What a commit promises.
@@ -103,10 +124,13 @@ pub enum Location {
     Sqlite(PathBuf),
     /// A schema of its own in this database.
     Postgres(String),
+    /// A database of its own on this server, named after the one in the URL and the context.
+    MariaDb(String),
 }
 
 impl Location {
-    /// Reads `sqlite:` (a file named after the context under `data_dir`), `sqlite:PATH` or `postgres://…`.
+    /// Reads `sqlite:` (a file named after the context under `data_dir`), `sqlite:PATH`, `postgres://…` or `mysql://…`
+    /// (as well written `mariadb://…`).
     ///
     /// # Errors
     /// `config.database_url` for anything else.
@@ -118,8 +142,14 @@ impl Location {
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             return Ok(Self::Postgres(url.to_owned()));
         }
-        let message =
-            format!("'{context}' cannot use this database URL: write sqlite: or postgres://user@host/database");
+        if let Some(rest) = url.strip_prefix("mysql://").or_else(|| url.strip_prefix("mariadb://")) {
+            let url = format!("mysql://{rest}");
+            return mariadb::Target::new(&url, context).map(|_| Self::MariaDb(url));
+        }
+        let message = format!(
+            "'{context}' cannot use this database URL: write sqlite:, postgres://user@host/database or \
+             mysql://user@host/database"
+        );
         Err(Error::new(ErrorKind::Invalid, "config.database_url", message))
     }
 }
@@ -133,6 +163,9 @@ pub struct Database {
 enum Engine {
     Sqlite(sqlite::Store),
     Postgres(postgres::Store),
+    MariaDb(mariadb::Store),
+    /// In another process, whose log comes over this bus.
+    Elsewhere(Bus),
 }
 
 impl Database {
@@ -162,8 +195,25 @@ impl Database {
         let engine = match location {
             Location::Sqlite(path) => Engine::Sqlite(sqlite::Store::open(path, durability, wipes)?),
             Location::Postgres(url) => Engine::Postgres(postgres::Store::open(url, context)?),
+            Location::MariaDb(url) => Engine::MariaDb(mariadb::Store::open(url, context)?),
         };
         Ok(Arc::new(Self { context, engine }))
+    }
+
+    /// Stands for the store of a context that runs in another process: nothing is found in it, whatever is written is
+    /// refused (`store.elsewhere`), and its log is what comes over the bus.
+    #[must_use]
+    pub fn elsewhere(context: &'static str, bus: Bus) -> Arc<Self> {
+        Arc::new(Self { context, engine: Engine::Elsewhere(bus) })
+    }
+
+    /// The bus that brings the log of a context that runs in another process; nothing for a store of this one.
+    #[must_use]
+    pub fn bus(&self) -> Option<&Bus> {
+        match &self.engine {
+            Engine::Elsewhere(bus) => Some(bus),
+            Engine::Sqlite(_) | Engine::Postgres(_) | Engine::MariaDb(_) => None,
+        }
     }
 
     /// What was deleted or replaced by now leaves an embedded store's write-ahead log within seconds, if the store was
@@ -188,7 +238,13 @@ impl Database {
         match &self.engine {
             Engine::Sqlite(store) => store.session(),
             Engine::Postgres(store) => store.session(),
+            Engine::MariaDb(store) => store.session(),
+            Engine::Elsewhere(_) => Ok(self.nothing()),
         }
+    }
+
+    fn nothing(&self) -> Box<dyn Session> {
+        Box::new(ElsewhereSession::new(self.context))
     }
 
     /// A new connection that may write beside other processes, which only suits rare writes that take nothing from
@@ -200,6 +256,8 @@ impl Database {
         match &self.engine {
             Engine::Sqlite(store) => store.shared_session(),
             Engine::Postgres(store) => store.session(),
+            Engine::MariaDb(store) => store.session(),
+            Engine::Elsewhere(_) => Ok(self.nothing()),
         }
     }
 
@@ -211,11 +269,13 @@ impl Database {
         match &self.engine {
             Engine::Sqlite(store) => store.read_session().map(|session| Box::new(session) as Box<dyn Session>),
             Engine::Postgres(store) => store.session(),
+            Engine::MariaDb(store) => store.session(),
+            Engine::Elsewhere(_) => Ok(self.nothing()),
         }
     }
 
     /// The row with this key. SQLite reads it at once; PostgreSQL gathers what is asked at the same time
-    /// into one statement.
+    /// into one statement; MariaDB answers over one of a few connections.
     ///
     /// # Errors
     /// `Unavailable` when the store cannot be reached.
@@ -225,6 +285,8 @@ impl Database {
                 store.read(|session| session.load_many(table, &[Value::Int(key)])).map(|mut rows| rows.pop())
             }
             Engine::Postgres(store) => store.get(table, key).await,
+            Engine::MariaDb(store) => store.get(table, key).await,
+            Engine::Elsewhere(_) => Ok(None),
         }
     }
 
@@ -239,6 +301,8 @@ impl Database {
                 store.read(|session| session.load_many(table, &keys))
             }
             Engine::Postgres(store) => store.get_many(table, keys).await,
+            Engine::MariaDb(store) => store.get_many(table, keys).await,
+            Engine::Elsewhere(_) => Ok(Vec::new()),
         }
     }
 
@@ -250,6 +314,8 @@ impl Database {
         match &self.engine {
             Engine::Sqlite(store) => store.read(|session| session.query(sql, params)),
             Engine::Postgres(store) => store.query(sql, params).await,
+            Engine::MariaDb(store) => store.query(sql, params).await,
+            Engine::Elsewhere(_) => Ok(Vec::new()),
         }
     }
 
@@ -261,17 +327,18 @@ impl Database {
     pub async fn log_end(&self, table: &'static Table) -> Result<Cursor> {
         let (name, key) = (table.name, table.key());
         let sql = match &self.engine {
-            Engine::Sqlite(_) => format!("SELECT 0, {key} FROM {name} ORDER BY {key} DESC LIMIT 1"),
+            Engine::Sqlite(_) | Engine::MariaDb(_) | Engine::Elsewhere(_) => {
+                format!("SELECT 0, {key} FROM {name} ORDER BY {key} DESC LIMIT 1")
+            }
             Engine::Postgres(_) => format!("SELECT xid, {key} FROM {name} ORDER BY xid DESC, {key} DESC LIMIT 1"),
         };
-        let rows = self.query(&sql, &[]).await?;
-        Ok(rows.first().map_or(Cursor::default(), |row| Cursor { xid: row.int(0), position: row.int(1) }))
+        Ok(Cursor::of_first(&self.query(&sql, &[]).await?))
     }
 
     /// Whether several processes may write here, so that what is remembered in memory proves nothing.
     #[must_use]
     pub fn is_shared(&self) -> bool {
-        matches!(self.engine, Engine::Postgres(_))
+        matches!(self.engine, Engine::Postgres(_) | Engine::MariaDb(_))
     }
 
     /// Where files that belong to the store and can be rebuilt from it may lie; none on a server.
@@ -279,7 +346,7 @@ impl Database {
     pub fn side_folder(&self) -> Option<PathBuf> {
         match &self.engine {
             Engine::Sqlite(store) => Some(store.path().with_extension("keys")),
-            Engine::Postgres(_) => None,
+            Engine::Postgres(_) | Engine::MariaDb(_) | Engine::Elsewhere(_) => None,
         }
     }
 }

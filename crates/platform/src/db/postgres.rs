@@ -4,20 +4,20 @@
 //! and plans are always made for the values at hand: a plan made while a table was empty costs a factor of ten later.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use futures_util::future::{join, join_all};
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, NoTls, Statement};
+use tokio_postgres::{Client, Statement};
 
+use super::driver::Driver;
 use super::{Cursor, Dialect, Kind, Row, Session, Table, Value};
-use crate::error::{Error, ErrorKind, Result};
-use driver::Driver;
+use crate::error::{Error, Result};
 pub(super) use reader::Reader;
+use target::Target;
 use wire::{array, columns_of, failed, key_array, read_row};
 
-mod driver;
 mod reader;
+mod target;
 mod wire;
 
 /// Several processes write into one schema in turns. A transaction gets its number when it locks its first row, so
@@ -25,22 +25,15 @@ mod wire;
 /// and an aggregate's events would be read in the wrong order.
 const BEGIN: &str = "BEGIN; SELECT pg_advisory_xact_lock(hashtext('onepoint ' || current_schema()))";
 
+/// The oldest transaction still open.
+const HORIZON: &str = "pg_snapshot_xmin(pg_current_snapshot())::text::bigint";
 /// A statement that takes longer is given up; not while a schema is brought up to date.
 pub(super) const STATEMENT_TIME: &str = "60s";
-/// A server that does not let us in by then counts as gone.
-const CONNECT_TIME: Duration = Duration::from_secs(5);
 
 /// A context's schema.
 pub(super) struct Store {
     target: Target,
     reader: Reader,
-}
-
-/// Where to connect and what to set there.
-#[derive(Debug, Clone)]
-pub(super) struct Target {
-    url: String,
-    schema: &'static str,
 }
 
 impl Store {
@@ -68,42 +61,6 @@ impl Store {
     /// A plain SELECT outside any transaction.
     pub(super) async fn query(&self, sql: &str, params: &[Value]) -> Result<Vec<Row>> {
         self.reader.query(sql, params).await
-    }
-}
-
-impl Target {
-    /// Connects, checks that the server keeps what it acknowledges, and sets the session up.
-    async fn connect(&self) -> Result<Client> {
-        let connecting = tokio::time::timeout(CONNECT_TIME, tokio_postgres::connect(&self.url, NoTls)).await;
-        let unanswered = || Error::unavailable("store.cannot_open", "PostgreSQL did not answer in time");
-        let (client, connection) = connecting.map_err(|_| unanswered())?.map_err(|error| {
-            let message = format!(
-                "PostgreSQL does not answer for '{}'; check the database URL and that the server runs",
-                self.schema
-            );
-            Error::unavailable("store.cannot_open", message).caused_by(error)
-        })?;
-        tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::warn!(%error, "connection to PostgreSQL ended");
-            }
-        });
-        let fsync = client.query_one("SHOW fsync", &[]).await.map_err(failed)?;
-        if fsync.get::<_, String>(0) != "on" {
-            let message = "PostgreSQL runs with fsync=off, so it can lose what it acknowledged; set fsync=on";
-            return Err(Error::new(ErrorKind::Conflict, "store.not_durable", message));
-        }
-        let schema = self.schema;
-        let setup = format!(
-            "SET client_min_messages = warning; CREATE SCHEMA IF NOT EXISTS {schema}; SET search_path = {schema}; \
-             SET synchronous_commit = on; SET plan_cache_mode = force_custom_plan; SET enable_seqscan = off; \
-             SET idle_in_transaction_session_timeout = '10s'; SET statement_timeout = '{STATEMENT_TIME}'"
-        );
-        // Two first sessions may race to make the schema; the second finds it there.
-        if client.batch_execute(&setup).await.is_err() {
-            client.batch_execute(&setup).await.map_err(failed)?;
-        }
-        Ok(client)
     }
 }
 
@@ -332,7 +289,7 @@ impl Session for PostgresSession {
     }
 
     fn horizon(&mut self) -> Result<i64> {
-        let rows = self.select("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint", &[])?;
+        let rows = self.select(&format!("SELECT {HORIZON}"), &[])?;
         Ok(rows.first().map_or(0, |row| row.int(0)))
     }
 
@@ -352,6 +309,13 @@ impl Session for PostgresSession {
         let rows = self.select(&sql, &[&after.xid, &after.position, &horizon, &limit])?;
         let place = table.columns.len();
         Ok(rows.into_iter().map(|row| (Cursor { xid: row.int(place), position: row.int(0) }, row)).collect())
+    }
+
+    fn log_end(&mut self, table: &'static Table) -> Result<Cursor> {
+        let (name, key) = (table.name, table.key());
+        let order = "ORDER BY xid DESC, position DESC LIMIT 1";
+        let sql = format!("SELECT xid, {key} FROM {name} WHERE xid < {HORIZON} {order}");
+        Ok(Cursor::of_first(&self.query(&sql, &[])?))
     }
 
     fn query(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Row>> {

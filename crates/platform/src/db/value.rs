@@ -34,13 +34,14 @@ impl Table {
     }
 
     /// `WITH RECURSIVE walk AS (…)`: the row with the key `$1` and those before it, at most `$2`, where `link` is the
-    /// column in which each row names the one before it. What follows reads `walk`; `step` counts from 1.
+    /// column in which each row names the one before it. What follows reads `walk`; `step` counts from 1, as wide as
+    /// the key, for which the engines have no common name.
     #[must_use]
     pub fn walk(&self, link: &str) -> String {
         let (columns, table, key) = (self.column_list(), self.name, self.key());
         let before = self.columns.iter().map(|(column, _)| format!("{table}.{column}")).collect::<Vec<_>>().join(", ");
         format!(
-            "WITH RECURSIVE walk AS (SELECT {columns}, CAST(1 AS BIGINT) AS step FROM {table} WHERE {key} = $1 \
+            "WITH RECURSIVE walk AS (SELECT {columns}, {key} - {key} + 1 AS step FROM {table} WHERE {key} = $1 \
              UNION ALL SELECT {before}, walk.step + 1 FROM walk JOIN {table} ON {table}.{key} = walk.{link} \
              WHERE walk.step < $2)"
         )

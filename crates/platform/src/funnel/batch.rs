@@ -6,11 +6,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use metrics::{Histogram, histogram};
 use serde::Serialize;
 
-use super::cursor::read_cursor;
+use super::cursor::{Standing, read_standing};
 use super::keys::{KeyMemory, KeyStamp, Known};
 use super::out::{Out, Positions};
 use super::{Moment, Surroundings, Waiting, Writer};
-use crate::db::{Cursor, Row, Session, transaction};
+use crate::db::{Dialect, Row, Session, transaction};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lease::{self, Fence};
 use crate::log::EVENTS;
@@ -24,7 +24,7 @@ const HURRIED_COMMANDS: usize = 1_000;
 const LOG_POSITION: &str = "log_position";
 
 /// A command as a batch sees it: with the stamp of its key, and the lease under which its sender works.
-type Asked<'a, C> = (&'a C, Option<KeyStamp>, Option<Fence>);
+type Asked<'a, C> = (&'a C, Option<KeyStamp>, Option<Fence>, Option<&'a str>);
 
 /// What is written in the transaction of a batch, after its effects: a consumer's cursor.
 pub(super) type Along<'a> = &'a mut dyn FnMut(&mut dyn Session) -> Result<()>;
@@ -74,8 +74,10 @@ impl<W: Writer> Core<W> {
     pub(super) fn run(&mut self, waiting: Vec<Waiting<W>>) {
         let started_ms = self.around.clock.monotonic_ms();
         self.batch_size.record(waiting.len() as f64);
-        let requests: Vec<Asked<'_, W::Command>> =
-            waiting.iter().map(|one| (&one.request.command, one.request.stamp, one.request.fence)).collect();
+        let requests: Vec<Asked<'_, W::Command>> = waiting
+            .iter()
+            .map(|Waiting { request: one, .. }| (&one.command, one.stamp, one.fence, one.origin.as_deref()))
+            .collect();
         let answers = match self.commit_batch(&requests, None) {
             Ok(answers) => answers,
             Err(error) if requests.len() == 1 && !is_contended(&error) => vec![Err(error)],
@@ -107,13 +109,13 @@ impl<W: Writer> Core<W> {
 
     pub(super) fn deliver(&mut self, commands: Vec<W::Command>, along: Along<'_>) -> Result<()> {
         self.session.give_way(commands.len() < HURRIED_COMMANDS);
-        let requests: Vec<_> = commands.iter().map(|command| (command, None, None)).collect();
+        let requests: Vec<_> = commands.iter().map(|command| (command, None, None, None)).collect();
         let answers = self.commit_batch(&requests, Some(along))?;
         answers.into_iter().find_map(Result::err).map_or(Ok(()), Err)
     }
 
-    pub(super) fn cursor(&mut self, consumer: &str) -> Result<Cursor> {
-        read_cursor(&mut *self.session, consumer)
+    pub(super) fn standing(&mut self, consumer: &str) -> Result<Standing> {
+        read_standing(&mut *self.session, consumer)
     }
 
     fn commit_batch(
@@ -162,7 +164,7 @@ fn is_out_of_reach(error: &Error) -> bool {
 
 /// The leases in this batch that have passed on. Nothing is looked up for commands that stand under none.
 fn lost_fences<C>(tx: &mut dyn Session, requests: &[Asked<'_, C>]) -> Result<Vec<Fence>> {
-    let mut fences: Vec<Fence> = requests.iter().filter_map(|(_, _, fence)| *fence).collect();
+    let mut fences: Vec<Fence> = requests.iter().filter_map(|(_, _, fence, _)| *fence).collect();
     fences.sort_unstable();
     fences.dedup();
     let mut lost = Vec::new();
@@ -182,6 +184,20 @@ struct Batch<'a, C> {
     moment: Moment,
 }
 
+/// Sees to it that there are free places in the log for so many rows.
+fn take_positions(positions: &mut Positions, tx: &mut dyn Session, wanted: usize) -> Result<()> {
+    if tx.dialect() == Dialect::MariaDb {
+        // Its log has no other order than the places: what is left over from the batch before may lie behind places
+        // that another process has given out and others have followed since.
+        positions.free.clear();
+        positions.free.extend(tx.next_ids(LOG_POSITION, wanted)?);
+    } else if positions.free.len() < wanted {
+        let missing = 2 * wanted - positions.free.len();
+        positions.free.extend(tx.next_ids(LOG_POSITION, missing)?);
+    }
+    Ok(())
+}
+
 /// What stands between begin and commit.
 fn batch<W: Writer>(
     writer: &mut W,
@@ -195,12 +211,9 @@ fn batch<W: Writer>(
     let commands: Vec<&W::Command> = requests.iter().map(|(command, ..)| *command).collect();
     let mut loaded = writer.load(tx, &commands, &moment)?;
     // Keys are read after the locks: whoever held them before us has committed by now.
-    let known = keys.find(tx, requests.iter().filter_map(|(_, stamp, _)| *stamp))?;
+    let known = keys.find(tx, requests.iter().filter_map(|(_, stamp, ..)| *stamp))?;
     let wanted = requests.len() * ROWS_PER_COMMAND + writer.more_rows(&loaded);
-    if positions.free.len() < wanted {
-        let missing = 2 * wanted - positions.free.len();
-        positions.free.extend(tx.next_ids(LOG_POSITION, missing)?);
-    }
+    take_positions(positions, tx, wanted)?;
     let mut decided = Decided {
         answers: Vec::with_capacity(requests.len()),
         remembered: Vec::new(),
@@ -211,14 +224,13 @@ fn batch<W: Writer>(
     let last_before = positions.last;
     let mut first_of: HashMap<[u8; 16], usize> = HashMap::new();
     let mut events = Vec::new();
-    for (place, (command, stamp, fence)) in requests.iter().enumerate() {
+    for (place, (command, stamp, fence, origin)) in requests.iter().enumerate() {
         let answer = match repeated(writer, command, *stamp, &known, &first_of, requests, &decided.answers) {
             Some(answer) => answer,
             None if fence.is_some_and(|fence| lost.contains(&fence)) => Err(lease::lost()),
             None => {
                 let events_so_far = std::mem::take(&mut events);
-                let mut out =
-                    Out { moment, positions, events: events_so_far, stamp: *stamp, stamped_at: None, wipes: false };
+                let mut out = Out::new(moment, positions, events_so_far, (*stamp, *origin));
                 let answer = writer.decide(&mut loaded, command, &mut out);
                 remember_answer(&mut out, &answer)?;
                 if let Some(stamp) = stamp {

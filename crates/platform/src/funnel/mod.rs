@@ -23,7 +23,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 pub(crate) use cursor::take_cursor;
-pub use cursor::{move_cursor, read_cursor};
+pub use cursor::{Standing, move_cursor, read_cursor};
 pub use keys::KeyStamp;
 pub use out::Out;
 
@@ -34,6 +34,7 @@ use crate::db::{Cursor, Database, Session, transaction};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lease::Fence;
 use crate::log::{Event, Log};
+use crate::trace::origin;
 use crate::zone::{CivilDay, Zone};
 
 /// Commands in one transaction at most.
@@ -86,6 +87,9 @@ pub trait Writer: Send + 'static {
     fn recall(&self, command: &Self::Command, event: &Event) -> Result<Self::Answer>;
 }
 
+/// Runs something in a transaction of a context, for whoever does not know its commands.
+pub type InTransaction = Box<dyn Fn(&mut dyn FnMut(&mut dyn Session) -> Result<()>) -> Result<()> + Send + Sync>;
+
 /// When a batch is decided.
 #[derive(Debug, Clone, Copy)]
 pub struct Moment {
@@ -103,6 +107,8 @@ pub struct Request<C> {
     pub stamp: Option<KeyStamp>,
     /// The lease under which its sender works.
     pub fence: Option<Fence>,
+    /// The `traceparent` of what it is done for, if that is traced.
+    pub origin: Option<Box<str>>,
 }
 
 pub(crate) struct Waiting<W: Writer> {
@@ -136,6 +142,7 @@ pub struct Surroundings {
 /// The one way in which a context's state changes.
 pub struct Funnel<W: Writer> {
     context: &'static str,
+    is_shared: bool,
     queue: Queue<Waiting<W>>,
     core: Mutex<Core<W>>,
     open: AtomicBool,
@@ -151,6 +158,8 @@ pub struct Delivery<'a> {
     pub fence: i64,
     /// Where its cursor stands afterwards.
     pub end: Cursor,
+    /// Where that stands in a topic, if it is known.
+    pub offset: Option<i64>,
 }
 
 impl<W: Writer> Funnel<W> {
@@ -159,10 +168,11 @@ impl<W: Writer> Funnel<W> {
     /// # Errors
     /// `Unavailable` when the store cannot be reached.
     pub fn new(surroundings: Surroundings, writer: W) -> Result<Arc<Self>> {
-        let context = surroundings.database.context();
+        let (context, is_shared) = (surroundings.database.context(), surroundings.database.is_shared());
         let core = Core::new(surroundings, writer)?;
         Ok(Arc::new(Self {
             context,
+            is_shared,
             queue: Queue::new(context, QUEUE_COMMANDS),
             core: Mutex::new(core),
             open: AtomicBool::new(true),
@@ -194,8 +204,10 @@ impl<W: Writer> Funnel<W> {
     pub async fn ask_all(&self, commands: Vec<(W::Command, Option<KeyStamp>)>) -> Result<Vec<Result<W::Answer>>> {
         self.must_be_open()?;
         let keyed: Vec<bool> = commands.iter().map(|(_, stamp)| stamp.is_some()).collect();
-        let (waiting, waiters): (Vec<_>, Vec<_>) =
-            commands.into_iter().map(|(command, stamp)| Waiting::new(Request { command, stamp, fence: None })).unzip();
+        let (waiting, waiters): (Vec<_>, Vec<_>) = commands
+            .into_iter()
+            .map(|(command, stamp)| Waiting::new(Request { command, stamp, fence: None, origin: origin() }))
+            .unzip();
         self.queue.push_all(waiting).map_err(|_| self.overloaded())?;
         let deadline = Instant::now() + ANSWER_TIME;
         let mut answers = Vec::with_capacity(waiters.len());
@@ -222,7 +234,7 @@ impl<W: Writer> Funnel<W> {
     /// # Errors
     /// `Unavailable` when the context is stopped or its queue is full.
     pub fn submit(&self, command: W::Command, stamp: Option<KeyStamp>) -> Result<oneshot::Receiver<Result<W::Answer>>> {
-        self.enqueue(Request { command, stamp, fence: None })
+        self.enqueue(Request { command, stamp, fence: None, origin: origin() })
     }
 
     /// As [`Funnel::submit`], for a job of which there may be only one worker: carried out only while its lease has
@@ -232,7 +244,7 @@ impl<W: Writer> Funnel<W> {
     /// # Errors
     /// As [`Funnel::submit`].
     pub fn submit_under(&self, fence: Fence, command: W::Command) -> Result<oneshot::Receiver<Result<W::Answer>>> {
-        self.enqueue(Request { command, stamp: None, fence: Some(fence) })
+        self.enqueue(Request { command, stamp: None, fence: Some(fence), origin: None })
     }
 
     fn enqueue(&self, request: Request<W::Command>) -> Result<oneshot::Receiver<Result<W::Answer>>> {
@@ -278,7 +290,20 @@ impl<W: Writer> Funnel<W> {
     /// # Errors
     /// `Unavailable` when the store cannot be reached.
     pub fn cursor(&self, consumer: &str) -> Result<Cursor> {
-        self.core.lock().cursor(consumer)
+        self.standing(consumer).map(|standing| standing.cursor)
+    }
+
+    /// How far a consumer has read.
+    ///
+    /// # Errors
+    /// `Unavailable` when the store cannot be reached.
+    pub fn standing(&self, consumer: &str) -> Result<Standing> {
+        self.core.lock().standing(consumer)
+    }
+
+    /// Whether several processes may write this context's store, so that each job needs a lease.
+    pub fn is_shared(&self) -> bool {
+        self.is_shared
     }
 
     /// Runs something rare on the writing connection, in a transaction (leases, rebuilds).
@@ -287,6 +312,12 @@ impl<W: Writer> Funnel<W> {
     /// Whatever `work` said.
     pub fn with_session<T>(&self, work: impl FnOnce(&mut dyn Session) -> Result<T>) -> Result<T> {
         transaction(self.core.lock().session(), work)
+    }
+
+    /// What runs something in a transaction of this context, for whoever does not know its commands.
+    pub fn in_transaction(self: &Arc<Self>) -> InTransaction {
+        let funnel = Arc::clone(self);
+        Box::new(move |work| funnel.with_session(|tx| work(tx)))
     }
 
     /// Commands that wait.

@@ -26,9 +26,20 @@ pub struct Out<'a> {
     pub(super) stamp: Option<KeyStamp>,
     pub(super) stamped_at: Option<i64>,
     pub(super) wipes: bool,
+    origin: Option<&'a str>,
 }
 
-impl Out<'_> {
+impl<'a> Out<'a> {
+    /// For one command: when it is decided, where its rows go, its key, and the `traceparent` of what it is done for.
+    pub(super) fn new(
+        moment: Moment,
+        positions: &'a mut Positions,
+        events: Vec<Row>,
+        (stamp, origin): (Option<KeyStamp>, Option<&'a str>),
+    ) -> Self {
+        Self { moment, positions, events, stamp, stamped_at: None, wipes: false, origin }
+    }
+
     /// This command erases something that must not be left in the store: it is wiped soon after the commit.
     pub fn erase(&mut self) {
         self.wipes = true;
@@ -85,7 +96,8 @@ impl Out<'_> {
         let mut row = Vec::with_capacity(10);
         row.extend([position.into(), kind.into()]);
         row.extend([subject, sequence, self.moment.now_ms].map(Value::Int));
-        row.extend([Value::Null, Value::Null, data.into(), key, digest]);
+        let correlation = self.origin.map_or(Value::Null, |origin| Value::Text(origin.to_owned()));
+        row.extend([correlation, Value::Null, data.into(), key, digest]);
         self.events.push(Row(row));
         Ok(position)
     }

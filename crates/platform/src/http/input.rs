@@ -160,7 +160,11 @@ fn path_number(name: &str, value: &str) -> Result<i64> {
     Ok(parse_whole(digits).unwrap_or(0))
 }
 
-async fn read_body(mut body: Body, most_bytes: usize) -> Result<Bytes> {
+/// Reads a body to its end.
+///
+/// # Errors
+/// `TooSlow`, `TooLarge`, or `Malformed` if it broke off.
+pub(super) async fn read_body(mut body: Body, most_bytes: usize) -> Result<Bytes> {
     let deadline = Instant::now() + BODY_TIME;
     let collected = timeout_at(deadline, Limited::new(&mut body, most_bytes).collect()).await;
     let Ok(collected) = collected else {

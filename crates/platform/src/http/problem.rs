@@ -83,3 +83,15 @@ pub fn respond(error: &Error, request_id: &str, is_bare: bool) -> Response<Body>
     *response.body_mut() = Body::from(body);
     response
 }
+
+/// The code of a problem that somebody else wrote.
+pub(super) fn code_in(body: &[u8]) -> Option<String> {
+    let problem: Value = serde_json::from_slice(body).ok()?;
+    problem["code"].as_str().map(str::to_owned)
+}
+
+/// Whether a problem of this code says that the process is ending, has no room or does not run what was asked for: then
+/// nothing was done, and another process may do it.
+pub(super) fn is_said_elsewhere(code: &str) -> bool {
+    matches!(code, "server.draining" | "server.full" | "store.elsewhere") || code.ends_with(".stopped")
+}

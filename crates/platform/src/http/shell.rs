@@ -22,8 +22,9 @@ use super::problem;
 use super::watched::watch;
 use crate::access::{AccessKeys, Principal};
 use crate::error::{Error, ErrorKind, Result};
+use crate::trace::Span;
 
-static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub(super) static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const REQUEST_ID_CHARS: usize = 64;
 
 /// Who is asking; every handler takes it and says what it demands.
@@ -78,8 +79,32 @@ pub struct Shell {
     open: bool,
     resources: Vec<&'static str>,
     local: Arc<Principal>,
-    id_prefix: u32,
+    ids: RequestIds,
+}
+
+/// Gives requests their ids.
+pub(super) struct RequestIds {
+    prefix: u32,
     counter: AtomicU64,
+}
+
+impl RequestIds {
+    pub(super) fn new() -> Self {
+        Self { prefix: getrandom::u32().unwrap_or_default(), counter: AtomicU64::new(0) }
+    }
+
+    /// The id that the client gave, if it is sane, or one of our own.
+    pub(super) fn of(&self, headers: &HeaderMap) -> HeaderValue {
+        let given = headers.get(&REQUEST_ID).filter(|value| {
+            let bytes = value.as_bytes();
+            (1..=REQUEST_ID_CHARS).contains(&bytes.len())
+                && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:".contains(byte))
+        });
+        given.cloned().unwrap_or_else(|| {
+            let number = self.counter.fetch_add(1, Ordering::Relaxed);
+            HeaderValue::try_from(format!("{:08x}-{number:x}", self.prefix)).unwrap_or(HeaderValue::from_static("none"))
+        })
+    }
 }
 
 impl Shell {
@@ -92,7 +117,6 @@ impl Shell {
         resources: Vec<&'static str>,
         limits: Limits,
     ) -> Self {
-        let id_prefix = getrandom::u32().unwrap_or_default();
         Self {
             router,
             keys,
@@ -100,8 +124,7 @@ impl Shell {
             open,
             resources,
             local: Arc::new(Principal::local_operator()),
-            id_prefix,
-            counter: AtomicU64::new(0),
+            ids: RequestIds::new(),
         }
     }
 
@@ -115,42 +138,53 @@ impl Shell {
         let (parts, body) = request.into_parts();
         let (body, body_ended) = watch(body);
         let mut request = Request::from_parts(parts, body);
-        let id = self.request_id(request.headers());
+        let id = self.ids.of(request.headers());
         let resource = self.resource(request.uri().path());
         let method = request.method().clone();
+        let admitted = self.admit(request.headers());
+        let is_known = matches!(&admitted, Ok(Some(_)));
+        let (label, number) = (method_label(&method), id.to_str().unwrap_or_default());
+        let span = Span::of_request(label, resource, number, request.headers(), is_known);
         request.extensions_mut().insert(RequestId(id.clone()));
         let is_bare = matches!(method, Method::GET | Method::HEAD) && accepts_anything(request.headers());
-        let mut response = match self.admit(request.headers()) {
+        let mut response = match admitted {
             Ok(caller) => {
                 if let Some(caller) = caller {
                     request.extensions_mut().insert(caller);
                 }
-                self.route(request).await
+                self.route(request, span.as_ref()).await
             }
             Err(error) => axum::response::IntoResponse::into_response(error),
         };
-        self.finish(&mut response, &id, is_bare, resource, &method);
+        self.finish(&mut response, &id, is_bare, (resource, &method), span.as_ref());
         if !body_ended.is_true() {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         observe(resource, &method, response.status(), started);
+        if let Some(span) = span {
+            span.answered(response.status().as_u16());
+        }
         response
     }
 
     /// Answers one request without looking at it, because there are more connections than the program takes.
     pub fn turn_away<B>(&self, request: &Request<B>) -> Response<Body> {
-        let id = self.request_id(request.headers());
+        let id = self.ids.of(request.headers());
         let full = Error::unavailable("server.full", "there are too many connections at present; repeat in a moment");
         let mut response = axum::response::IntoResponse::into_response(full);
-        self.finish(&mut response, &id, false, "other", request.method());
+        self.finish(&mut response, &id, false, ("other", request.method()), None);
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         observe("other", request.method(), response.status(), Instant::now());
         response
     }
 
-    async fn route(&self, request: Request<Body>) -> Response<Body> {
+    async fn route(&self, request: Request<Body>, span: Option<&Span>) -> Response<Body> {
         let mut router = self.router.clone();
-        let mut answering = Box::pin(AssertUnwindSafe(router.call(request)).catch_unwind());
+        let answering = AssertUnwindSafe(router.call(request)).catch_unwind();
+        let mut answering = match span {
+            None => answering.boxed(),
+            Some(span) => span.around(answering).boxed(),
+        };
         match tokio::time::timeout(self.limits.request_time, &mut answering).await {
             Ok(Ok(Ok(response))) => response,
             Ok(Err(_)) => axum::response::IntoResponse::into_response(Error::internal(
@@ -164,28 +198,9 @@ impl Shell {
         }
     }
 
-    /// The id that the client gave, if it is sane, or one of our own.
-    fn request_id(&self, headers: &HeaderMap) -> HeaderValue {
-        let given = headers.get(&REQUEST_ID).filter(|value| {
-            let bytes = value.as_bytes();
-            (1..=REQUEST_ID_CHARS).contains(&bytes.len())
-                && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:".contains(byte))
-        });
-        given.cloned().unwrap_or_else(|| {
-            let number = self.counter.fetch_add(1, Ordering::Relaxed);
-            HeaderValue::try_from(format!("{:08x}-{number:x}", self.id_prefix))
-                .unwrap_or(HeaderValue::from_static("none"))
-        })
-    }
-
     /// Who is asking; nobody in particular is let through to the few routes that need no one.
     fn admit(&self, headers: &HeaderMap) -> Result<Option<Caller>> {
-        let bearer = headers
-            .get(AUTHORIZATION)
-            .and_then(|value| value.to_str().ok())
-            .and_then(|value| value.strip_prefix("Bearer "));
-        let presented = bearer.or_else(|| headers.get("x-api-key").and_then(|value| value.to_str().ok()));
-        match presented {
+        match presented(headers) {
             Some(key) => {
                 let principal = self.keys.find(key.trim()).ok_or_else(|| {
                     Error::new(ErrorKind::Unauthorized, "auth.unknown_key", "this API key is not known, or was revoked")
@@ -208,8 +223,8 @@ impl Shell {
         response: &mut Response<Body>,
         id: &HeaderValue,
         is_bare: bool,
-        resource: &'static str,
-        method: &Method,
+        (resource, method): (&'static str, &Method),
+        span: Option<&Span>,
     ) {
         let text = id.to_str().unwrap_or_default();
         let error = response.extensions_mut().remove::<Error>().or_else(|| match response.status() {
@@ -222,7 +237,8 @@ impl Shell {
         });
         if let Some(error) = error {
             if error.kind == ErrorKind::Internal {
-                tracing::error!(request_id = text, resource, %method, %error, "request failed");
+                let trace_id = span.map(Span::trace_id);
+                tracing::error!(request_id = text, trace_id, resource, %method, %error, "request failed");
             }
             let allow = response.headers_mut().remove(axum::http::header::ALLOW);
             *response = problem::respond(&error, text, is_bare);
@@ -236,14 +252,24 @@ impl Shell {
     }
 }
 
-fn late() -> Error {
+/// The key that a request comes with.
+pub(super) fn presented(headers: &HeaderMap) -> Option<&str> {
+    let bearer = headers
+        .get(AUTHORIZATION)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.strip_prefix("Bearer "));
+    bearer.or_else(|| headers.get("x-api-key").and_then(|value| value.to_str().ok()))
+}
+
+/// The answer of a request that took too long.
+pub(super) fn late() -> Error {
     let message = "this takes longer than a request may; whether it was done is not known yet, so repeat it with the same Idempotency-Key";
     Error::unavailable("request.timeout", message)
 }
 
 /// Whether a request without a key comes from someone at this machine: addressed to it, sent on by no proxy, and not
 /// by a page of another site in the operator's browser.
-fn is_local(headers: &HeaderMap) -> bool {
+pub(super) fn is_local(headers: &HeaderMap) -> bool {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let forwarded = ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip"];
     if forwarded.iter().any(|name| headers.contains_key(*name)) {
@@ -265,7 +291,8 @@ fn is_loopback(host: &str) -> bool {
         || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-fn accepts_anything(headers: &HeaderMap) -> bool {
+/// Whether the client takes whatever it gets.
+pub(super) fn accepts_anything(headers: &HeaderMap) -> bool {
     headers
         .get(ACCEPT)
         .is_none_or(|value| value.as_bytes() == b"*/*" || value.as_bytes().starts_with(b"application/json, */*"))
@@ -274,7 +301,7 @@ fn accepts_anything(headers: &HeaderMap) -> bool {
 type Meters = HashMap<(&'static str, &'static str, u16), (Counter, Histogram)>;
 
 /// Methods that metrics tell apart; a client may invent others.
-fn method_label(method: &Method) -> &'static str {
+pub(super) fn method_label(method: &Method) -> &'static str {
     let known = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
     known.into_iter().find(|name| *name == method.as_str()).unwrap_or("other")
 }
@@ -284,7 +311,8 @@ thread_local! {
     static METERS: RefCell<Meters> = RefCell::new(HashMap::new());
 }
 
-fn observe(resource: &'static str, method: &Method, status: StatusCode, started: Instant) {
+/// Counts a request and its time.
+pub(super) fn observe(resource: &'static str, method: &Method, status: StatusCode, started: Instant) {
     METERS.with_borrow_mut(|meters| {
         let method = method_label(method);
         let key = (resource, method, status.as_u16());

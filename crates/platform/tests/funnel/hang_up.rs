@@ -16,7 +16,7 @@ const PURSE: i64 = 1;
 
 #[test]
 fn a_sender_that_hangs_up_leaves_a_whole_effect() {
-    for place in [Place::sqlite(), Place::postgres()] {
+    for place in Place::all() {
         let shop = place.shop();
         {
             // A sender waits with a time limit, so it needs a clock to wait by.
@@ -42,7 +42,7 @@ fn a_sender_that_never_asked_leaves_nothing() {
 
 #[test]
 fn control_a_dropped_handler_leaves_half_an_effect() {
-    for place in [Place::sqlite(), Place::postgres()] {
+    for place in Place::all() {
         let shop = Arc::new(place.shop());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
         let handling = runtime.block_on(async {

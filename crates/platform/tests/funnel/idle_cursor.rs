@@ -25,7 +25,7 @@ fn stored(shop: &Shop) -> Cursor {
 
 #[test]
 fn a_cursor_that_moves_without_effect_is_stored_when_it_is_quiet() {
-    for place in [Place::sqlite(), Place::postgres()] {
+    for place in Place::all() {
         let shop = place.shop();
         let clock = Arc::new(ManualClock::new(1_000));
         let mut consumer = consumer(&shop, &clock);

@@ -13,7 +13,7 @@ use platform::log::{self, Log, Scope};
 use platform::zone::Zone;
 use serde::{Deserialize, Serialize};
 
-use super::postgres;
+use super::{mariadb, postgres};
 
 /// A log is not held back for longer than this by other tests on the same server.
 const SETTLED: Duration = Duration::from_secs(10);
@@ -126,6 +126,8 @@ pub enum Place {
     Folder(tempfile::TempDir),
     /// A database on a server.
     Server(postgres::Database),
+    /// A database on a server of MariaDB.
+    MariaDb(mariadb::Databases),
 }
 
 impl Place {
@@ -139,11 +141,26 @@ impl Place {
         Self::Server(postgres::Database::fresh())
     }
 
+    /// A database of its own on MariaDB.
+    pub fn mariadb() -> Self {
+        Self::MariaDb(mariadb::Databases::fresh())
+    }
+
+    /// One on each engine.
+    pub fn all() -> [Self; 3] {
+        [Self::sqlite(), Self::postgres(), Self::mariadb()]
+    }
+
+    /// How to make one that several processes may share, on each engine where they may.
+    pub fn shared() -> [fn() -> Self; 2] {
+        [Self::postgres, Self::mariadb]
+    }
+
     /// The folder of the files.
     pub fn folder(&self) -> &Path {
         match self {
             Self::Folder(folder) => folder.path(),
-            Self::Server(_) => panic!("a server has no folder"),
+            Self::Server(_) | Self::MariaDb(_) => panic!("a server has no folder"),
         }
     }
 
@@ -152,6 +169,7 @@ impl Place {
         let location = match self {
             Self::Folder(folder) => Location::Sqlite(folder.path().join("purses.sqlite")),
             Self::Server(database) => Location::Postgres(database.url.clone()),
+            Self::MariaDb(databases) => Location::MariaDb(databases.url.clone()),
         };
         let database = Database::open("purses", &location, Durability::Full).expect("the store opens");
         migrate(&mut *database.session().expect("a session"), MIGRATIONS).expect("the schema is made");

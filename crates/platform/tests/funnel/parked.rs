@@ -150,9 +150,10 @@ impl Stage {
     }
 }
 
-fn on_both(test: impl Fn(fn() -> Place)) {
+fn on_all(test: impl Fn(fn() -> Place)) {
     test(Place::sqlite);
     test(Place::postgres);
+    test(Place::mariadb);
 }
 
 #[test]
@@ -164,6 +165,12 @@ fn a_poison_event_stops_only_its_own_key_on_sqlite() {
 fn a_poison_event_stops_only_its_own_key_on_postgres() {
     let unlike = [Poison::UnknownType, Poison::RefusedByTheStore, Poison::PanickingReaction];
     unlike.into_iter().for_each(|poison| stops_only_its_own_key(Place::postgres, poison));
+}
+
+#[test]
+fn a_poison_event_stops_only_its_own_key_on_mariadb() {
+    let unlike = [Poison::UnknownType, Poison::RefusedByTheStore];
+    unlike.into_iter().for_each(|poison| stops_only_its_own_key(Place::mariadb, poison));
 }
 
 /// And is taken in once after the fix.
@@ -214,13 +221,13 @@ fn bytes_that_are_no_text_and_numbers_that_are_none_are_parked_like_any_other() 
 
 #[test]
 fn control_delivered_as_a_whole_nobodys_events_are_taken_in() {
-    on_both(|place| {
+    on_all(|place| {
         let stage = Stage::set(place, Poison::UnknownType);
         let events = stage.source.events(9);
         let react = react(stage.poison, &stage.mended);
         for _ in 0..5 {
             let end = events.last().expect("events").cursor;
-            let delivery = Delivery { consumer: NAME, fence: 1, end };
+            let delivery = Delivery { consumer: NAME, fence: 1, end, offset: None };
             let delivered = react(&events).and_then(|commands| stage.shop.funnel.deliver(delivery, commands));
             assert_eq!(delivered.expect_err("the piece fails").kind, ErrorKind::Internal);
         }
@@ -230,7 +237,7 @@ fn control_delivered_as_a_whole_nobodys_events_are_taken_in() {
 
 #[test]
 fn what_cannot_be_reached_is_repeated_and_never_parked() {
-    on_both(|place| {
+    on_all(|place| {
         let stage = Stage::set(place, Poison::UnknownType);
         let reachable = Arc::new(AtomicBool::new(false));
         let seen = Arc::clone(&reachable);
@@ -266,7 +273,7 @@ fn a_retry_that_cannot_reach_something_leaves_everything_parked() {
 
 #[test]
 fn a_dropped_event_never_happens_and_those_behind_it_can_be_retried() {
-    on_both(|place| {
+    on_all(|place| {
         let stage = Stage::set(place, Poison::UnreadableData);
         let mut consumer = stage.follower();
         stage.follow_until(&mut consumer, [3, 0, 3], 3);
@@ -283,7 +290,7 @@ fn a_dropped_event_never_happens_and_those_behind_it_can_be_retried() {
 
 #[test]
 fn whoever_follows_next_finds_what_is_parked() {
-    on_both(|place| {
+    on_all(|place| {
         let stage = Stage::set(place, Poison::RefusedByTheStore);
         stage.follow_until(&mut stage.follower(), [3, 0, 3], 3);
         stage.one_more_for(2);
@@ -300,42 +307,46 @@ fn whoever_follows_next_finds_what_is_parked() {
 
 #[test]
 fn a_retry_in_another_process_frees_the_key_for_the_one_that_follows() {
-    let stage = Stage::set(Place::postgres, Poison::UnknownType);
-    let mut follows = stage.follower();
-    stage.follow_until(&mut follows, [3, 0, 3], 3);
-    let other = stage.here.shop();
-    let mut watches = stage.follower_in(&other, "b");
-    assert_eq!(watches.step().expect("a step"), 0, "the other one holds the lease");
-    stage.mended.store(true, Ordering::SeqCst);
-    assert_eq!(watches.desk().retry(&stage.parked()[0]).expect("a retry").delivered, 3);
-    // The one that follows still believes that the key is parked; it looks before it parks behind nothing.
-    stage.one_more_for(2);
-    stage.follow_until(&mut follows, [3, 4, 3], 0);
+    for fresh in Place::shared() {
+        let stage = Stage::set(fresh, Poison::UnknownType);
+        let mut follows = stage.follower();
+        stage.follow_until(&mut follows, [3, 0, 3], 3);
+        let other = stage.here.shop();
+        let mut watches = stage.follower_in(&other, "b");
+        assert_eq!(watches.step().expect("a step"), 0, "the other one holds the lease");
+        stage.mended.store(true, Ordering::SeqCst);
+        assert_eq!(watches.desk().retry(&stage.parked()[0]).expect("a retry").delivered, 3);
+        // The one that follows still believes that the key is parked; it looks before it parks behind nothing.
+        stage.one_more_for(2);
+        stage.follow_until(&mut follows, [3, 4, 3], 0);
+    }
 }
 
 #[test]
 fn a_process_that_sleeps_past_its_lease_parks_nothing() {
-    let stage = Stage::set(Place::postgres, Poison::UnknownType);
-    let mut sleeper = stage.follower();
-    stage.follow_until(&mut sleeper, [3, 0, 3], 3);
-    stage.clock.advance_ms(LEASE_MS + 1);
-    let other = stage.here.shop();
-    let mut heir = stage.follower_in(&other, "heir");
-    patiently(|| usize::from(heir.is_ours().expect("a store")));
-    stage.mended.store(true, Ordering::SeqCst);
-    assert_eq!(heir.desk().retry(&stage.parked()[0]).expect("a retry").delivered, 3);
-    stage.one_more_for(2);
-    stage.follow_until(&mut heir, [3, 4, 3], 0);
-    // The sleeper wakes with what it read long ago and would park it behind what is no longer there.
-    let events = stage.source.events(10);
-    let end = events.last().expect("events").cursor;
-    sleeper.take_in(&events[3..], end).expect("it is told that the place is not its own");
-    assert_eq!((stage.taken(), stage.parked().len()), ([3, 4, 3], 0));
+    for fresh in Place::shared() {
+        let stage = Stage::set(fresh, Poison::UnknownType);
+        let mut sleeper = stage.follower();
+        stage.follow_until(&mut sleeper, [3, 0, 3], 3);
+        stage.clock.advance_ms(LEASE_MS + 1);
+        let other = stage.here.shop();
+        let mut heir = stage.follower_in(&other, "heir");
+        patiently(|| usize::from(heir.is_ours().expect("a store")));
+        stage.mended.store(true, Ordering::SeqCst);
+        assert_eq!(heir.desk().retry(&stage.parked()[0]).expect("a retry").delivered, 3);
+        stage.one_more_for(2);
+        stage.follow_until(&mut heir, [3, 4, 3], 0);
+        // The sleeper wakes with what it read long ago and would park it behind what is no longer there.
+        let events = stage.source.events(10);
+        let end = events.last().expect("events").cursor;
+        sleeper.take_in(&events[3..], end).expect("it is told that the place is not its own");
+        assert_eq!((stage.taken(), stage.parked().len()), ([3, 4, 3], 0));
+    }
 }
 
 #[test]
 fn events_that_come_twice_are_parked_once() {
-    on_both(|place| {
+    on_all(|place| {
         let stage = Stage::set(place, Poison::UnknownType);
         let mut consumer = stage.follower();
         stage.follow_until(&mut consumer, [3, 0, 3], 3);
@@ -349,7 +360,7 @@ fn events_that_come_twice_are_parked_once() {
 
 #[test]
 fn a_rebuild_forgets_what_was_parked_because_it_comes_again() {
-    on_both(|place| {
+    on_all(|place| {
         let stage = Stage::set(place, Poison::UnknownType);
         stage.follow_until(&mut stage.follower(), [3, 0, 3], 3);
         let clear = ["DELETE FROM movement", "DELETE FROM purse"];

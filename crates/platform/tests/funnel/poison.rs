@@ -18,6 +18,11 @@ fn a_command_that_the_store_refuses_fails_alone_on_postgres() {
 }
 
 #[test]
+fn a_command_that_the_store_refuses_fails_alone_on_mariadb() {
+    fails_alone(&Place::mariadb(), Move::of(5, FORBIDDEN));
+}
+
+#[test]
 fn a_rule_that_panics_fails_alone_on_sqlite() {
     fails_alone(&Place::sqlite(), Move { panics: true, ..Move::of(5, 1) });
 }
@@ -25,6 +30,11 @@ fn a_rule_that_panics_fails_alone_on_sqlite() {
 #[test]
 fn a_rule_that_panics_fails_alone_on_postgres() {
     fails_alone(&Place::postgres(), Move { panics: true, ..Move::of(5, 1) });
+}
+
+#[test]
+fn a_rule_that_panics_fails_alone_on_mariadb() {
+    fails_alone(&Place::mariadb(), Move { panics: true, ..Move::of(5, 1) });
 }
 
 /// Ten commands on ten purses; the poison is in the middle.

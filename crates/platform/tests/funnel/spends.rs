@@ -19,6 +19,11 @@ fn the_last_coins_are_spent_once_on_postgres() {
     spent_once(&Place::postgres());
 }
 
+#[test]
+fn the_last_coins_are_spent_once_on_mariadb() {
+    spent_once(&Place::mariadb());
+}
+
 /// One batch and one thread per spender, so that batches of every size occur.
 fn spent_once(place: &Place) {
     let shop = Arc::new(place.shop());
@@ -33,7 +38,7 @@ fn spent_once(place: &Place) {
 
 #[test]
 fn control_a_decision_on_a_stale_read_spends_them_many_times() {
-    for place in [Place::sqlite(), Place::postgres()] {
+    for place in Place::all() {
         let shop = Arc::new(place.shop());
         shop.run(Move::of(1, 100)).expect("coins");
         let stepping = shop.funnel.spawn().expect("a thread");

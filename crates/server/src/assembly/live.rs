@@ -1,20 +1,29 @@
-//! What this process knows of itself: how far behind its consumers are, and what its breakers let through.
+//! What the processes know of themselves: how far behind their consumers are, and what their breakers let through. This one
+//! looks at itself whenever it is asked; of the others it keeps what they said last, so that nobody waits for them.
 
 use std::sync::Arc;
 
 use app::dashboard::{Dashboards, Live, LookLive, Policy};
 use app::deal::Deals;
 use app::donation::Donations;
-use app::kit::Kit;
+use app::kit::{Kit, must_be_service};
 use app::member::Members;
 use app::mypage::Pages;
 use app::notification::Notifications;
 use app::settlement::Settlements;
+use axum::Router;
+use axum::body::Body;
+use axum::http::{Response, StatusCode};
+use axum::routing::post;
 use platform::clock::Clock;
 use platform::db::Database;
 use platform::error::Result;
 use platform::guard::Guard;
+use platform::http::hal::json;
+use platform::http::input::Write;
+use tokio::runtime::Handle;
 
+use super::others::{LIVE, Nothing, Others, Said};
 use super::{App, Purchases};
 use crate::config::Settings;
 use crate::parked::Parking;
@@ -72,10 +81,10 @@ impl Asking {
     }
 
     /// Caller, callee and state of every breaker. A breaker goes from open to half-open when someone looks.
-    pub(super) fn breakers(&self) -> Vec<(&'static str, &'static str, &'static str)> {
+    pub(super) fn breakers(&self) -> Vec<(String, String, String)> {
         let state = |guard: &Guard| {
             let (caller, callee) = guard.breaker().between();
-            (caller, callee, guard.breaker().state().name())
+            (caller.to_owned(), callee.to_owned(), guard.breaker().state().name().to_owned())
         };
         self.guards().into_iter().map(state).collect()
     }
@@ -87,22 +96,41 @@ pub(super) fn open_dashboards(
     kit: &Kit,
     database: Arc<Database>,
     (asking, parking): (&Arc<Asking>, &Arc<Parking>),
+    runtime: &Handle,
 ) -> Result<Arc<Dashboards>> {
     let policy = Policy {
         fee_rate_bp: settings.int_in("settlement.fee_rate_bp", 0..=10_000)?,
         stuck_after_ms: settings.int_in("dashboard.stuck_after_s", 1..=86_400)? * 1_000,
     };
-    let live = look_live(Arc::clone(asking), Arc::clone(parking), Arc::clone(&kit.clock));
+    let others = Others::of(settings, runtime)?;
+    let live = look_live(Arc::clone(asking), Arc::clone(parking), Arc::clone(&kit.clock), others);
     Dashboards::open(kit.clone(), database, policy, live)
 }
 
-fn look_live(asking: Arc<Asking>, parking: Arc<Parking>, clock: Arc<dyn Clock>) -> LookLive {
-    Box::new(move || Live { lags: parking.lags(clock.now_ms()), breakers: asking.breakers() })
+/// How this process is looked at, with what the others said of themselves.
+fn look_live(asking: Arc<Asking>, parking: Arc<Parking>, clock: Arc<dyn Clock>, others: Arc<Others>) -> LookLive {
+    Box::new(move || others.with(here(&asking, &parking, &*clock)))
+}
+
+/// What this process knows of itself.
+pub(super) fn here(asking: &Asking, parking: &Parking, clock: &dyn Clock) -> Live {
+    Live { lags: parking.lags(clock.now_ms()), breakers: asking.breakers() }
 }
 
 impl App {
     /// Looks at every breaker, so that the figures of those that nobody asks are those of now.
     pub fn look_at_breakers(&self) {
         let _ = self.asking.breakers();
+    }
+
+    /// The route on the internal listener by which another process asks what this one knows of itself.
+    pub(super) fn live_route(&self) -> Router {
+        let (asking, parking) = (Arc::clone(&self.asking), Arc::clone(&self.parking));
+        let clock = Arc::clone(&self.clock);
+        let look = async move |write: Write<Nothing>| -> Result<Response<Body>> {
+            must_be_service(&write.caller)?;
+            json(StatusCode::OK, "application/json", &Said::of(here(&asking, &parking, &*clock)))
+        };
+        Router::new().route(LIVE, post(look))
     }
 }

@@ -11,6 +11,7 @@ use app::notification::{MemberQuestions, Notifications};
 use app::point::{PointApi, Points, RemotePoints};
 use app::settlement::Settlements;
 use app::{coupon, deal, donation, member, notification, point, settlement};
+use platform::breaker::BreakerSettings;
 use platform::clock::Clock;
 use platform::db::Database;
 use platform::error::Result;
@@ -51,12 +52,23 @@ pub(super) fn guard_settings(settings: &Settings, time_limit: &str, concurrency:
     let mut guard = GuardSettings { concurrency, ..GuardSettings::default() };
     let time_limit_ms = settings.int_in(time_limit, 1..=600_000)?;
     guard.time_limit_ms = time_limit_ms.unsigned_abs();
-    guard.breaker.window_ms = settings.int_in("breaker.window_ms", 100..=3_600_000)?;
-    guard.breaker.min_calls = u32::try_from(settings.int_in("breaker.min_calls", 1..=100_000)?).unwrap_or(1);
-    guard.breaker.failure_rate_bp =
-        u32::try_from(settings.int_in("breaker.failure_rate_bp", 1..=10_000)?).unwrap_or(10_000);
-    guard.breaker.open_ms = settings.int_in("breaker.open_ms", 1..=3_600_000)?;
+    guard.breaker = breaker_settings(settings)?;
     Ok(guard)
+}
+
+/// What the settings say of breakers.
+///
+/// # Errors
+/// A wrong setting.
+pub fn breaker_settings(settings: &Settings) -> Result<BreakerSettings> {
+    let share_bp = settings.int_in("breaker.failure_rate_bp", 1..=10_000)?;
+    Ok(BreakerSettings {
+        window_ms: settings.int_in("breaker.window_ms", 100..=3_600_000)?,
+        min_calls: u32::try_from(settings.int_in("breaker.min_calls", 1..=100_000)?).unwrap_or(1),
+        failure_rate_bp: u32::try_from(share_bp).unwrap_or(10_000),
+        open_ms: settings.int_in("breaker.open_ms", 1..=3_600_000)?,
+        ..BreakerSettings::default()
+    })
 }
 
 /// Where a context runs, if it is another process.

@@ -84,13 +84,13 @@ impl App {
     /// Starts the threads of payment: its funnel, its worker, and who follows whom.
     pub(super) fn start_payments(&self) -> Result<()> {
         let Purchases { memberships, payments, carts, .. } = &*self.purchases;
-        self.funnels.lock().push(payments.funnel.spawn()?);
+        self.run(&payments.funnel, &payments.log)?;
         self.follow(payments.follow_carts(Arc::clone(&carts.log)))?;
         self.follow(payments.follow_memberships(Arc::clone(&memberships.log)))?;
         self.follow(carts.follow_payment(Arc::clone(&payments.log)))?;
         self.follow(memberships.follow_payment(Arc::clone(&payments.log)))?;
         let wake = Wake::Bell(Arc::clone(&payments.log), Scope::Everything, IDLE);
         let (paying, runtime) = (Arc::clone(payments), self.runtime.clone());
-        self.workers.spawn("payment-worker".to_owned(), wake, move || paying.work(&runtime))
+        self.work("payment", "payment-worker", wake, move || paying.work(&runtime))
     }
 }

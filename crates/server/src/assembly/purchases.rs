@@ -221,25 +221,27 @@ impl App {
         self.start_memberships()?;
         self.start_payments()?;
         let Purchases { gifticons, cart_questions, carts, .. } = &*self.purchases;
-        self.funnels.lock().extend([gifticons.funnel.spawn()?, carts.funnel.spawn()?]);
+        self.run(&gifticons.funnel, &gifticons.log)?;
+        self.run(&carts.funnel, &carts.log)?;
         self.follow(gifticons.follow_carts(Arc::clone(&carts.log)))?;
         let mut sweep = gifticons.sweep(Arc::clone(cart_questions));
-        self.workers.spawn("gifticon-sweep".to_owned(), Wake::Pause(IDLE), move || sweep.step())?;
+        self.work("gifticon", "gifticon-sweep", Wake::Pause(IDLE), move || sweep.step())?;
         let mut expiry = gifticons.voucher_expiry();
-        self.workers.spawn(gifticon::EXPIRY_JOB.to_owned(), Wake::Pause(IDLE), move || expiry.step())?;
+        self.work("gifticon", gifticon::EXPIRY_JOB, Wake::Pause(IDLE), move || expiry.step())?;
         let (removing, runtime) = (Arc::clone(carts), self.runtime.clone());
-        self.workers.spawn("cart-sweep".to_owned(), Wake::Pause(IDLE), move || removing.sweep(&runtime))
+        self.work("cart", "cart-sweep", Wake::Pause(IDLE), move || removing.sweep(&runtime))
     }
 
     /// Starts the threads of products and memberships.
     fn start_memberships(&self) -> Result<()> {
         let Purchases { products, memberships, unit_sweep, .. } = &*self.purchases;
-        self.funnels.lock().extend([products.funnel.spawn()?, memberships.funnel.spawn()?]);
+        self.run(&products.funnel, &products.log)?;
+        self.run(&memberships.funnel, &memberships.log)?;
         self.follow(products.follow_memberships(Arc::clone(&memberships.log)))?;
         let sweep = Arc::clone(unit_sweep);
-        self.workers.spawn("unit-sweep".to_owned(), Wake::Pause(IDLE), move || sweep.step())?;
+        self.work("product", "unit-sweep", Wake::Pause(IDLE), move || sweep.step())?;
         let expiring = Arc::clone(memberships);
-        self.workers.spawn("membership-expiry".to_owned(), Wake::Pause(IDLE), move || expiring.expire_due())
+        self.work("membership", "membership-expiry", Wake::Pause(IDLE), move || expiring.expire_due())
     }
 
     /// Gives back the leases of purchases.

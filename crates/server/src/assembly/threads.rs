@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use app::{coupon, point, settlement};
+use platform::bus::{Bus, Relay};
 use platform::consumer::Consumer;
 use platform::error::Result;
 use platform::funnel::{Funnel, Writer};
 use platform::lease;
-use platform::log::{Log, Scope};
+use platform::log::{Log, Scope, Watch};
 use platform::work::Wake;
 
 use super::App;
@@ -24,15 +25,16 @@ impl App {
     /// # Errors
     /// `Internal` if the machine has no thread left.
     pub fn start(self: &Arc<Self>) -> Result<()> {
-        let mut funnels = self.funnels.lock();
-        funnels.push(self.members.funnel.spawn()?);
-        funnels.push(self.notifications.funnel.spawn()?);
-        funnels.push(self.points.funnel.spawn()?);
-        funnels.push(self.coupons.funnel.spawn()?);
-        funnels.push(self.donations.funnel.spawn()?);
-        funnels.push(self.deals.funnel.spawn()?);
-        funnels.push(self.settlements.funnel.spawn()?);
-        drop(funnels);
+        for mut watch in self.all_logs().iter().filter_map(Watch::of) {
+            self.workers.spawn("log-watch".to_owned(), watch.wake(), move || watch.step())?;
+        }
+        self.run(&self.members.funnel, &self.members.log)?;
+        self.run(&self.notifications.funnel, &self.notifications.log)?;
+        self.run(&self.points.funnel, &self.points.log)?;
+        self.run(&self.coupons.funnel, &self.coupons.log)?;
+        self.run(&self.donations.funnel, &self.donations.log)?;
+        self.run(&self.deals.funnel, &self.deals.log)?;
+        self.run(&self.settlements.funnel, &self.settlements.log)?;
         self.follow_donations()?;
         self.follow_deals()?;
         self.follow_settlements()?;
@@ -51,18 +53,15 @@ impl App {
         self.follow(self.pages.follow_point(point))?;
         self.follow(self.pages.follow_coupons(Arc::clone(&self.coupons.log)))?;
         let (notifications, runtime) = (Arc::clone(&self.notifications), self.runtime.clone());
-        self.workers.spawn(
-            "message-sender".to_owned(),
-            Wake::Bell(notification, Scope::Everything, IDLE),
-            move || notifications.send_due(&runtime),
-        )?;
+        let wake = Wake::Bell(notification, Scope::Everything, IDLE);
+        self.work("notification", "message-sender", wake, move || notifications.send_due(&runtime))?;
         let mut expiry = self.points.expiry_walk();
-        self.workers.spawn(point::EXPIRY_JOB.to_owned(), Wake::Pause(IDLE), move || expiry.step())?;
+        self.work("point", point::EXPIRY_JOB, Wake::Pause(IDLE), move || expiry.step())?;
         let mut holds = self.points.hold_walk();
-        self.workers.spawn(point::HOLD_JOB.to_owned(), Wake::Pause(IDLE), move || holds.step())?;
+        self.work("point", point::HOLD_JOB, Wake::Pause(IDLE), move || holds.step())?;
         self.issue_coupons()?;
         let members = Arc::clone(&self.members);
-        self.workers.spawn("member-sweep".to_owned(), Wake::Pause(IDLE), move || members.sweep().map(|_| 0))
+        self.work("member", "member-sweep", Wake::Pause(IDLE), move || members.sweep().map(|_| 0))
     }
 
     /// Who follows donation's log, and whose log donation follows.
@@ -79,7 +78,7 @@ impl App {
         self.follow(self.points.follow_deals(Arc::clone(&self.deals.log)))?;
         self.follow(self.deals.follow_point(Arc::clone(&self.points.log)))?;
         let deals = Arc::clone(&self.deals);
-        self.workers.spawn("deal-sweep".to_owned(), Wake::Pause(IDLE), move || deals.sweep())
+        self.work("deal", "deal-sweep", Wake::Pause(IDLE), move || deals.sweep())
     }
 
     /// Whose log settlement follows, who follows settlement's, and who closes months.
@@ -88,16 +87,16 @@ impl App {
         self.follow(self.deals.follow_settlement(Arc::clone(&self.settlements.log)))?;
         let mut job = self.settlements.closing_job();
         let wake = Wake::Bell(Arc::clone(&self.settlements.log), Scope::Everything, IDLE);
-        self.workers.spawn(settlement::CLOSING_JOB.to_owned(), wake, move || job.step())
+        self.work("settlement", settlement::CLOSING_JOB, wake, move || job.step())
     }
 
     /// Who makes the codes of bulk issues, and who has coupons expire that are over.
     fn issue_coupons(&self) -> Result<()> {
         let mut job = self.coupons.bulk_job();
         let wake = Wake::Bell(Arc::clone(&self.coupons.log), Scope::Everything, IDLE);
-        self.workers.spawn(coupon::BULK_JOB.to_owned(), wake, move || job.step())?;
+        self.work("coupon", coupon::BULK_JOB, wake, move || job.step())?;
         let mut expiry = self.coupons.expiry_walk();
-        self.workers.spawn(coupon::EXPIRY_JOB.to_owned(), Wake::Pause(IDLE), move || expiry.step())
+        self.work("coupon", coupon::EXPIRY_JOB, Wake::Pause(IDLE), move || expiry.step())
     }
 
     pub(super) fn follow<W: Writer>(&self, consumer: Consumer<W>) -> Result<()> {
@@ -107,12 +106,40 @@ impl App {
 
     /// Follows where nobody waits for what was just told: more of it is taken in at once, and seldom.
     pub(super) fn glance_at<W: Writer>(&self, consumer: Consumer<W>) -> Result<()> {
-        self.follow_by(Wake::Every(GLANCE), consumer)
+        let wake = consumer.glance(GLANCE);
+        self.follow_by(wake, consumer)
     }
 
     fn follow_by<W: Writer>(&self, wake: Wake, mut consumer: Consumer<W>) -> Result<()> {
+        if !self.here.contains(consumer.context()) {
+            return Ok(());
+        }
         self.parking.add(consumer.desk());
         self.workers.spawn(consumer.name().to_owned(), wake, move || consumer.step())
+    }
+
+    /// Starts what a context does by itself, if it runs in this process.
+    pub(super) fn work(
+        &self,
+        context: &str,
+        name: &str,
+        wake: Wake,
+        step: impl FnMut() -> Result<usize> + Send + 'static,
+    ) -> Result<()> {
+        if self.here.contains(context) { self.workers.spawn(name.to_owned(), wake, step) } else { Ok(()) }
+    }
+
+    /// Starts the thread that carries a context's commands out, if it runs in this process; and what makes its log known
+    /// to others.
+    pub(super) fn run<W: Writer>(&self, funnel: &Arc<Funnel<W>>, log: &Arc<Log>) -> Result<()> {
+        if !self.here.contains(funnel.context()) {
+            return Ok(());
+        }
+        self.funnels.lock().push(funnel.spawn()?);
+        let Bus::Kafka(kafka) = &self.bus else { return Ok(()) };
+        let (log, kafka, clock) = (Arc::clone(log), Arc::clone(kafka), Arc::clone(&self.clock));
+        let mut relay = Relay::new(log, kafka, clock, &self.holder, funnel.in_transaction());
+        self.workers.spawn(relay.name().to_owned(), relay.wake(IDLE), move || relay.step())
     }
 
     /// The logs of member, notification, point, donation, deal, settlement and coupon.
@@ -156,7 +183,9 @@ impl App {
 
     /// So that the process that comes next need not wait until they end by themselves.
     pub(super) fn give_back_leases<W: Writer>(&self, funnel: &Funnel<W>) {
-        if let Err(error) = funnel.with_session(|tx| lease::release_all(tx, &self.holder)) {
+        if self.here.contains(funnel.context())
+            && let Err(error) = funnel.with_session(|tx| lease::release_all(tx, &self.holder))
+        {
             tracing::warn!(context = funnel.context(), %error, "leases could not be given back; they end by themselves");
         }
     }

@@ -64,13 +64,7 @@ async fn issue(client: &Client, args: &IssueArgs) -> Result<ExitCode> {
     let path = format!("{list}/{}", begun["issueId"]);
     let bar = bar(args.count, "codes");
     let issue = loop {
-        let answer = client.get(&path).await?;
-        // A server that is busy or being replaced says so and goes on afterwards.
-        if matches!(answer.status, 429 | 503) {
-            tokio::time::sleep(answer.retry_after.unwrap_or(LOOK_EVERY)).await;
-            continue;
-        }
-        let issue = written(answer, "coupons")?;
+        let issue = written(client.look(&path).await?, "coupons")?;
         bar.set_position(issue["issued"].as_u64().unwrap_or_default());
         if issue["status"] != "RUNNING" {
             break issue;

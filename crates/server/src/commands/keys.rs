@@ -1,5 +1,6 @@
 //! `onepoint keys`: API keys, shown once.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use app::kit::OWNERS;
@@ -27,6 +28,18 @@ pub enum KeysCommand {
         #[arg(long)]
         label: Option<String>,
     },
+    /// Take a key in that was made elsewhere, as a file holds it; nothing changes if it is known already
+    Adopt {
+        /// Whom it is for: operator or service
+        #[arg(long, value_parser = ["operator", "service"])]
+        role: String,
+        /// The file with the key
+        #[arg(long, value_name = "FILE")]
+        from: PathBuf,
+        /// A name by which you will know it again (default: the role)
+        #[arg(long)]
+        label: Option<String>,
+    },
     /// List keys
     List {
         /// JSON instead of a table
@@ -50,8 +63,7 @@ pub fn run(settings: &Settings, command: &KeysCommand) -> Result<ExitCode> {
     let zone = Zone::named(settings.text("timezone"))?;
     match command {
         KeysCommand::Create { role, owner, label } => {
-            let role = Role::named(role, OWNERS)
-                .ok_or_else(|| Error::new(ErrorKind::Invalid, "config.role", "there is no such role"))?;
+            let role = named(role)?;
             let label = label.as_deref().unwrap_or(role.name());
             let (key, text) = keys.create(role, *owner, label, now_ms)?;
             eprintln!(
@@ -60,6 +72,15 @@ pub fn run(settings: &Settings, command: &KeysCommand) -> Result<ExitCode> {
                 key.role.name()
             );
             println!("{text}");
+        }
+        KeysCommand::Adopt { role, from, label } => {
+            let role = named(role)?;
+            let text = std::fs::read_to_string(from).map_err(|error| {
+                let message = format!("cannot read the key in '{}'", from.display());
+                Error::new(ErrorKind::Invalid, "config.unreadable", message).caused_by(error)
+            })?;
+            let is_new = keys.adopt(role, label.as_deref().unwrap_or(role.name()), text.trim(), now_ms)?;
+            println!("{}", if is_new { "taken in" } else { "known already" });
         }
         KeysCommand::List { json: true } => {
             let text = serde_json::to_string_pretty(&keys.list()?)
@@ -87,4 +108,8 @@ pub fn run(settings: &Settings, command: &KeysCommand) -> Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn named(role: &str) -> Result<Role> {
+    Role::named(role, OWNERS).ok_or_else(|| Error::new(ErrorKind::Invalid, "config.role", "there is no such role"))
 }

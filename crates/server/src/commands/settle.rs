@@ -74,13 +74,7 @@ async fn settle_month(client: &Client, args: &SettleArgs) -> Result<ExitCode> {
     written(client.write(Method::POST, "/closings", Some(&body), &key("settle")).await?, "settle")?;
     let bar = bar(0, "merchants");
     let closing = loop {
-        let answer = client.get(&format!("/closings/{month}")).await?;
-        // A server that is busy or being replaced says so and goes on afterwards.
-        if matches!(answer.status, 429 | 503) {
-            tokio::time::sleep(answer.retry_after.unwrap_or(LOOK_EVERY)).await;
-            continue;
-        }
-        let closing = written(answer, "settle")?;
+        let closing = written(client.look(&format!("/closings/{month}")).await?, "settle")?;
         bar.set_length(closing["merchants"].as_u64().unwrap_or_default());
         bar.set_position(closing["billed"].as_u64().unwrap_or_default());
         if closing["status"] == "DONE" {

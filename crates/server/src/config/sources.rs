@@ -14,6 +14,10 @@ const PREFIX: &str = "ONEPOINT_";
 /// The file that is read when no other is named.
 const USUAL_FILE: &str = "onepoint.toml";
 
+/// Variables that people set for every program of theirs, and the settings that they give unless ours say otherwise.
+const USUAL_NAMES: [(&str, &str); 2] =
+    [("OTEL_EXPORTER_OTLP_ENDPOINT", "otel.endpoint"), ("OTEL_SERVICE_NAME", "otel.service_name")];
+
 /// What was given so far; a later source replaces an earlier one's value.
 pub(super) type Values = BTreeMap<&'static str, Given>;
 
@@ -66,11 +70,17 @@ fn plain(value: toml::Value) -> String {
     }
 }
 
-/// Takes the variables that begin with `ONEPOINT_`.
+/// Takes the variables that begin with `ONEPOINT_`, and the few others that are usual.
 pub(super) fn take_environment(values: &mut Values, variables: impl Iterator<Item = (String, String)>) -> Result<()> {
     let mut taken: BTreeMap<&'static str, String> = BTreeMap::new();
+    let mut usual = Vec::new();
     for (name, value) in variables {
-        let Some(rest) = name.strip_prefix(PREFIX).filter(|rest| !is_service_link(rest)) else { continue };
+        if let Some((_, key)) = USUAL_NAMES.iter().find(|(usual, _)| *usual == name && !value.is_empty()) {
+            usual.push((*key, Given { text: value, source: name }));
+            continue;
+        }
+        let is_ours = |rest: &&str| !is_service_link(rest) && !is_for_scripts(rest);
+        let Some(rest) = name.strip_prefix(PREFIX).filter(is_ours) else { continue };
         let key = rest.to_lowercase().replace("__", ".");
         let (setting, text) = match (rows::find(&key), key.strip_suffix("_file").and_then(rows::find)) {
             (Some(setting), _) => (setting, value),
@@ -82,6 +92,7 @@ pub(super) fn take_environment(values: &mut Values, variables: impl Iterator<Ite
         }
         values.insert(setting.key, Given { text, source: name });
     }
+    values.extend(usual.into_iter().filter(|(key, _)| !taken.contains_key(key)));
     Ok(())
 }
 
@@ -91,6 +102,11 @@ fn is_service_link(rest: &str) -> bool {
     let of_service = part("SERVICE_HOST") || part("SERVICE_PORT");
     let of_port = rest == "PORT" || rest.ends_with("_PORT") || part("PORT_");
     !rest.contains("__") && (of_service || of_port)
+}
+
+/// What scripts and tests are told is no setting of the program.
+fn is_for_scripts(rest: &str) -> bool {
+    rest == "BIN" || rest.starts_with("CLUSTER_") || rest.starts_with("TEST_")
 }
 
 /// The variable that gives this key: `points.welcome` is `ONEPOINT_POINTS__WELCOME`.

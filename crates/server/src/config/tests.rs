@@ -167,6 +167,7 @@ fn the_variables_that_kubernetes_makes_for_a_service_called_onepoint_are_not_our
         ("ONEPOINT_POINT_PORT_8080_TCP", "tcp://10.0.0.2:8080"),
     ];
     load(None, &links, &[]).unwrap();
+    load(None, &[("ONEPOINT_CLUSTER_PORT", "7800"), ("ONEPOINT_TEST_KAFKA_JARS", "/jars")], &[]).unwrap();
     assert_eq!(refusal(load(None, &[("ONEPOINT_LISTE", "x")], &[])).0, "config.unknown_key");
 }
 
@@ -178,4 +179,20 @@ fn every_key_is_there_once_and_has_a_variable_that_leads_back_to_it() {
         let settings = load(None, &[(&variable(setting.key), "given")], &[]).unwrap();
         assert_eq!(settings.text(setting.key), "given");
     }
+}
+
+#[test]
+fn usual_variables_of_traces_count_unless_ours_say_otherwise() {
+    let usual = [("OTEL_SERVICE_NAME", "points"), ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://usual:4318")];
+    let settings = load(None, &usual, &[]).unwrap();
+    assert_eq!((settings.text("otel.endpoint"), settings.text("otel.service_name")), ("http://usual:4318", "points"));
+    let file = file("[otel]\nendpoint = 'http://file:4318'\n");
+    assert_eq!(load(Some(file.path()), &usual, &[]).unwrap().text("otel.endpoint"), "http://usual:4318");
+    for ours in [[usual[1], ("ONEPOINT_OTEL__ENDPOINT", "")], [("ONEPOINT_OTEL__ENDPOINT", ""), usual[1]]] {
+        assert_eq!(load(None, &ours, &[]).unwrap().text("otel.endpoint"), "", "ours wins, empty too: no traces");
+    }
+    assert_eq!(
+        load(None, &usual, &["otel.endpoint=http://set:4318"]).unwrap().text("otel.endpoint"),
+        "http://set:4318"
+    );
 }

@@ -89,6 +89,11 @@ fn a_killed_bulk_issue_is_carried_on_on_postgres() {
     kill_and_carry_on(Engine::Postgres);
 }
 
+#[test]
+fn a_killed_bulk_issue_is_carried_on_on_mariadb() {
+    kill_and_carry_on(Engine::Mixed);
+}
+
 /// A second server on the store of the first.
 fn second(app: &TestApp) -> (Running, tokio::runtime::Runtime) {
     let mut sets = app.store_settings();

@@ -6,11 +6,11 @@ use serde_json::json;
 use crate::kit::{self, LAST_DAY, TODAY, alone, bring, claim, figures, free_codes, stock, terms, verify};
 use crate::roles::key;
 use crate::support::Engine;
-use crate::{ENGINES, must_refuse};
+use crate::{STORES, must_refuse};
 
 #[test]
 fn a_campaign_gives_what_it_has_and_counts_what_became_of_it() {
-    for engine in ENGINES {
+    for engine in STORES {
         let app = alone(engine, 6);
         let body = json!({"campaignId": 7, "name": "여름", "codePattern": "summer-####-####-####", "quantity": "5",
             "startDate": TODAY, "endDate": LAST_DAY, "issued": 99});
@@ -124,7 +124,7 @@ fn what_no_campaign_is_like_is_refused() {
 
 #[test]
 fn a_repeat_with_the_same_key_gets_the_same_answer() {
-    for engine in ENGINES {
+    for engine in STORES {
         let app = alone(engine, 2);
         let campaign_id = kit::campaign(&app, 10, 3);
         let issues = format!("/couponCampaigns/{campaign_id}/issues");

@@ -8,7 +8,7 @@ use domain::coupon::{Coupon, CouponStatus, RedeemCoupon, Wallet, redeem_coupon};
 use domain::kernel::Day;
 use serde_json::json;
 
-use crate::ENGINES;
+use crate::STORES;
 use crate::kit::{alone, campaign, csv, figures, free_codes, number, stock, verify, wish};
 use crate::senders::{Sent, send_together};
 use crate::support::{Client, Request};
@@ -20,7 +20,7 @@ const CONNECTIONS: usize = 48;
 
 #[test]
 fn of_64_people_one_redeems_a_code_that_nobody_has() {
-    for engine in ENGINES {
+    for engine in STORES {
         let app = alone(engine, PEOPLE);
         let campaign_id = campaign(&app, 1, 1);
         stock(&app, campaign_id, 1);
@@ -54,7 +54,7 @@ fn control_without_turns_all_of_them_would_redeem_it() {
 
 #[test]
 fn of_1000_codes_10000_buyers_get_1000() {
-    for engine in ENGINES {
+    for engine in STORES {
         let app = alone(engine, BUYERS);
         let campaign_id = campaign(&app, CODES, 1);
         stock(&app, campaign_id, CODES / 2);
@@ -102,7 +102,7 @@ fn of_1000_codes_10000_buyers_get_1000() {
 /// Bulk issues and buyers together never come to more than there is.
 #[test]
 fn bulk_issues_and_buyers_share_what_there_is() {
-    for engine in ENGINES {
+    for engine in STORES {
         let app = alone(engine, 400);
         let campaign_id = campaign(&app, 300, 1);
         let mut all: Vec<_> =

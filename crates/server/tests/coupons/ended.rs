@@ -7,7 +7,7 @@ use crate::kit::{
     verify,
 };
 use crate::support::{Engine, TestApp, within};
-use crate::{ENGINES, must_refuse, status};
+use crate::{STORES, must_refuse, status};
 
 fn expired(app: &TestApp, campaign_id: i64) -> i64 {
     figures(app, campaign_id)[5]
@@ -15,7 +15,7 @@ fn expired(app: &TestApp, campaign_id: i64) -> i64 {
 
 #[test]
 fn the_last_day_ends_at_midnight_of_the_programme() {
-    for engine in ENGINES {
+    for engine in STORES {
         let app = alone(engine, 3);
         let campaign_id = campaign(&app, 1_500, 5);
         stock(&app, campaign_id, 1_200);
@@ -66,7 +66,7 @@ fn the_day_is_that_of_the_programme_and_not_of_the_house() {
 
 #[test]
 fn a_clock_that_jumps_expires_nothing_twice_and_brings_nothing_back() {
-    for engine in ENGINES {
+    for engine in STORES {
         let mut app = alone(engine, 2);
         let campaign_id = campaign(&app, 10, 5);
         claim(&app, campaign_id, 1).must_be(201);
@@ -87,7 +87,7 @@ fn a_clock_that_jumps_expires_nothing_twice_and_brings_nothing_back() {
 
 #[test]
 fn a_coupon_for_joining_expires_also_where_nobody_comes_by() {
-    for engine in ENGINES {
+    for engine in STORES {
         let app = alone(engine, 1);
         joined_with_coupon(&app, 2);
         // Six months after 31 August.

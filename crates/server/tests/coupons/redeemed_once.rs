@@ -15,7 +15,7 @@ use server::serve::Running;
 use crate::senders::{Sent, send_together};
 use crate::support::{Engine, TestApp};
 use crate::verified::{ONCE, found};
-use crate::{ENGINES, code, programme};
+use crate::{STORES, code, programme};
 
 const PEOPLE: usize = 64;
 
@@ -25,7 +25,7 @@ fn redemption(code: &str) -> Sent {
 
 #[test]
 fn of_64_people_one_redeems_a_code() {
-    for engine in ENGINES {
+    for engine in STORES {
         let app = programme(engine, 1);
         let text = code(&app, 1);
         let answers = send_together(&vec![(app.address(), redemption(&text)); PEOPLE]);
@@ -66,7 +66,7 @@ fn of_64_people_at_two_servers_one_redeems_a_code() {
 
 #[test]
 fn control_without_turns_who_goes_by_what_was_seen_redeems_it_often() {
-    for engine in ENGINES {
+    for engine in STORES {
         let app = programme(engine, 1);
         app.settle();
         let start = Barrier::new(PEOPLE);
@@ -113,7 +113,7 @@ fn control_with_a_code_each_all_of_them_redeem() {
 
 #[test]
 fn a_redemption_races_with_the_operators_cancel() {
-    for engine in ENGINES {
+    for engine in STORES {
         for _ in 0..4 {
             let app = programme(engine, 1);
             let cancel = Sent { method: "DELETE", path: "/coupons/1".to_owned(), body: None, key: None };

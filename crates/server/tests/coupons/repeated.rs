@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::kit::{ALONE, SOON, campaign, claim, figures, is_now, joined, shown, terms, verify, wish};
 use crate::senders::{Sent, all_equal, send_together};
 use crate::support::{Engine, Setup, TestApp, within};
-use crate::{ENGINES, begun, code, coupon, nobodys, programme, redeem, status, told};
+use crate::{STORES, begun, code, coupon, nobodys, programme, redeem, status, told};
 
 fn delete(path: &str, key: &str) -> Sent {
     Sent { method: "DELETE", path: path.to_owned(), body: None, key: Some(key.to_owned()) }
@@ -13,7 +13,7 @@ fn delete(path: &str, key: &str) -> Sent {
 
 #[test]
 fn a_repeated_request_is_one_redemption() {
-    for engine in ENGINES {
+    for engine in STORES {
         let mut app = begun(Setup::on(engine).with(&["http.base_url=http://onepoint.test"]), 1);
         let text = code(&app, 1);
         let body = json!({"code": text, "reference": {"type": "receipt", "id": "7"}});
@@ -63,7 +63,7 @@ fn control_without_the_memory_of_keys_the_repeat_is_another_redemption() {
 
 #[test]
 fn what_was_answered_is_still_so_after_a_restart() {
-    for engine in ENGINES {
+    for engine in STORES {
         let mut app = programme(engine, 2);
         redeem(&app, &code(&app, 1)).must_be(201);
         app.delete("/coupons/2").must_be(204);
@@ -78,7 +78,7 @@ fn what_was_answered_is_still_so_after_a_restart() {
 /// Campaigns and bulk issues go on; who repeats a request about them hears what was said first.
 #[test]
 fn a_repeated_request_about_a_campaign_is_answered_as_the_first_time() {
-    for engine in ENGINES {
+    for engine in STORES {
         let mut app = TestApp::start_up(
             Setup::on(engine).starting_at(crate::BEGINS).with(&[ALONE, "http.base_url=http://onepoint.test"]),
         );
@@ -113,7 +113,7 @@ fn a_repeated_request_about_a_campaign_is_answered_as_the_first_time() {
 
 #[test]
 fn a_coupon_of_the_last_day_was_good_when_it_was_asked_for() {
-    for engine in ENGINES {
+    for engine in STORES {
         let app = TestApp::start_up(
             Setup::on(engine).starting_at(crate::BEGINS).with(&[ALONE, "http.base_url=http://onepoint.test"]),
         );

@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::ENGINES;
+use crate::STORES;
 use crate::kit::{alone, campaign, claim, figures, request, verify};
 use crate::support::within;
 
@@ -14,7 +14,7 @@ const MEMBERS: i64 = 200;
 fn a_bulk_issue_gives_way_to_those_who_ask() {
     let codes = std::env::var("ONEPOINT_BULK_CODES").unwrap_or_else(|_| "20000".to_owned());
     let codes: i64 = codes.trim().parse().expect("a count");
-    for engine in ENGINES {
+    for engine in STORES {
         let app = alone(engine, MEMBERS);
         let (bulk, other) = (campaign(&app, codes, 1), campaign(&app, MEMBERS, 1));
         let started = Instant::now();

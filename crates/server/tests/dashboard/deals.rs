@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::{Engine, TestApp, eventually};
-use crate::{MONTH, deal, leave, open, rows};
+use crate::{MONTH, deal, open, rows};
 
 #[test]
 fn rows_follow_deals_on_sqlite() {
@@ -47,7 +47,7 @@ fn rows_follow_deals(engine: Engine) {
     assert_eq!(numbers("&memberId=12345"), [0; 0]);
     assert_eq!(app.get("/dealDashboards/4711").status, 404);
     app.get("/dealDashboards?memberId=0").must_be_problem(422);
-    leave(&app, 1);
+    app.leave(1);
     eventually("the rows of who left are invalid, and of nobody else", || {
         rows(&app, "&memberId=1").iter().all(|row| row["memberStatus"] == "invalid")
             && rows(&app, "&memberId=2").iter().all(|row| row["memberStatus"] == "valid")

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::{Engine, Setup, TestApp, eventually};
-use crate::{MONTH, deal, leave, summary};
+use crate::{MONTH, deal, summary};
 
 /// Two months before the other tests, so that points can expire.
 const IN_MAY: &str = "2020-05-15T12:00:00+09:00";
@@ -109,7 +109,7 @@ fn play(app: &TestApp) {
     app.change_points(3, 700).must_be(200);
     assert_eq!(app.donate(1, 200).must_be(201).json["status"], "DONATED");
     deal(app, "saveCancel", (1, 20), &json!({"originalDealId": saved, "point": 400}));
-    leave(app, 3);
+    app.leave(3);
     app.post("/merchants", &json!({"merchantId": 40, "feeRateBp": 333})).must_be(201);
     deal(app, "use", (2, 40), &json!({"point": 777}));
     take_back_what_was_spent(app);

@@ -8,7 +8,6 @@ use platform::log;
 use serde_json::{Value, json};
 
 use crate::bought::{NOON_MS, PIECE_WON, cart, carts, memberships, payment, payments};
-use crate::leave;
 use crate::support::{Engine, TestApp, eventually};
 use crate::told::{Of, Views, event};
 
@@ -65,7 +64,7 @@ fn what_another_process_writes_while_a_page_goes_stays_on_postgres() {
     views.tell_pages(Of::Payment, &[event((1, 1), NOON_MS, &Event::PaymentRequested(facts))]);
     views.tell_pages(Of::Cart, &[event((1, 1), NOON_MS, &CartAdded(cart(1, Some(2), 1)))]);
     let (mut other, mut watcher) = (views.another(), views.another());
-    let sql = "UPDATE page_cart SET payment_status = 'PaymentApproved', payment_sequence = 2 WHERE cart_id = 1";
+    let sql = "UPDATE bought_cart SET payment_status = 'PaymentApproved', payment_sequence = 2 WHERE cart_id = 1";
     other.begin().and_then(|()| other.execute(sql, &[])).expect("another process writes");
     std::thread::scope(|scope| {
         let going = scope.spawn(|| views.tell_pages(Of::Member, &members()[3..]));
@@ -166,7 +165,7 @@ fn purchases_are_on_the_page_of_their_customer(engine: Engine) {
     assert_eq!(on_page(&app, 7), (vec![sevens[1], sevens[0]], vec![memberships[0]]));
     let (_, alone, left) = walk(&app, 200, || {});
     assert_eq!((alone, &left[..2]), (vec![eights], &nobodys[..]));
-    leave(&app, 1);
+    app.leave(1);
     eventually("the page is gone", || app.get("/mypages/1").status == 404);
     app.settle();
     let (pages, alone, left) = walk(&app, 200, || {});

@@ -211,8 +211,8 @@ fn what_is_wrong_is_found(app: &TestApp) {
     }
     assert!(dashboard().checks.iter().all(|(_, found)| !found.is_empty()), "{:?}", dashboard());
     for wrong in [
-        "UPDATE page_cart SET quantity = quantity + 1 WHERE cart_id = 1",
-        "UPDATE page_membership SET alone = 0 WHERE mem_id = 1",
+        "UPDATE bought_cart SET quantity = quantity + 1 WHERE cart_id = 1",
+        "UPDATE bought_membership SET alone = 0 WHERE mem_id = 1",
     ] {
         app.app().pages.funnel.with_session(|tx| tx.execute(wrong, &[])).expect("it is changed by hand");
     }

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use serde_json::json;
 
 use crate::support::{Engine, TestApp};
-use crate::{MONTH, leave, open, post_deal, rows, summary};
+use crate::{MONTH, open, post_deal, rows, summary};
 
 const MEMBERS: i64 = 24;
 const MERCHANTS: i64 = 5;
@@ -35,7 +35,7 @@ fn a_rebuilt_dashboard_has_the_same_digest(engine: Engine) {
         }
     });
     redeem_some(&app);
-    leave(&app, 1);
+    app.leave(1);
     app.post("/billings", &json!({"merchantId": 1, "billingMonth": MONTH})).must_be(201);
     app.settle();
     app.verify();

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::{Engine, Setup, TestApp, eventually};
-use crate::{NOON, deal, leave, post_deal, summary};
+use crate::{NOON, deal, post_deal, summary};
 
 const KINDS: [&str; 4] = ["withdrawal", "donation", "deal", "cancel"];
 
@@ -33,7 +33,7 @@ fn flows_that_wait_for_point(engine: Engine) {
     let pending = post_deal(&app, "save", (1, 20), &json!({"dealAmount": 10_000}));
     pending.must_be_problem(503);
     let cancelled = deal(&app, "useCancel", (2, 20), &json!({"originalDealId": used}));
-    leave(&app, 3);
+    app.leave(3);
     eventually("all four are under way", || standing(&app) == KINDS.map(|kind| (kind.to_owned(), 1, 0)));
     assert_eq!(app.get(&format!("/dealDashboards/{cancelled}")).json["pointStatus"], "PENDING");
     assert_eq!(summary(&app)["dealsUnderWay"]["value"], 1);
@@ -76,7 +76,7 @@ fn a_withdrawal_says_for_whom_it_waits(engine: Engine) {
         app.join_normal(member_id);
         app.settle();
         stopped.iter().for_each(|context| app.stop(context));
-        leave(&app, member_id);
+        app.leave(member_id);
         app.clock.advance_ms(61_000);
         let oldest = || summary(&app)["sagas"][0]["oldest"].clone();
         eventually("the withdrawal is named", || oldest()[0]["reason"] == expected);

@@ -130,5 +130,5 @@ impl Views {
 /// An event about this subject, with this number among its events.
 pub fn event<E: Serialize>((subject, sequence): (i64, i64), at_ms: i64, told: &E) -> Event {
     let (kind, data) = encode(told).expect("it can be written");
-    Event { cursor: Cursor::default(), kind, subject, sequence, at_ms, data }
+    Event { cursor: Cursor::default(), kind, subject, sequence, at_ms, data, origin: None }
 }

@@ -20,6 +20,7 @@ fn bill(app: &TestApp, month: i64, through: i64) {
         sequence: 1,
         at_ms: 0,
         data: data.to_string(),
+        origin: None,
     };
     let log: Arc<Log> = Arc::clone(&app.app().deals.log);
     let mut consumer = app.app().deals.follow_settlement(log);

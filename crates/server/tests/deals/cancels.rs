@@ -236,7 +236,7 @@ fn a_member_who_left_gets_nothing_back_and_the_cancel_stands() {
         deal(&app, "save", 100_000, 0);
         deal(&app, "use", 0, 400);
         app.settle();
-        app.delete("/members/1").must_be(204);
+        app.leave(1);
         app.settle();
         let cancel =
             app.deal(&json!({"memberId": 1, "merchantId": 20, "type": "cancel", "originalDealId": 2})).must_be(201);

@@ -74,7 +74,7 @@ fn refuses(app: &TestApp) {
         fails(by(99), "member_unknown", point);
         fails(by(50), "member_not_normal", point);
     }
-    app.delete("/members/50").must_be(204);
+    app.leave(50);
     app.settle();
     fails(json!({"memberId": 50, "merchantId": 20, "type": "use", "point": 5}), "member_unknown", 5);
     app.patch("/merchants/20", &json!({"status": "BLOCKED"})).must_be(200);

@@ -4,12 +4,10 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use platform::db::Database;
 use serde_json::json;
-use server::config::Settings;
-use server::stores::{CONTEXTS, location};
 
 use super::search::Needles;
+use crate::support::older::UNDO_BOUGHT;
 use crate::support::{Engine, TestApp, within};
 
 /// Prime, so that their numbers can be taken in an order of its own; several pages of every kind.
@@ -50,15 +48,11 @@ fn earlier(member_id: i64) -> [String; 6] {
 }
 
 /// Puts the tables back to what they were when contact data stood in the open, remains of earlier data included.
-fn make_old(sets: &[String], members: &[i64]) {
-    let settings = Settings::from_sources(None, std::iter::empty(), sets).expect("settings");
-    for (context, table, fields) in [("member", "member", &FIELDS[..]), ("mypage", "page", &FIELDS[..2])] {
-        let context = CONTEXTS.iter().find(|known| known.name == context).expect("a context");
-        let place = location(&settings, context.name).expect("a place");
-        // As older programs did: without wiping.
-        let database = Database::open(context.name, &place, context.durability).expect("the store opens");
-        let mut session = database.session().expect("a session");
-        let mut run = |sql: &str| session.run_script(sql).unwrap_or_else(|error| panic!("{error}: {sql}"));
+fn make_old(app: &TestApp, members: &[i64]) {
+    let tables = [("member", "member", &FIELDS[..], ""), ("mypage", "page", &FIELDS[..2], UNDO_BOUGHT)];
+    for (context, table, fields, undo_later) in tables {
+        let mut run = app.scripts(context);
+        run(undo_later);
         run("DELETE FROM migration WHERE number IN (22, 23, 24, 25, 26); DROP TABLE seal_mark;");
         for field in fields {
             run(&format!("ALTER TABLE {table} ADD COLUMN {field} TEXT;"));
@@ -91,7 +85,7 @@ fn what_stood_in_the_open_is_sealed(engine: Engine) {
     app.delete(&format!("/members/{MEMBERS}"));
     app.settle();
     app.shut_down();
-    make_old(&app.store_settings(), &members().collect::<Vec<_>>());
+    make_old(&app, &members().collect::<Vec<_>>());
     if let Some(database) = app.postgres() {
         // The server's own statistics hold samples of what stands there.
         database.run("ANALYZE");
@@ -154,7 +148,7 @@ fn a_role_that_owns_only_its_schemas_is_upgraded() {
     app.join(1, "01047770001");
     app.settle();
     app.shut_down();
-    make_old(&app.store_settings(), &[1]);
+    make_old(&app, &[1]);
     run(&app, "ANALYZE");
     // Control: this role may not.
     let may = format!(

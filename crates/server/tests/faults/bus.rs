@@ -301,7 +301,7 @@ fn more<W: Writer>(owner: &Arc<Funnel<W>>, tables: &'static [&'static str]) -> B
     let look = move |tx: &mut dyn Session, cursor: Cursor| -> Result<bool> {
         for table in tables {
             let found = match tx.dialect() {
-                Dialect::Sqlite => {
+                Dialect::Sqlite | Dialect::MariaDb => {
                     let sql = format!("SELECT position FROM {table} WHERE position > $1 LIMIT 1");
                     tx.query(&sql, &[cursor.position.into()])?
                 }

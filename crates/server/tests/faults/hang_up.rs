@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::senders::{Random, Sent, said};
-use crate::support::{Engine, TestApp, within};
+use crate::support::{Engine, TestApp, eventually, within};
 
 const IMPATIENT: usize = 300;
 const MEMBERS: i64 = 5;
@@ -126,7 +126,9 @@ fn gone_or_unharmed(app: &TestApp, member: i64) {
         assert_eq!(statuses, [200; 3], "member {member}, {step:?}");
         assert_eq!(app.points_of(member), Some(1_000), "member {member}, {step:?}");
         app.change_points(member, 5).must_be(200);
-        leave(member).to(app.address()).must_be(204);
-        assert_eq!(app.get(&format!("/points/{member}")).status, 404);
+        // Other tests run beside this one: what follows the decision may take longer than a withdrawal waits for.
+        let left = leave(member).to(app.address());
+        assert!(matches!(left.status, 202 | 204), "member {member}: {}", left.text);
+        eventually("the account is gone", || app.get(&format!("/points/{member}")).status == 404);
     }
 }

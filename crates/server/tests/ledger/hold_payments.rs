@@ -124,7 +124,7 @@ fn who_left_gets_nothing_back(app: &TestApp, till: &Till) {
     till.hold(20, 100);
     assert_eq!(till.capture(20), captured(100));
     till.hold(21, 100);
-    app.delete("/members/1").must_be(204);
+    app.leave(1);
     app.settle();
     assert_eq!((till.capture(20), till.capture(21)), (captured(100), no("hold_released")));
     assert_eq!((till.cancel(20), till.cancel(21), till.hold(22, 1)), (0, 0, no("member_unknown")));

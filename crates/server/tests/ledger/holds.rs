@@ -261,7 +261,7 @@ fn who_leaves_lets_go_what_is_held(engine: Engine) {
     app.join_normal(1);
     let holds: Vec<i64> = (0..3).map(|_| app.hold(200)).collect();
     app.capture(holds[1], &json!({"amount": 50})).must_be(201);
-    app.delete("/members/1").must_be(204);
+    app.leave(1);
     app.settle();
     app.get(HOLDS).must_be(404);
     app.capture(holds[0], &json!({})).must_be_problem(404);

@@ -26,6 +26,11 @@ fn mail_that_arrives_makes_normal_and_mail_that_is_refused_abnormal_on_postgres(
     mail_that_arrives_makes_normal_and_mail_that_is_refused_abnormal(Engine::Postgres);
 }
 
+#[test]
+fn mail_that_arrives_makes_normal_and_mail_that_is_refused_abnormal_on_mariadb() {
+    mail_that_arrives_makes_normal_and_mail_that_is_refused_abnormal(Engine::Mixed);
+}
+
 fn mail_that_arrives_makes_normal_and_mail_that_is_refused_abnormal(engine: Engine) {
     let server = MailServer::start();
     let app = app(engine, &server, &[]);
@@ -69,7 +74,7 @@ fn mail_that_arrives_makes_normal_and_mail_that_is_refused_abnormal(engine: Engi
 
 #[test]
 fn mail_that_is_put_off_keeps_the_member_ready_until_it_arrives() {
-    for engine in [Engine::Sqlite, Engine::Postgres] {
+    for engine in [Engine::Sqlite, Engine::Postgres, Engine::Mixed] {
         let server = MailServer::start();
         let app = app(engine, &server, &[]);
         app.join_by_mail(1, "busy2@example.org");

@@ -42,6 +42,11 @@ fn the_operator_gets_one_mail_for_each_member_who_joins_on_postgres() {
     the_operator_gets_one_mail_for_each_member_who_joins(Engine::Postgres);
 }
 
+#[test]
+fn the_operator_gets_one_mail_for_each_member_who_joins_on_mariadb() {
+    the_operator_gets_one_mail_for_each_member_who_joins(Engine::Mixed);
+}
+
 fn the_operator_gets_one_mail_for_each_member_who_joins(engine: Engine) {
     let server = MailServer::start();
     let app = app(engine, &server, &[DESK]);
@@ -80,7 +85,7 @@ fn the_operator_gets_one_mail_for_each_member_who_joins(engine: Engine) {
 
 #[test]
 fn a_notice_that_cannot_be_sent_is_tried_again_and_given_up_in_the_end() {
-    for engine in [Engine::Sqlite, Engine::Postgres] {
+    for engine in [Engine::Sqlite, Engine::Postgres, Engine::Mixed] {
         let server = MailServer::start();
         let app = app(engine, &server, &["notification.operator=busy2@example.org"]);
         app.join_by_mail(1, "one@example.org");
@@ -125,7 +130,7 @@ fn a_gateway_takes_notices_under_keys_of_their_own() {
 
 #[test]
 fn where_nobody_is_named_a_notice_has_arrived_as_soon_as_it_stands_there() {
-    for engine in [Engine::Sqlite, Engine::Postgres] {
+    for engine in [Engine::Sqlite, Engine::Postgres, Engine::Mixed] {
         let server = MailServer::start();
         let mut app = app(engine, &server, &[]);
         app.join_by_mail(1, "one@example.org");
@@ -152,11 +157,11 @@ fn where_nobody_is_named_a_notice_has_arrived_as_soon_as_it_stands_there() {
 
 #[test]
 fn an_event_asks_for_one_notice_however_often_it_comes() {
-    for engine in [Engine::Sqlite, Engine::Postgres] {
+    for engine in [Engine::Sqlite, Engine::Postgres, Engine::Mixed] {
         let app = TestApp::open(engine);
         app.join_normal(1);
         app.join_normal(2);
-        app.delete("/members/2");
+        app.leave(2);
         app.settle();
         let (notices, members) = (app.all_of("notifications"), app.all_of("members"));
         assert_eq!(notices.as_array().map(Vec::len), Some(2));

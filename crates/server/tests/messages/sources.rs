@@ -19,6 +19,7 @@ fn announced(member_id: i64, sequence: i64) -> Event {
         sequence,
         at_ms: 0,
         data: data.to_string(),
+        origin: None,
     }
 }
 
@@ -48,6 +49,11 @@ fn an_event_asks_for_one_message_however_often_and_in_whatever_order_it_comes_on
     an_event_asks_for_one_message_however_often_and_in_whatever_order_it_comes(Engine::Postgres);
 }
 
+#[test]
+fn an_event_asks_for_one_message_however_often_and_in_whatever_order_it_comes_on_mariadb() {
+    an_event_asks_for_one_message_however_often_and_in_whatever_order_it_comes(Engine::Mixed);
+}
+
 fn an_event_asks_for_one_message_however_often_and_in_whatever_order_it_comes(engine: Engine) {
     let app = TestApp::open(engine);
     app.join_normal(1);
@@ -75,7 +81,7 @@ fn an_event_asks_for_one_message_however_often_and_in_whatever_order_it_comes(en
 
 #[test]
 fn a_message_about_something_else_leaves_the_status_alone_however_it_ends() {
-    for engine in [Engine::Sqlite, Engine::Postgres] {
+    for engine in [Engine::Sqlite, Engine::Postgres, Engine::Mixed] {
         let gateway = Gateway::start();
         let settings = gateway.settings();
         let settings: Vec<&str> = settings.iter().map(String::as_str).collect();
@@ -111,7 +117,7 @@ fn a_message_about_something_else_leaves_the_status_alone_however_it_ends() {
 
 #[test]
 fn a_member_who_is_gone_is_told_nothing_and_asks_for_nothing() {
-    for engine in [Engine::Sqlite, Engine::Postgres] {
+    for engine in [Engine::Sqlite, Engine::Postgres, Engine::Mixed] {
         let gateway = Gateway::start();
         let settings = gateway.settings();
         let settings: Vec<&str> = settings.iter().map(String::as_str).collect();
@@ -128,7 +134,7 @@ fn a_member_who_is_gone_is_told_nothing_and_asks_for_nothing() {
         within(Duration::from_secs(5), "the end is announced", || {
             !point.with_session(|tx| tx.query(announced_in_log, &[])).expect("the store can be read").is_empty()
         });
-        app.delete("/members/1").must_be(204);
+        app.leave(1);
         app.start("notification");
         app.settle();
         // And once more, when it has heard of both.

@@ -69,7 +69,11 @@ fn a_running_installation_is_well(engine: Engine) {
     ] {
         assert_eq!(verdict(&report, check), "ok", "{check}: {report:#}");
     }
-    let engine_name = if engine == Engine::Sqlite { "SQLite 3." } else { "PostgreSQL 1" };
+    let engine_name = match engine {
+        Engine::Sqlite => "SQLite 3.",
+        Engine::Postgres => "PostgreSQL 1",
+        Engine::Mixed => "MariaDB 1",
+    };
     assert!(report.to_string().contains(engine_name) && report.to_string().contains("schema up to date"), "{report:#}");
     let lines = String::from_utf8(store.run(&["doctor", "--url", &url]).stdout).expect("text");
     assert!(lines.ends_with("All is well.\n"), "{lines}");
@@ -83,6 +87,32 @@ fn a_running_installation_is_well_on_sqlite() {
 #[test]
 fn a_running_installation_is_well_on_postgres() {
     a_running_installation_is_well(Engine::Postgres);
+}
+
+#[test]
+fn a_running_installation_is_well_on_mariadb() {
+    a_running_installation_is_well(Engine::Mixed);
+    // What could lose something is seen, and refused by whoever would work there. Nobody else here uses the server.
+    let store = Store::fresh(Engine::Mixed);
+    set_mode(store.folder(), 0o700);
+    let databases = store.mariadb().expect("databases");
+    let look = || verdict(&report_of(&store.run(&["doctor", "--json"])), "store coupon");
+    assert_eq!(look(), "ok", "control");
+    databases.run("SET GLOBAL innodb_flush_log_at_trx_commit = 2");
+    assert_eq!(look(), "fail");
+    let refused = store.run(&["migrate"]);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && said.contains("innodb_flush_log_at_trx_commit is not 1"), "{said}");
+    databases.run("SET GLOBAL innodb_flush_log_at_trx_commit = 1");
+    assert!(store.run(&["migrate"]).status.success());
+    assert_eq!(look(), "ok");
+    // Only some contexts may lie there.
+    let elsewhere = format!("point.database.url={}", databases.url);
+    let report = report_of(&store.run(&["doctor", "--json", "--set", &elsewhere]));
+    assert_eq!((verdict(&report, "store point"), verdict(&report, "store coupon")), ("fail".into(), "ok".into()));
+    assert!(report.to_string().contains("only access, coupon, notification can"), "{report:#}");
+    let keys = format!("access.database.url={}", databases.url);
+    assert!(store.run(&["keys", "list", "--set", &keys]).status.success(), "API keys may");
 }
 
 #[test]

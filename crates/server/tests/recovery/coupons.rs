@@ -30,6 +30,11 @@ fn killed_servers_keep_the_redemptions_that_they_answered_on_postgres() {
     kill_and_look(Engine::Postgres);
 }
 
+#[test]
+fn killed_servers_keep_the_redemptions_that_they_answered_on_mariadb() {
+    kill_and_look(Engine::Mixed);
+}
+
 /// Codes that were sent to be redeemed, by member: with the answer, if there was one.
 type Sent = HashMap<i64, (String, Option<Value>)>;
 
@@ -62,6 +67,10 @@ fn kill_and_look(engine: Engine) {
         });
         let most = "SELECT max(coupons) FROM (SELECT count(*) AS coupons FROM coupon GROUP BY member_id) AS of_each";
         assert_eq!(counted(&store, "coupon", most), 1, "one for each");
+    }
+    if let Some(databases) = store.mariadb() {
+        let told = databases.run(&format!("SELECT count(*) FROM `{}`.event", databases.of("coupon")));
+        assert!(told[0][0].parse::<usize>().is_ok_and(|told| told >= sent.len()), "coupon lies there: {told:?}");
     }
     println!("{engine:?}: {} redemptions, {ROUNDS} kills", sent.len());
     drop(server);

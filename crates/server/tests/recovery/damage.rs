@@ -98,6 +98,7 @@ fn damaged<T>(store: &Store, damage: impl FnOnce(&mut dyn Session) -> Result<T>)
                 &["DROP TRIGGER point_entry_no_UPDATE", "DROP TRIGGER point_entry_no_DELETE"]
             }
             platform::db::Dialect::Postgres => &["DROP TRIGGER point_entry_append_only ON point_entry"],
+            platform::db::Dialect::MariaDb => panic!("no ledger lies on MariaDB"),
         };
         for drop in triggers {
             session.run_script(drop)?;

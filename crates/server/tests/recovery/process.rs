@@ -11,7 +11,7 @@ use platform::db::Session;
 use server::config::Settings;
 use server::stores::{CONTEXTS, open};
 
-use crate::support::{Engine, postgres};
+use crate::support::{Engine, mariadb, postgres};
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 const STARTS_WITHIN: Duration = Duration::from_secs(60);
@@ -21,17 +21,20 @@ pub struct Store {
     engine: Engine,
     data: tempfile::TempDir,
     database: Option<Arc<postgres::Database>>,
+    mariadb: Option<mariadb::Databases>,
 }
 
 impl Store {
     /// An empty one.
     pub fn fresh(engine: Engine) -> Self {
         let database = (engine == Engine::Postgres).then(|| Arc::new(postgres::Database::fresh()));
-        Self { engine, data: tempfile::tempdir().expect("a temporary folder"), database }
+        let mariadb = (engine == Engine::Mixed).then(mariadb::Databases::fresh);
+        Self { engine, data: tempfile::tempdir().expect("a temporary folder"), database, mariadb }
     }
 
-    /// A copy of this one, whose server must not run.
+    /// A copy of this one, whose server must not run and which lies nowhere on MariaDB.
     pub fn copy(&self) -> Self {
+        assert!(self.mariadb.is_none(), "databases on MariaDB are not copied");
         let copy = Self::fresh(self.engine);
         for entry in std::fs::read_dir(self.data.path()).expect("the data folder") {
             let path = entry.expect("an entry").path();
@@ -50,11 +53,17 @@ impl Store {
         copy
     }
 
+    /// The databases on MariaDB, if there are any.
+    pub fn mariadb(&self) -> Option<&mariadb::Databases> {
+        self.mariadb.as_ref()
+    }
+
     /// The settings that lead to it.
     pub fn sets(&self) -> Vec<String> {
         let url = self.database.as_ref().map_or("sqlite:", |database| &database.url);
         let data = self.data.path().display();
-        vec![format!("data={data}"), format!("database.url={url}"), format!("programme.secret={SECRET}")]
+        let own = vec![format!("data={data}"), format!("database.url={url}"), format!("programme.secret={SECRET}")];
+        own.into_iter().chain(self.mariadb.iter().flat_map(mariadb::Databases::sets)).collect()
     }
 
     /// The program with this store and these words behind it.
@@ -63,11 +72,6 @@ impl Store {
         command.args(words);
         for set in self.sets() {
             command.args(["--set", &set]);
-        }
-        // What tests are told is no setting of the program.
-        let told = std::env::vars_os().map(|(name, _)| name);
-        for name in told.filter(|name| name.to_string_lossy().starts_with("ONEPOINT_TEST_")) {
-            command.env_remove(name);
         }
         command.stdin(Stdio::null());
         command
@@ -138,6 +142,13 @@ impl Serving {
     pub fn signal(&self, signal: rustix::process::Signal) {
         let pid = rustix::process::Pid::from_child(&self.child);
         rustix::process::kill_process(pid, signal).expect("it runs");
+    }
+
+    /// Asks it to end, and waits until it has.
+    #[allow(dead_code, reason = "for the tests of traces, which are delivered at the end")]
+    pub fn end(mut self) -> std::process::ExitStatus {
+        self.signal(rustix::process::Signal::TERM);
+        self.child.wait().expect("it ends")
     }
 
     /// Ends it as a crash would: at once, and without a word.

@@ -179,7 +179,8 @@ fn the_command_closes_a_month_and_says_what_came_of_it() {
     };
     let output = settle(&["--month", "202007"]);
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(output.status.success() && text.contains("490"), "{text}");
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && text.contains("490"), "{text}{complaint}");
     programme.use_points(21, 1_000, JULY);
     let output = settle(&["--month", "202007", "--merchant", "21", "--json"]);
     let billing: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");

@@ -27,7 +27,7 @@ impl Client {
     fn connect(&self) -> io::Result<TcpStream> {
         let mut idle = self.idle.lock().expect("no test panics in here");
         while let Some((stream, since)) = idle.pop() {
-            if since.elapsed() < IDLE {
+            if since.elapsed() < IDLE && is_open(&stream) {
                 return Ok(stream);
             }
         }
@@ -49,6 +49,13 @@ impl Client {
         }
         Ok(answer)
     }
+}
+
+/// Whether the server has not closed a connection that lay idle.
+fn is_open(stream: &TcpStream) -> bool {
+    let looked = stream.set_nonblocking(true).and_then(|()| stream.peek(&mut [0]));
+    let would_wait = looked.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock);
+    would_wait && stream.set_nonblocking(false).is_ok()
 }
 
 fn read_answer(stream: &mut TcpStream, bodiless: bool) -> io::Result<Answer> {
@@ -206,6 +213,19 @@ impl<'a> Request<'a> {
     pub fn send(self) -> Answer {
         let line = self.head.lines().next().unwrap_or_default().to_owned();
         self.try_send().unwrap_or_else(|error| panic!("no answer to {line}: {error}"))
+    }
+
+    /// Sends it with this body as one chunk, under a header that says so.
+    ///
+    /// # Panics
+    /// If there is no answer.
+    pub fn send_chunked(mut self, body: &[u8]) -> Answer {
+        self.head.push_str("\r\n");
+        let mut bytes = self.head.into_bytes();
+        bytes.extend_from_slice(format!("{:x}\r\n", body.len()).as_bytes());
+        bytes.extend_from_slice(body);
+        bytes.extend_from_slice(b"\r\n0\r\n\r\n");
+        self.client.exchange(&bytes, false).expect("an answer")
     }
 
     /// Sends it to a server that may be gone.

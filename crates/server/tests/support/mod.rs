@@ -13,7 +13,10 @@
 
 pub mod between;
 pub mod clock;
+pub mod cluster;
 pub mod http;
+pub mod mariadb;
+pub mod older;
 pub mod postgres;
 pub mod settled;
 
@@ -45,6 +48,8 @@ pub enum Engine {
     Sqlite,
     /// Schemas in a fresh database of a real server.
     Postgres,
+    /// As SQLite, but with coupon and notification in databases of a real MariaDB.
+    Mixed,
 }
 
 /// How a server is to be started.
@@ -99,6 +104,7 @@ pub struct TestApp {
     setup: Setup,
     data: tempfile::TempDir,
     database: Option<postgres::Database>,
+    mariadb: Option<mariadb::Databases>,
     server: Option<Server>,
 }
 
@@ -123,8 +129,9 @@ impl TestApp {
     pub fn start_up(setup: Setup) -> Self {
         let data = tempfile::tempdir().expect("a temporary folder");
         let database = (setup.engine == Engine::Postgres).then(postgres::Database::fresh);
+        let mariadb = (setup.engine == Engine::Mixed).then(mariadb::Databases::fresh);
         let clock = Arc::new(setup.starts_at_ms.map_or_else(TestClock::default, TestClock::starting_at));
-        let mut app = Self { clock, setup, data, database, server: None };
+        let mut app = Self { clock, setup, data, database, mariadb, server: None };
         app.server = Some(app.serve());
         app
     }
@@ -153,11 +160,12 @@ impl TestApp {
     /// The settings that lead to this store, for another process that is to work on it.
     pub fn store_settings(&self) -> Vec<String> {
         let url = self.database.as_ref().map_or("sqlite:", |database| &database.url);
-        vec![
+        let own = vec![
             format!("data={}", self.data.path().display()),
             format!("database.url={url}"),
             format!("programme.secret={SECRET}"),
-        ]
+        ];
+        own.into_iter().chain(self.mariadb.iter().flat_map(mariadb::Databases::sets)).collect()
     }
 
     /// The folder of the SQLite files.
@@ -168,6 +176,11 @@ impl TestApp {
     /// The database, if it is on a server.
     pub fn postgres(&self) -> Option<&postgres::Database> {
         self.database.as_ref()
+    }
+
+    /// The databases on MariaDB, if there are any.
+    pub fn mariadb(&self) -> Option<&mariadb::Databases> {
+        self.mariadb.as_ref()
     }
 
     /// The engine of its store.
@@ -279,6 +292,13 @@ impl TestApp {
         let sql = "SELECT member_id FROM coupon_wallet WHERE member_id = $1";
         let found = || coupon.with_session(|tx| tx.query(sql, &[member_id.into()])).expect("wallets can be read");
         !coupon.is_open() || !found().is_empty()
+    }
+
+    /// A member leaves: decided when this returns. The rest follows, on a busy machine later (202), so whoever looks at
+    /// it settles first.
+    pub fn leave(&self, member_id: i64) {
+        let left = self.delete(&format!("/members/{member_id}"));
+        assert!(matches!(left.status, 202 | 204), "leaving as {member_id}: {} {}", left.status, left.text);
     }
 
     /// The points of a member, or nothing without an account.

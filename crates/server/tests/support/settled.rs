@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use app::kit::Findings;
-use platform::db::{Cursor, Session, Value};
+use platform::db::{Cursor, Dialect, Session, Value};
 use platform::error::Result;
 use platform::funnel::{Funnel, Writer};
 use platform::log::{EVENT_SOURCE, Log, LogSource};
@@ -331,15 +331,15 @@ fn has_read_tables<C: Writer, O: Writer>(
     let mut behind = false;
     for source in tables {
         behind |= owner.with_session(|tx| {
-            let (sql, params) = after(source.table.name, source.table.key(), cursor, log.is_shared());
+            let (sql, params) = after(source.table.name, source.table.key(), cursor, tx.dialect());
             Ok(!tx.query(&sql, &params)?.is_empty())
         })?;
     }
     Ok(!behind)
 }
 
-fn after(table: &str, key: &str, cursor: Cursor, shared: bool) -> (String, Vec<Value>) {
-    if shared {
+fn after(table: &str, key: &str, cursor: Cursor, dialect: Dialect) -> (String, Vec<Value>) {
+    if dialect == Dialect::Postgres {
         let sql = format!("SELECT {key} FROM {table} WHERE (xid, {key}) > ($1, $2) LIMIT 1");
         (sql, vec![Value::Int(cursor.xid), Value::Int(cursor.position)])
     } else {

@@ -65,13 +65,14 @@ impl Schema {
     }
 }
 
-/// Tables after `CREATE TABLE`, and sequences after the token `{sequence`.
+/// Tables after `CREATE TABLE` and `RENAME TO`, and sequences after the token `{sequence`.
 fn names_created(sql: &str) -> Vec<String> {
     let mut names = Vec::new();
     for line in sql.lines().filter(|line| !line.trim_start().starts_with("--")) {
         let words: Vec<&str> = line.split([' ', '(', '}']).filter(|word| !word.is_empty()).collect();
         match words.as_slice() {
             ["CREATE", "TABLE", name, ..] | ["{sequence", name, ..] => names.push((*name).to_owned()),
+            ["ALTER", "TABLE", _, "RENAME", "TO", name] => names.push(name.trim_end_matches(';').to_owned()),
             _ => {}
         }
     }

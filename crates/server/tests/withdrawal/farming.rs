@@ -196,7 +196,6 @@ fn coupons(app: &TestApp, member_id: i64) -> usize {
 }
 
 fn leaves(app: &TestApp, member_id: i64) {
-    let answer = app.delete(&format!("/members/{member_id}"));
-    assert!(matches!(answer.status, 202 | 204), "{}", answer.text);
+    app.leave(member_id);
     app.settle();
 }

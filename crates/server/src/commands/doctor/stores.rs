@@ -113,7 +113,7 @@ fn look_at_seal(settings: &Settings, store: &Found, report: &mut Report) {
 fn log_bytes(location: &Location) -> Option<u64> {
     match location {
         Location::Sqlite(path) => path.with_extension("sqlite-wal").metadata().ok().map(|log| log.len()),
-        Location::Postgres(_) => None,
+        Location::Postgres(_) | Location::MariaDb(_) => None,
     }
 }
 
