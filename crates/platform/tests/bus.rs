@@ -21,5 +21,9 @@ mod follower;
 mod kit;
 #[path = "bus/losses.rs"]
 mod losses;
+#[path = "bus/proxy.rs"]
+mod proxy;
 #[path = "bus/reading.rs"]
 mod reading;
+#[path = "bus/restarts.rs"]
+mod restarts;

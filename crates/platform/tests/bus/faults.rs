@@ -137,3 +137,37 @@ fn errors_that_gathered_do_not_stand_before_what_has_come() {
     let looks = (1..=20).find(|_| reader.read(end, 10).is_ok_and(|page| page.end > end));
     assert!(looks.is_some_and(|looks| looks <= 2), "what has come is found with look {looks:?}");
 }
+
+#[test]
+fn a_topic_whose_messages_do_not_come_is_read_with_a_new_client() {
+    let (cluster, bus) = cluster();
+    let place = Place::sqlite();
+    let shop = place.shop();
+    let mut relay = relay(&shop, &bus, &clock(), "relay");
+    move_coins(&shop, 1);
+    publish(&mut relay, &shop);
+    let mut reader = topic(&bus).reader(Scope::Everything).expect("a reader");
+    let mut end = Cursor::default();
+    until("the first event", || {
+        end = reader.read(end, 10).map_or(end, |page| page.end);
+        end > Cursor::default()
+    });
+
+    // Every question is answered but the one for messages, and librdkafka keeps that to itself.
+    let refused = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION; 2_000];
+    cluster.request_errors(RDKafkaApiKey::Fetch, &refused);
+    move_coins(&shop, 1);
+    publish(&mut relay, &shop);
+    let started = Instant::now();
+    let stalled = loop {
+        match reader.read(end, 10) {
+            Ok(page) => assert_eq!(page.end, end, "nothing can come"),
+            Err(error) => break error,
+        }
+        assert!(started.elapsed() < PATIENCE, "nobody notices that nothing comes");
+        std::thread::sleep(Duration::from_millis(100));
+    };
+    assert_eq!(stalled.code, "bus.stalled");
+    cluster.clear_request_errors(RDKafkaApiKey::Fetch);
+    until("the second event", || reader.read(end, 10).is_ok_and(|page| page.end > end));
+}

@@ -26,7 +26,7 @@ pub fn without_a_broker_work_goes_on_and_events_follow(set: &Cluster, load: &Loa
     report.print(&format!("without a broker for {away_s} s"));
     assert!(report.failed.is_empty(), "{:?}", report.failed);
 
-    let (oldest, newest) = (before + 1, load.newest());
+    let (oldest, newest) = (load.first_behind(before), load.newest());
     let page = |member_id: i64| set.get(&format!("/mypages/{member_id}"));
     assert_eq!(page(newest).status, 404, "events have come, so the broker was not away");
     // The load goes on, so new events stand behind those that gathered.

@@ -317,6 +317,11 @@ impl<'a> Load<'a> {
         self.books().joined.last().copied().unwrap_or_default()
     }
 
+    /// The first member who joined with a number beyond this one; numbers may be left out.
+    pub fn first_behind(&self, member_id: i64) -> i64 {
+        self.books().joined.range(member_id + 1..).next().copied().expect("somebody joined")
+    }
+
     /// The numbers of all items of a collection, page by page.
     fn all(&self, collection: &str, number: &str) -> BTreeSet<i64> {
         let mut found = BTreeSet::new();

@@ -71,16 +71,30 @@ impl Broker {
     /// # Panics
     /// If there are no jars or no Java, saying what to do; if it does not start, with its log.
     pub fn start() -> Self {
+        Self::start_behind(None)
+    }
+
+    /// A broker that sends its clients to another port, where something passes on what they say.
+    ///
+    /// # Panics
+    /// As [`Broker::start`].
+    pub fn start_behind(proxy: Option<u16>) -> Self {
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let folder = std::env::temp_dir().join(format!("onepoint-kafka.{}-{number}", std::process::id()));
         std::fs::create_dir_all(&folder).expect("a folder for Kafka");
         // Held until both are known, so that they differ.
         let free = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").expect("a free port"));
         let [port, quorum] = free.map(|listener| listener.local_addr().expect("its address").port());
-        std::fs::write(folder.join("server.properties"), properties(&folder, port, quorum)).expect("a file");
+        std::fs::write(folder.join("server.properties"), properties(&folder, port, quorum, proxy.unwrap_or(port)))
+            .expect("a file");
         let mut broker = Self { folder, port, running: None };
         broker.resume();
         broker
+    }
+
+    /// The port it listens on.
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// Where it is, as a bus URL.
@@ -140,11 +154,11 @@ impl Drop for Broker {
 }
 
 /// One node that is broker and controller; small, because it shares the machine with what is tested.
-fn properties(folder: &Path, port: u16, quorum: u16) -> String {
+fn properties(folder: &Path, port: u16, quorum: u16, advertised: u16) -> String {
     format!(
         "process.roles=broker,controller\nnode.id=1\ncontroller.quorum.voters=1@127.0.0.1:{quorum}\n\
          listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{quorum}\n\
-         advertised.listeners=PLAINTEXT://127.0.0.1:{port}\ncontroller.listener.names=CONTROLLER\n\
+         advertised.listeners=PLAINTEXT://127.0.0.1:{advertised}\ncontroller.listener.names=CONTROLLER\n\
          listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT\n\
          log.dirs={}/data\noffsets.topic.replication.factor=1\noffsets.topic.num.partitions=1\n\
          transaction.state.log.replication.factor=1\ntransaction.state.log.min.isr=1\n\

@@ -1,7 +1,8 @@
 //! Reading a topic from any offset on, without a group: who reads where stands with the effects.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use metrics::{Gauge, gauge};
 use rdkafka::client::ClientContext;
@@ -19,6 +20,16 @@ use crate::error::{Error, Result};
 const AHEAD_KIB: &str = "4096";
 /// A message that is on its way out of the queue is waited for this long.
 const GATHER: Duration = Duration::from_millis(1);
+
+/// A client that gets no answer for this long is given up for a new one: a broker that ends in good order says at last
+/// that there are no brokers, and librdkafka may forget every address over that, those of its settings included.
+const GIVEN_UP_AFTER: Duration = Duration::from_secs(10);
+/// Where nothing comes for this long, the broker is asked whether something should have. What it owes twice in a row will
+/// not come to this client any more.
+const SILENCE: Duration = Duration::from_secs(5);
+
+/// What is called when something has come after a silence.
+type Ring = Arc<dyn Fn() + Send + Sync>;
 
 /// Hears from librdkafka whether a broker can be reached.
 struct Ear {
@@ -40,9 +51,18 @@ impl ConsumerContext for Ear {}
 
 /// Reads the topic of one context.
 pub(crate) struct Subscription {
+    kafka: Kafka,
+    ring: Ring,
     consumer: BaseConsumer<Ear>,
     topic: String,
     is_assigned: bool,
+    /// Where the message stands that comes next.
+    next: i64,
+    /// Since when nothing has come, and nobody has asked about it; and whether something was owed the last time.
+    silent_since: Instant,
+    is_owed: bool,
+    /// Since when no question was answered.
+    failing_since: Option<Instant>,
     reachable: Gauge,
 }
 
@@ -60,22 +80,19 @@ impl Subscription {
     /// # Errors
     /// `Unavailable` if librdkafka cannot start.
     pub(crate) fn open(kafka: &Kafka, context: &str, ring: impl Fn() + Send + Sync + 'static) -> Result<Self> {
-        let mut config = kafka.config.clone();
-        config
-            // librdkafka wants a name; nobody joins a group, and nothing is committed.
-            .set("group.id", &kafka.prefix)
-            .set("enable.auto.commit", "false")
-            .set("enable.auto.offset.store", "false")
-            .set("auto.offset.reset", "earliest")
-            .set("queued.max.messages.kbytes", AHEAD_KIB)
-            .set("fetch.wait.max.ms", "500")
-            .set("fetch.error.backoff.ms", "100")
-            .set("topic.metadata.refresh.interval.ms", "5000");
-        let ear = Ear { is_lost: AtomicBool::new(false) };
-        let mut consumer: BaseConsumer<Ear> = config.create_with_context(ear).map_err(unreachable)?;
-        consumer.set_nonempty_callback(ring);
-        let reachable = gauge!("bus_reachable", "context" => context.to_owned());
-        Ok(Self { consumer, topic: kafka.topic(context), is_assigned: false, reachable })
+        let ring: Ring = Arc::new(ring);
+        Ok(Self {
+            consumer: client(kafka, &ring)?,
+            kafka: kafka.clone(),
+            ring,
+            topic: kafka.topic(context),
+            is_assigned: false,
+            next: 0,
+            silent_since: Instant::now(),
+            is_owed: false,
+            failing_since: None,
+            reachable: gauge!("bus_reachable", "context" => context.to_owned()),
+        })
     }
 
     /// Goes on with the message at this offset if there is one, otherwise with the first; whether there is a topic at
@@ -85,7 +102,8 @@ impl Subscription {
     /// `Unavailable` when no broker answers within two seconds; `bus.partitions` for a topic with several partitions.
     pub(crate) fn go_to(&mut self, offset: Option<i64>) -> Result<bool> {
         self.is_assigned = false;
-        if !self.noting(has_topic(&self.consumer, &self.topic))? {
+        let found = has_topic(&self.consumer, &self.topic);
+        if !self.noting(found)? {
             return Ok(false);
         }
         let found = self.consumer.fetch_watermarks(&self.topic, 0, ANSWER_TIME).map_err(unreachable);
@@ -95,13 +113,15 @@ impl Subscription {
         list.add_partition_offset(&self.topic, 0, Offset::Offset(offset)).map_err(unreachable)?;
         self.consumer.assign(&list).map_err(unreachable)?;
         self.is_assigned = true;
+        self.has_come(offset);
         Ok(true)
     }
 
     /// The next message that is there; nothing if none has come.
     ///
     /// # Errors
-    /// `Unavailable` when no broker answers. After any error the subscription has to be told anew where to go on.
+    /// `Unavailable` when no broker answers; `bus.stalled` when messages do not come that are there. After any error the
+    /// subscription has to be told anew where to go on.
     pub(crate) fn next<T>(&mut self, take: impl FnOnce(Taken<'_>) -> T) -> Result<Option<T>> {
         if !self.is_assigned {
             return Ok(None);
@@ -117,32 +137,87 @@ impl Subscription {
         match polled {
             Some(Ok(message)) => {
                 self.consumer.context().is_lost.store(false, Ordering::Relaxed);
-                let taken = take(Taken { offset: message.offset(), payload: message.payload().unwrap_or_default() });
+                let offset = message.offset();
+                let taken = take(Taken { offset, payload: message.payload().unwrap_or_default() });
+                drop(message);
+                self.has_come(offset + 1);
                 Ok(Some(taken))
             }
             Some(Err(error)) => {
                 self.is_assigned = false;
                 Err(unreachable(error))
             }
-            None => self.must_be_reachable().map(|()| None),
+            None => self.must_owe_nothing().map(|()| None),
         }
     }
 
-    /// Asks the broker, if it seems to be lost.
-    fn must_be_reachable(&self) -> Result<()> {
-        let ear = self.consumer.context();
-        if !ear.is_lost.load(Ordering::Relaxed) {
+    /// Everything before this offset has come.
+    fn has_come(&mut self, next: i64) {
+        self.next = next;
+        (self.silent_since, self.is_owed) = (Instant::now(), false);
+    }
+
+    /// Asks the broker, if it seems to be lost or if nothing has come for a while.
+    fn must_owe_nothing(&mut self) -> Result<()> {
+        let is_silent = self.silent_since.elapsed() >= SILENCE;
+        if !is_silent && !self.consumer.context().is_lost.load(Ordering::Relaxed) {
             return Ok(());
         }
-        self.noting(has_topic(&self.consumer, &self.topic))?;
-        ear.is_lost.store(false, Ordering::Relaxed);
+        let found = self.consumer.fetch_watermarks(&self.topic, 0, ANSWER_TIME).map_err(unreachable);
+        let (_, high) = self.noting(found)?;
+        self.consumer.context().is_lost.store(false, Ordering::Relaxed);
+        if !is_silent {
+            return Ok(());
+        }
+        let was_owed = std::mem::replace(&mut self.is_owed, high > self.next);
+        self.silent_since = Instant::now();
+        if was_owed && self.is_owed {
+            self.begin_anew()?;
+            return Err(Error::unavailable(
+                "bus.stalled",
+                "messages that are in the topic do not come; it is read with a new client",
+            ));
+        }
         Ok(())
     }
 
-    fn noting<T>(&self, answer: Result<T, Error>) -> Result<T> {
+    /// Notes whether there was an answer; without one for a while, the next question comes from a new client.
+    fn noting<T>(&mut self, answer: Result<T>) -> Result<T> {
         self.reachable.set(f64::from(u8::from(answer.is_ok())));
+        if answer.is_ok() {
+            self.failing_since = None;
+        } else if self.failing_since.get_or_insert_with(Instant::now).elapsed() >= GIVEN_UP_AFTER {
+            self.begin_anew()?;
+        }
         answer
     }
+
+    fn begin_anew(&mut self) -> Result<()> {
+        self.is_assigned = false;
+        self.consumer = client(&self.kafka, &self.ring)?;
+        self.failing_since = None;
+        Ok(())
+    }
+}
+
+/// A client that reads; `ring` is called when something has come after a silence.
+fn client(kafka: &Kafka, ring: &Ring) -> Result<BaseConsumer<Ear>> {
+    let mut config = kafka.config.clone();
+    config
+        // librdkafka wants a name; nobody joins a group, and nothing is committed.
+        .set("group.id", &kafka.prefix)
+        .set("enable.auto.commit", "false")
+        .set("enable.auto.offset.store", "false")
+        .set("auto.offset.reset", "earliest")
+        .set("queued.max.messages.kbytes", AHEAD_KIB)
+        .set("fetch.wait.max.ms", "500")
+        .set("fetch.error.backoff.ms", "100")
+        .set("topic.metadata.refresh.interval.ms", "5000");
+    let ear = Ear { is_lost: AtomicBool::new(false) };
+    let mut consumer: BaseConsumer<Ear> = config.create_with_context(ear).map_err(unreachable)?;
+    let ring = Arc::clone(ring);
+    consumer.set_nonempty_callback(move || ring());
+    Ok(consumer)
 }
 
 /// Whether librdkafka mends it by itself: connections are made anew, leaders are looked for.
