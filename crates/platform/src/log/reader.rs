@@ -13,7 +13,7 @@ pub struct LogReader(Way);
 
 enum Way {
     Tables(TableReader),
-    Topic(TopicReader),
+    Topic(Box<TopicReader>),
 }
 
 /// A piece of a log.
@@ -34,7 +34,7 @@ pub struct Page {
 impl LogReader {
     pub(super) fn open(log: &Arc<Log>, scope: Scope, offset: Option<i64>) -> Result<Self> {
         if let Some(Bus::Kafka(kafka)) = log.database.bus() {
-            return TopicReader::open(log, kafka, offset).map(Way::Topic).map(Self);
+            return TopicReader::open(log, kafka, offset).map(|topic| Self(Way::Topic(Box::new(topic))));
         }
         let tables = if scope == Scope::Everything { log.sources.len() } else { 1 };
         Ok(Self(Way::Tables(TableReader {
