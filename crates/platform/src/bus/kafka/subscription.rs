@@ -12,7 +12,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message as _;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
-use super::topics::{ANSWER_TIME, has_topic};
+use super::topics::{ANSWER_TIME, is_among, topics};
 use super::{Kafka, unreachable};
 use crate::error::{Error, Result};
 
@@ -22,7 +22,7 @@ const AHEAD_KIB: &str = "4096";
 const GATHER: Duration = Duration::from_millis(1);
 
 /// A client that gets no answer for this long is given up for a new one: a broker that ends in good order says at last
-/// that there are no brokers, and librdkafka may forget every address over that, those of its settings included.
+/// that there are no brokers, and librdkafka may be left without any address over that.
 const GIVEN_UP_AFTER: Duration = Duration::from_secs(10);
 /// Where nothing comes for this long, the broker is asked whether something should have. What it owes twice in a row will
 /// not come to this client any more.
@@ -61,6 +61,8 @@ pub(crate) struct Subscription {
     /// Since when nothing has come, and nobody has asked about it; and whether something was owed the last time.
     silent_since: Instant,
     is_owed: bool,
+    /// What was owed then has not come to a new client either, so far.
+    is_stalled: bool,
     /// Since when no question was answered.
     failing_since: Option<Instant>,
     reachable: Gauge,
@@ -90,6 +92,7 @@ impl Subscription {
             next: 0,
             silent_since: Instant::now(),
             is_owed: false,
+            is_stalled: false,
             failing_since: None,
             reachable: gauge!("bus_reachable", "context" => context.to_owned()),
         })
@@ -102,8 +105,9 @@ impl Subscription {
     /// `Unavailable` when no broker answers within two seconds; `bus.partitions` for a topic with several partitions.
     pub(crate) fn go_to(&mut self, offset: Option<i64>) -> Result<bool> {
         self.is_assigned = false;
-        let found = has_topic(&self.consumer, &self.topic);
-        if !self.noting(found)? {
+        let found = topics(&self.consumer, &self.topic);
+        let found = self.noting(found)?;
+        if !is_among(&found, &self.topic).inspect_err(|_| self.reachable.set(0.0))? {
             return Ok(false);
         }
         let found = self.consumer.fetch_watermarks(&self.topic, 0, ANSWER_TIME).map_err(unreachable);
@@ -141,6 +145,7 @@ impl Subscription {
                 let taken = take(Taken { offset, payload: message.payload().unwrap_or_default() });
                 drop(message);
                 self.has_come(offset + 1);
+                self.stalls(false);
                 Ok(Some(taken))
             }
             Some(Err(error)) => {
@@ -171,19 +176,26 @@ impl Subscription {
         }
         let was_owed = std::mem::replace(&mut self.is_owed, high > self.next);
         self.silent_since = Instant::now();
-        if was_owed && self.is_owed {
+        if !self.is_owed {
+            self.stalls(false);
+        } else if was_owed {
+            self.stalls(true);
             self.begin_anew()?;
-            return Err(Error::unavailable(
-                "bus.stalled",
-                "messages that are in the topic do not come; it is read with a new client",
-            ));
+            return Err(Error::unavailable("bus.stalled", "messages that are in the topic do not come"));
         }
         Ok(())
     }
 
+    /// Says so, too: who cannot read is to be seen, whatever else the broker answers.
+    fn stalls(&mut self, whether: bool) {
+        if std::mem::replace(&mut self.is_stalled, whether) != whether {
+            self.reachable.set(f64::from(u8::from(!whether)));
+        }
+    }
+
     /// Notes whether there was an answer; without one for a while, the next question comes from a new client.
     fn noting<T>(&mut self, answer: Result<T>) -> Result<T> {
-        self.reachable.set(f64::from(u8::from(answer.is_ok())));
+        self.reachable.set(f64::from(u8::from(answer.is_ok() && !self.is_stalled)));
         if answer.is_ok() {
             self.failing_since = None;
         } else if self.failing_since.get_or_insert_with(Instant::now).elapsed() >= GIVEN_UP_AFTER {
@@ -193,6 +205,7 @@ impl Subscription {
     }
 
     fn begin_anew(&mut self) -> Result<()> {
+        tracing::warn!(topic = self.topic, "the topic is read with a new client");
         self.is_assigned = false;
         self.consumer = client(&self.kafka, &self.ring)?;
         self.failing_since = None;

@@ -6,11 +6,12 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::ClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::metadata::Metadata;
 
 use super::{Kafka, unreachable};
 use crate::error::{Error, ErrorKind, Result};
 
-/// How long a broker may take to answer a question; a stop of the program waits for no more than this.
+/// How long a broker may take to answer a question; a stop of the program waits for two or three of them at most.
 pub(super) const ANSWER_TIME: Duration = Duration::from_secs(2);
 
 impl Kafka {
@@ -40,10 +41,19 @@ impl Kafka {
     }
 }
 
-/// Whether there is such a topic; one with several partitions is refused, because its order is nobody's.
-pub(super) fn has_topic<C: ConsumerContext + ClientContext>(asking: &BaseConsumer<C>, topic: &str) -> Result<bool> {
-    let metadata = asking.fetch_metadata(Some(topic), ANSWER_TIME).map_err(unreachable)?;
-    let Some(found) = metadata.topics().iter().find(|found| found.name() == topic) else { return Ok(false) };
+/// Whether there is such a topic.
+fn has_topic(asking: &BaseConsumer, topic: &str) -> Result<bool> {
+    is_among(&topics(asking, topic)?, topic)
+}
+
+/// What the broker says about this topic.
+pub(super) fn topics<C: ConsumerContext + ClientContext>(asking: &BaseConsumer<C>, topic: &str) -> Result<Metadata> {
+    asking.fetch_metadata(Some(topic), ANSWER_TIME).map_err(unreachable)
+}
+
+/// Whether there is such a topic among them; one with several partitions is refused, because its order is nobody's.
+pub(super) fn is_among(topics: &Metadata, topic: &str) -> Result<bool> {
+    let Some(found) = topics.topics().iter().find(|found| found.name() == topic) else { return Ok(false) };
     if let Some(error) = found.error() {
         return match RDKafkaErrorCode::from(error) {
             RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic => Ok(false),
