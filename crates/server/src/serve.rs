@@ -15,6 +15,7 @@ use platform::http::limit::{Rate, RateLimits};
 use platform::http::serve::{raise_open_files, serve};
 use platform::http::shell::{Limits, Shell};
 use platform::telemetry::install_metrics;
+use platform::trace::Tracing;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
@@ -190,8 +191,25 @@ fn occupied(listen: SocketAddr, error: std::io::Error) -> Error {
     Error::new(ErrorKind::Conflict, "config.listen", message).caused_by(error)
 }
 
-/// Waits for SIGTERM or SIGINT.
-pub(crate) fn until_told_to_end(runtime: &Runtime) {
+/// How long `/readyz` says 503 before a process that is to end stops listening.
+///
+/// # Errors
+/// A wrong setting.
+pub(crate) fn grace(settings: &Settings) -> Result<Duration> {
+    Ok(Duration::from_millis(settings.int_in("drain.grace_ms", 0..=600_000)?.unsigned_abs()))
+}
+
+/// Waits for SIGTERM or SIGINT, has what runs end by `stop`, and sends the last traces.
+pub(crate) fn end_when_told(runtime: &Runtime, traces: Option<Tracing>, stop: impl FnOnce()) {
+    until_told_to_end(runtime);
+    tracing::info!("ending: finishing what is under way");
+    stop();
+    if let Some(traces) = traces {
+        traces.end();
+    }
+}
+
+fn until_told_to_end(runtime: &Runtime) {
     runtime.block_on(async {
         let (terminate, interrupt) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
         if let (Ok(mut terminate), Ok(mut interrupt)) = (terminate, interrupt) {
@@ -213,13 +231,8 @@ pub fn run(settings: &Settings, migrate: bool) -> Result<()> {
     let part = settings.list_of("contexts", &context_names())?;
     let traces = traces::start(settings, if let [only] = part[..] { only } else { "" })?;
     let running = Running::start(settings, Options { migrate, ..Options::default() }, &runtime)?;
-    let grace = Duration::from_millis(settings.int_in("drain.grace_ms", 0..=600_000)?.unsigned_abs());
+    let grace = grace(settings)?;
     tracing::info!(address = %running.address, data = settings.text("data"), "OnePoint is ready: open http://{} or POST /members", running.address);
-    until_told_to_end(&runtime);
-    tracing::info!("ending: finishing what is under way");
-    running.stop(&runtime, grace);
-    if let Some(traces) = traces {
-        traces.end();
-    }
+    end_when_told(&runtime, traces, || running.stop(&runtime, grace));
     Ok(())
 }

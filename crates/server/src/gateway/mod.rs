@@ -25,7 +25,7 @@ use tokio::task::JoinHandle;
 use self::routes::GatewayRoutes;
 use crate::assembly::{base_url, breaker_settings};
 use crate::config::Settings;
-use crate::serve::{GRACE, claim, listen_on, runtime, until_told_to_end};
+use crate::serve::{GRACE, claim, end_when_told, grace, listen_on, runtime};
 use crate::stores::context_names;
 use crate::traces;
 
@@ -139,13 +139,8 @@ pub fn run(settings: &Settings) -> Result<()> {
     let runtime = runtime(settings)?;
     let traces = traces::start(settings, "gateway")?;
     let running = Running::start(settings, &runtime)?;
-    let grace = Duration::from_millis(settings.int_in("drain.grace_ms", 0..=600_000)?.unsigned_abs());
+    let grace = grace(settings)?;
     tracing::info!(address = %running.address, "OnePoint's gateway is ready: open http://{}", running.address);
-    until_told_to_end(&runtime);
-    tracing::info!("ending: finishing what is under way");
-    running.stop(&runtime, grace);
-    if let Some(traces) = traces {
-        traces.end();
-    }
+    end_when_told(&runtime, traces, || running.stop(&runtime, grace));
     Ok(())
 }

@@ -126,7 +126,7 @@ fn check_settings(settings: &Settings, report: &mut Report) {
 
 fn try_settings(settings: &Settings, folder: &std::path::Path) -> Result<()> {
     settings.check_loopback_only()?;
-    settings.int_in("drain.grace_ms", 0..=600_000)?;
+    crate::serve::grace(settings)?;
     let mut sets = vec![format!("data={}", folder.display()), "database.url=sqlite:".to_owned()];
     sets.extend(["listen=127.0.0.1:0", "internal.listen="].map(str::to_owned));
     let own = settings.describe().into_iter().map(|setting| setting.key).filter(|key| key.ends_with(".database.url"));
