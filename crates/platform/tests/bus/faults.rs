@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 use platform::bus::{Bus, Relay};
 use platform::db::Cursor;
 use platform::error::ErrorKind;
-use platform::log::Scope;
+use platform::log::{LogReader, Scope};
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::DefaultProducerContext;
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 
 use super::follower::{Follower, PATIENCE, bus_at, clock, kafka_of, move_coins, publish, relay, topic, until};
-use super::kit::Place;
+use super::kit::{Place, Shop};
 
 type Cluster = MockCluster<'static, DefaultProducerContext>;
 
@@ -109,20 +109,26 @@ fn brokers_that_go_away() {
     });
 }
 
+/// A reader that has read the first event, and where it stands.
+fn read_one(shop: &Shop, relay: &mut Relay, bus: &Bus) -> (LogReader, Cursor) {
+    move_coins(shop, 1);
+    publish(relay, shop);
+    let mut reader = topic(bus).reader(Scope::Everything).expect("a reader");
+    let mut end = Cursor::default();
+    until("the first event", || {
+        end = reader.read(end, 10).map_or(end, |page| page.end);
+        end > Cursor::default()
+    });
+    (reader, end)
+}
+
 #[test]
 fn errors_that_gathered_do_not_stand_before_what_has_come() {
     let (cluster, bus) = cluster();
     let place = Place::sqlite();
     let shop = place.shop();
     let mut relay = relay(&shop, &bus, &clock(), "relay");
-    move_coins(&shop, 1);
-    publish(&mut relay, &shop);
-    let mut reader = topic(&bus).reader(Scope::Everything).expect("a reader");
-    let mut end = Cursor::default();
-    until("the first event", || {
-        end = reader.read(end, 10).map_or(end, |page| page.end);
-        end > Cursor::default()
-    });
+    let (mut reader, end) = read_one(&shop, &mut relay, &bus);
 
     // Nobody reads while connections fail, as where the next look is some seconds away.
     (1..=3).for_each(|broker| cluster.broker_down(broker).expect("a broker"));
@@ -144,14 +150,7 @@ fn a_topic_whose_messages_do_not_come_is_read_with_a_new_client() {
     let place = Place::sqlite();
     let shop = place.shop();
     let mut relay = relay(&shop, &bus, &clock(), "relay");
-    move_coins(&shop, 1);
-    publish(&mut relay, &shop);
-    let mut reader = topic(&bus).reader(Scope::Everything).expect("a reader");
-    let mut end = Cursor::default();
-    until("the first event", || {
-        end = reader.read(end, 10).map_or(end, |page| page.end);
-        end > Cursor::default()
-    });
+    let (mut reader, end) = read_one(&shop, &mut relay, &bus);
 
     // Every question is answered but the one for messages, and librdkafka keeps that to itself.
     let refused = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION; 2_000];

@@ -19,7 +19,7 @@ impl Kafka {
     pub(super) fn ensure_topic(&self, context: &str) -> Result<()> {
         let topic = self.topic(context);
         let asking: BaseConsumer = self.config.create().map_err(unreachable)?;
-        if has_topic(&asking, &topic)? {
+        if is_among(&topics(&asking, &topic)?, &topic)? {
             return Ok(());
         }
         // Events are kept for ever: whoever is new reads from the start.
@@ -39,11 +39,6 @@ impl Kafka {
             None => Err(Error::internal("a broker said nothing of the topic that it was to make")),
         }
     }
-}
-
-/// Whether there is such a topic.
-fn has_topic(asking: &BaseConsumer, topic: &str) -> Result<bool> {
-    is_among(&topics(asking, topic)?, topic)
 }
 
 /// What the broker says about this topic.
