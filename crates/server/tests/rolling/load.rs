@@ -250,7 +250,7 @@ impl<'a> Load<'a> {
         if counts {
             self.note(|report| report.asked += 1);
         }
-        send(self.set.client()).or_else(|_| {
+        send(self.set).or_else(|_| {
             if counts {
                 self.note(|report| report.resent += 1);
             }

@@ -1,6 +1,7 @@
 //! A whole set of processes that `scripts/cluster` starts, stops and replaces, asked over HTTP alone.
 
 use std::net::{SocketAddr, TcpListener};
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::{Answer, Client, PATIENCE, Request, within};
+use super::{Answer, Client, PATIENCE, within};
 
 /// What follows over a broker is there within this, on a machine that runs the whole set and its clients; readers find a
 /// topic that is new within some seconds, and a chain of events passes through several.
@@ -133,11 +134,6 @@ impl Cluster {
         println!("{}: {what}: {} ms", self.topology.name(), took.as_millis());
     }
 
-    /// Where requests go, in turn where there are several.
-    pub fn client(&self) -> &Client {
-        &self.clients[self.next.fetch_add(1, Ordering::Relaxed) % self.clients.len()]
-    }
-
     /// Where the first process or the gateway listens.
     pub fn address(&self) -> SocketAddr {
         address_of(&self.bases[0])
@@ -155,31 +151,6 @@ impl Cluster {
             text = text.replace(base, "");
         }
         serde_json::from_str(&text).expect("JSON")
-    }
-
-    /// A request to be filled in and sent.
-    pub fn request<'a>(&'a self, method: &'a str, path: &str) -> Request<'a> {
-        Request::new(self.client(), method, path)
-    }
-
-    /// GET.
-    pub fn get(&self, path: &str) -> Answer {
-        self.request("GET", path).send()
-    }
-
-    /// POST of JSON.
-    pub fn post(&self, path: &str, body: &Value) -> Answer {
-        self.request("POST", path).json(body).send()
-    }
-
-    /// PATCH with JSON.
-    pub fn patch(&self, path: &str, body: &Value) -> Answer {
-        self.request("PATCH", path).json(body).send()
-    }
-
-    /// DELETE.
-    pub fn delete(&self, path: &str) -> Answer {
-        self.request("DELETE", path).send()
     }
 
     /// A member joins and has everything that follows: points, a coupon, a page.
@@ -237,6 +208,15 @@ fn cluster_script() -> Command {
     let mut command = Command::new(root().join("scripts/cluster"));
     command.stdin(Stdio::null()).current_dir(root());
     command
+}
+
+/// Whoever is asked, in turn where there are several.
+impl Deref for Cluster {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        &self.clients[self.next.fetch_add(1, Ordering::Relaxed) % self.clients.len()]
+    }
 }
 
 impl Drop for Cluster {

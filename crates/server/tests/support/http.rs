@@ -24,6 +24,31 @@ impl Client {
         Self { address, idle: Mutex::default() }
     }
 
+    /// A request to be filled in and sent.
+    pub fn request<'a>(&'a self, method: &'a str, path: &str) -> Request<'a> {
+        Request::new(self, method, path)
+    }
+
+    /// GET.
+    pub fn get(&self, path: &str) -> Answer {
+        self.request("GET", path).send()
+    }
+
+    /// POST of JSON.
+    pub fn post(&self, path: &str, body: &Value) -> Answer {
+        self.request("POST", path).json(body).send()
+    }
+
+    /// PATCH with JSON.
+    pub fn patch(&self, path: &str, body: &Value) -> Answer {
+        self.request("PATCH", path).json(body).send()
+    }
+
+    /// DELETE.
+    pub fn delete(&self, path: &str) -> Answer {
+        self.request("DELETE", path).send()
+    }
+
     fn connect(&self) -> io::Result<TcpStream> {
         let mut idle = self.idle.lock().expect("no test panics in here");
         while let Some((stream, since)) = idle.pop() {

@@ -20,6 +20,7 @@ pub mod older;
 pub mod postgres;
 pub mod settled;
 
+use std::ops::Deref;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -31,6 +32,7 @@ use server::serve::Running;
 use tokio::runtime::Runtime;
 
 pub use clock::TestClock;
+#[allow(unused_imports, reason = "each test program uses its own part of the kit")]
 pub use http::{Answer, Client, Request};
 
 /// "Eventually" in the scenarios is within this, on an idle machine.
@@ -243,31 +245,6 @@ impl TestApp {
         self.restart();
     }
 
-    /// A request to be filled in and sent.
-    pub fn request<'a>(&'a self, method: &'a str, path: &str) -> Request<'a> {
-        Request::new(&self.server().client, method, path)
-    }
-
-    /// GET.
-    pub fn get(&self, path: &str) -> Answer {
-        self.request("GET", path).send()
-    }
-
-    /// POST of JSON.
-    pub fn post(&self, path: &str, body: &Value) -> Answer {
-        self.request("POST", path).json(body).send()
-    }
-
-    /// PATCH with JSON.
-    pub fn patch(&self, path: &str, body: &Value) -> Answer {
-        self.request("PATCH", path).json(body).send()
-    }
-
-    /// DELETE.
-    pub fn delete(&self, path: &str) -> Answer {
-        self.request("DELETE", path).send()
-    }
-
     /// A member joins under this number.
     pub fn join(&self, member_id: i64, phone_no: &str) -> Answer {
         let answer = self.post("/members", &json!({"memberId": member_id, "phoneNo": phone_no, "nickname": "N"}));
@@ -319,6 +296,15 @@ impl TestApp {
     /// Changes the points of a member.
     pub fn change_points(&self, member_id: i64, points: i64) -> Answer {
         self.patch(&format!("/points/{member_id}"), &json!({"requirePoint": points}))
+    }
+}
+
+/// Whoever asks the app asks its server.
+impl Deref for TestApp {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        &self.server().client
     }
 }
 
