@@ -70,7 +70,7 @@ struct PurchaseInput {
     method: Option<PaymentMethod>,
     /// The membership that this one renews: it begins where that one ends. That one is good, of the same customer, and
     /// not renewed already.
-    #[schema(value_type = Option<i64>)]
+    #[schema(value_type = Option<i64>, minimum = 1, maximum = 9_007_199_254_740_991_i64)]
     renews: Option<Whole>,
     #[serde(default, rename = "memId")]
     #[schema(ignore)]

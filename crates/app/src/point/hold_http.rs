@@ -39,7 +39,7 @@ struct CreateHold {
     amount: Whole,
     /// How long the points are held, in seconds: 1 to 604,800, 600 by default.
     #[serde(rename = "ttlS")]
-    #[schema(value_type = Option<i64>, example = 600)]
+    #[schema(value_type = Option<i64>, example = 600, minimum = 1, maximum = 604_800)]
     ttl_s: Option<Whole>,
     /// What it is about.
     #[schema(value_type = Option<ReferenceView>)]

@@ -65,7 +65,7 @@ struct ProductInput {
     /// Units that may be sold or kept for a payment at a time; without it as many as wanted.
     #[schema(value_type = Option<i64>, example = 100, minimum = 1, maximum = 1_000_000_000_000_i64)]
     sales_limit: Option<Whole>,
-    /// From when on it is no longer sold, RFC 3339; without it, it has no end.
+    /// From when on it is no longer sold, RFC 3339, in a year from 1970 to 9998; without it, it has no end.
     #[schema(example = "2036-12-31T23:59:59+09:00", format = DateTime)]
     sale_ends_at: Option<String>,
     /// How long a membership lasts, in calendar months; without it as the programme has it.
@@ -94,7 +94,7 @@ struct ProductChange {
     #[serde(default, deserialize_with = "said")]
     #[schema(value_type = Option<i64>, example = 100, minimum = 1, maximum = 1_000_000_000_000_i64)]
     sales_limit: Option<Option<Whole>>,
-    /// From when on it is no longer sold, RFC 3339.
+    /// From when on it is no longer sold, RFC 3339, in a year from 1970 to 9998.
     #[serde(default, deserialize_with = "said")]
     #[schema(value_type = Option<String>, example = "2036-12-31T23:59:59+09:00", format = DateTime)]
     sale_ends_at: Option<Option<String>>,
@@ -124,9 +124,11 @@ fn must_be_named(name: &str) -> Result<()> {
     Ok(())
 }
 
+/// The year is judged as it is written, whatever the offset: so the description can say the same.
 fn read_end(text: &str) -> Result<i64> {
-    let wrong = || Error::invalid("/saleEndsAt", "write an instant like 2036-12-31T23:59:59+09:00, from 1970 on");
-    parse_instant(text).ok().filter(|at_ms| *at_ms >= 0).ok_or_else(wrong)
+    let message = "write an instant like 2036-12-31T23:59:59+09:00, in a year from 1970 to 9998; null is no end";
+    let is_sound = text.get(..4).is_some_and(|year| ("1970"..="9998").contains(&year));
+    parse_instant(text).ok().filter(|_| is_sound).ok_or_else(|| Error::invalid("/saleEndsAt", message))
 }
 
 /// A new product. From now on it can be bought, unless its sale is over.

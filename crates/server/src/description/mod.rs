@@ -3,6 +3,7 @@
 
 mod answers;
 mod examples;
+mod numbers;
 mod schemas;
 
 use platform::error::{Error, Result};

@@ -2,25 +2,18 @@
 
 use std::collections::BTreeSet;
 
-use app::kit::{MAX_AMOUNT, MAX_SAFE};
+use app::kit::MAX_AMOUNT;
 use platform::http::problem::Problem;
 use serde_json::{Value, json};
 use utoipa::PartialSchema;
 
+use super::numbers::{number, text_of};
 use super::operations;
 
-/// A number of a resource as text: blanks around it, leading zeros.
-const ID_TEXT: &str = "^\\s*\\+?0*[1-9][0-9]{0,14}\\s*$";
-/// Points as text: blanks around it, one sign, leading zeros, and never nothing.
-const AMOUNT_TEXT: &str = "^\\s*[+-]?0*[1-9][0-9]{0,11}\\s*$";
-/// The same without a minus.
-const POSITIVE_TEXT: &str = "^\\s*\\+?0*[1-9][0-9]{0,11}\\s*$";
-/// The same, and nothing at all too.
-const ZERO_TEXT: &str = "^\\s*\\+?0*[0-9]{1,12}\\s*$";
-/// A rate in basis points as text.
-const RATE_TEXT: &str = "^\\s*\\+?0*([0-9]{1,4}|10000)\\s*$";
 /// A month as text, `yyyyMM`.
 const MONTH_TEXT: &str = "^(000[1-9]|00[1-9][0-9]|0[1-9][0-9]{2}|[1-9][0-9]{3})(0[1-9]|1[0-2])$";
+/// An instant of the years that a sale may end in, 1970 to 9998.
+const END_TEXT: &str = "^(19[7-9][0-9]|[2-8][0-9]{3}|9[0-8][0-9]{2}|99[0-8][0-9]|999[0-8])-";
 /// Fields that an operation needs, where others that take the same schema do not.
 const NEEDED: &[(&str, &str)] = &[("openCause", "name")];
 /// Characters in a text of a request at most, where the route says no other number.
@@ -123,6 +116,7 @@ fn request(schema: &mut Value) {
         }
         match name {
             "lot" => property["pattern"] = json!(MONTH_TEXT),
+            "saleEndsAt" => property["pattern"] = json!(END_TEXT),
             // Causes are called something; people need not be.
             "name" if says(property, "needs one") => property["pattern"] = json!("\\S"),
             _ => {}
@@ -130,7 +124,7 @@ fn request(schema: &mut Value) {
     });
     if is_movement {
         schema["if"] = json!({"properties": {"kind": {"const": "ADJUST"}}});
-        schema["else"] = json!({"properties": {"amount": {"minimum": 1, "pattern": POSITIVE_TEXT}}});
+        schema["else"] = json!({"properties": {"amount": {"minimum": 1, "pattern": text_of(1, MAX_AMOUNT)}}});
     }
 }
 
@@ -160,33 +154,8 @@ fn refer(value: &mut Value, from: &str, to: &str) {
     }
 }
 
-/// A whole number in a request: as a number or as text, and none larger than is taken.
-fn number(name: &str, property: &mut Value, is_movement: bool) {
-    let Some(nullable) = integer(property).filter(|_| !is_of(property, "string")) else { return };
-    let is_id = name.ends_with("Id");
-    property["type"] = if nullable { json!(["integer", "string", "null"]) } else { json!(["integer", "string"]) };
-    let is_signed = name == "requirePoint" || (name == "amount" && is_movement);
-    let least = property["minimum"].as_i64().unwrap_or(if is_signed { -MAX_AMOUNT } else { 1 });
-    property["minimum"] = json!(least);
-    property["maximum"] =
-        property["maximum"].as_i64().map_or(json!(if is_id { MAX_SAFE } else { MAX_AMOUNT }), |most| json!(most));
-    property["pattern"] = json!(match (is_id, least) {
-        (true, _) => ID_TEXT,
-        (false, ..0) => AMOUNT_TEXT,
-        (false, 0) if name.ends_with("Bp") => RATE_TEXT,
-        (false, 0) => ZERO_TEXT,
-        (false, _) => POSITIVE_TEXT,
-    });
-    if least < 0 {
-        property["not"] = json!({"const": 0});
-    }
-    if let Some(fields) = property.as_object_mut() {
-        fields.remove("format");
-    }
-}
-
 /// Whether a value may be of this type.
-fn is_of(property: &Value, kind: &str) -> bool {
+pub(super) fn is_of(property: &Value, kind: &str) -> bool {
     property["type"] == kind || property["type"].as_array().is_some_and(|kinds| kinds.iter().any(|known| known == kind))
 }
 
@@ -208,17 +177,6 @@ fn word(text: &str) -> Option<&str> {
     let word = text.strip_prefix('`')?.strip_suffix('`')?;
     let is_capital = |byte: u8| byte.is_ascii_uppercase() || byte == b'_';
     (!word.is_empty() && word.bytes().all(is_capital)).then_some(word)
-}
-
-/// Whether it is a whole number, and then whether it may be null.
-fn integer(property: &Value) -> Option<bool> {
-    match &property["type"] {
-        Value::String(kind) if kind == "integer" => Some(false),
-        Value::Array(kinds) if kinds.iter().any(|kind| kind == "integer") => {
-            Some(kinds.iter().any(|kind| kind == "null"))
-        }
-        _ => None,
-    }
 }
 
 /// In answers, states are named and instants are instants.

@@ -32,7 +32,11 @@ fn what_cannot_be_sold_is_refused() {
             ("price", [no_number(), bounds()].concat()),
             ("salesLimit", [no_number(), bounds()].concat()),
             ("months", [no_number(), vec![json!(-1), json!(0), json!(1_201)]].concat()),
-            ("saleEndsAt", vec![json!("tomorrow"), json!("2026-12-31"), json!(5), json!("1969-12-31T00:00:00Z")]),
+            ("saleEndsAt", vec![json!("tomorrow"), json!("2026-12-31"), json!(5)]),
+            (
+                "saleEndsAt",
+                ["0285-03-03T01:21:38+18:13", "1969-12-31T23:59:59Z", "9999-01-01T00:00:00Z"].map(Value::from).to_vec(),
+            ),
             ("productName", vec![json!(""), json!("  "), json!("가".repeat(201)), json!(7)]),
             ("colour", vec![json!("red")]),
         ] {
