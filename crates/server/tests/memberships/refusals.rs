@@ -60,6 +60,15 @@ fn what_cannot_be_sold_is_refused() {
         }
         let most = json!({"productName": "A", "price": 1_000_000_000_000_i64, "salesLimit": 1_000_000_000_000_i64, "months": 1_200});
         app.post("/products", &most).must_be(201);
+        // The year is judged as it is written; these two are of another one in the programme's zone.
+        let ends = [
+            ("1970-01-01T00:00:00+18:00", "1969-12-31T15:00:00.000+09:00"),
+            ("9998-12-31T23:59:59-18:00", "9999-01-02T02:59:59.000+09:00"),
+        ];
+        for (written, shown) in ends {
+            let sold = app.post("/products", &with(&product, "saleEndsAt", json!(written))).must_be(201);
+            assert_eq!(sold.json["saleEndsAt"], shown);
+        }
     }
 }
 
