@@ -49,11 +49,12 @@ start_mariadb() {
     server=$(command -v mariadbd || command -v mysqld) ||
         fail "MariaDB is missing. On Debian: apt-get install mariadb-server"
     user=$(as mysql)
-    mkdir -p "$folder"
+    # Temporary files of its own: a server that starts removes those of every other one in the same folder.
+    mkdir -p "$folder/tmp"
+    [ -z "$user" ] || chown mysql "$folder" "$folder/tmp"
     if [ ! -d "$folder/data/mysql" ]; then
-        [ -z "$user" ] || chown mysql "$folder"
         # shellcheck disable=SC2086
-        (cd / && $user mariadb-install-db --no-defaults --datadir="$folder/data" --skip-test-db) \
+        (cd / && $user mariadb-install-db --no-defaults --datadir="$folder/data" --tmpdir="$folder/tmp" --skip-test-db) \
             >>"$STATE/log/mariadb.log" 2>&1 || { last_words mariadb; fail "mariadb-install-db failed"; }
         (
             umask 077
@@ -64,8 +65,8 @@ start_mariadb() {
         [ -z "$user" ] || chown mysql "$folder/first.sql"
     fi
     # shellcheck disable=SC2086
-    (cd / && launch mariadb $user "$server" --no-defaults --datadir="$folder/data" --socket="$folder/socket" \
-        --pid-file="$folder/pid" --bind-address=127.0.0.1 --port="$MARIADB_PORT" --init-file="$folder/first.sql" \
+    (cd / && launch mariadb $user "$server" --no-defaults --datadir="$folder/data" --tmpdir="$folder/tmp" \
+        --socket="$folder/socket" --pid-file="$folder/pid" --bind-address=127.0.0.1 --port="$MARIADB_PORT" --init-file="$folder/first.sql" \
         --skip-name-resolve --max-connections=200 --innodb-buffer-pool-size=64M --innodb-flush-log-at-trx-commit=1)
 }
 

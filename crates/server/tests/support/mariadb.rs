@@ -21,17 +21,19 @@ dir=$(mktemp -d "${TMPDIR:-/tmp}/onepoint-mariadb.XXXXXX")
 trap 'rm -rf "$dir"' EXIT
 chmod 755 "$dir"
 owner=$(id -un)
-if [ "$owner" = root ]; then owner=mysql; chown mysql "$dir"; fi
+# Temporary files of its own: a server that starts removes those of every other one in the same folder.
+mkdir "$dir/tmp"
+if [ "$owner" = root ]; then owner=mysql; chown mysql "$dir" "$dir/tmp"; fi
 small="--innodb-log-file-size=32M --innodb-buffer-pool-size=64M --skip-log-bin"
 mariadb-install-db --no-defaults --datadir="$dir/data" --user="$owner" --auth-root-authentication-method=normal \
-    --skip-test-db --skip-name-resolve $small --innodb-flush-method=nosync >"$dir/log" 2>&1 || {
+    --tmpdir="$dir/tmp" --skip-test-db --skip-name-resolve $small --innodb-flush-method=nosync >"$dir/log" 2>&1 || {
     cat "$dir/log"
     exit 1
 }
 start() {
     mariadbd --no-defaults --datadir="$dir/data" --user="$owner" --socket="$dir/socket" --pid-file="$dir/pid" \
-        --skip-networking --skip-name-resolve --max-connections=400 $small --innodb-flush-log-at-trx-commit=1 \
-        </dev/null >>"$dir/log" 2>&1 &
+        --tmpdir="$dir/tmp" --skip-networking --skip-name-resolve --max-connections=400 $small \
+        --innodb-flush-log-at-trx-commit=1 </dev/null >>"$dir/log" 2>&1 &
     server=$!
     tries=0
     until mariadb-admin --no-defaults --socket="$dir/socket" --user=root --silent ping >/dev/null 2>&1; do
