@@ -54,8 +54,8 @@ start_mariadb() {
     [ -z "$user" ] || chown mysql "$folder" "$folder/tmp"
     if [ ! -d "$folder/data/mysql" ]; then
         # shellcheck disable=SC2086
-        (cd / && $user mariadb-install-db --no-defaults --datadir="$folder/data" --tmpdir="$folder/tmp" --skip-test-db) \
-            >>"$STATE/log/mariadb.log" 2>&1 || { last_words mariadb; fail "mariadb-install-db failed"; }
+        (cd / && $user mariadb-install-db --no-defaults --datadir="$folder/data" --tmpdir="$folder/tmp" \
+            --skip-test-db) >>"$STATE/log/mariadb.log" 2>&1 || { last_words mariadb; fail "mariadb-install-db failed"; }
         (
             umask 077
             echo "CREATE USER IF NOT EXISTS onepoint@'127.0.0.1' IDENTIFIED BY '$MARIADB_PASSWORD';"
@@ -66,8 +66,9 @@ start_mariadb() {
     fi
     # shellcheck disable=SC2086
     (cd / && launch mariadb $user "$server" --no-defaults --datadir="$folder/data" --tmpdir="$folder/tmp" \
-        --socket="$folder/socket" --pid-file="$folder/pid" --bind-address=127.0.0.1 --port="$MARIADB_PORT" --init-file="$folder/first.sql" \
-        --skip-name-resolve --max-connections=200 --innodb-buffer-pool-size=64M --innodb-flush-log-at-trx-commit=1)
+        --socket="$folder/socket" --pid-file="$folder/pid" --bind-address=127.0.0.1 --port="$MARIADB_PORT" \
+        --init-file="$folder/first.sql" --skip-name-resolve --max-connections=200 \
+        --innodb-buffer-pool-size=64M --innodb-flush-log-at-trx-commit=1)
 }
 
 # It takes connections before it has read its first file, so the port alone says nothing.

@@ -162,7 +162,7 @@ struct CreateClawback {
     #[schema(value_type = i64, example = 1000)]
     amount: Whole,
     /// The expiry month with which the points were given, `yyyyMM`: its lot gives first.
-    #[schema(value_type = Option<String>, example = "203111")]
+    #[schema(value_type = Option<String>, example = "203111", pattern = "^(000[1-9]|00[1-9][0-9]|0[1-9][0-9]{2}|[1-9][0-9]{3})(0[1-9]|1[0-2])$")]
     lot: Option<Whole>,
     /// What it is about.
     #[schema(value_type = Option<ReferenceView>)]

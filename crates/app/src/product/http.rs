@@ -66,7 +66,7 @@ struct ProductInput {
     #[schema(value_type = Option<i64>, example = 100, minimum = 1, maximum = 1_000_000_000_000_i64)]
     sales_limit: Option<Whole>,
     /// From when on it is no longer sold, RFC 3339, in a year from 1970 to 9998; without it, it has no end.
-    #[schema(example = "2036-12-31T23:59:59+09:00", format = DateTime)]
+    #[schema(example = "2036-12-31T23:59:59+09:00", format = DateTime, pattern = "^(19[7-9][0-9]|[2-8][0-9]{3}|9[0-8][0-9]{2}|99[0-8][0-9]|999[0-8])-")]
     sale_ends_at: Option<String>,
     /// How long a membership lasts, in calendar months; without it as the programme has it.
     #[schema(value_type = Option<i64>, example = 12, minimum = 1, maximum = 1_200)]
@@ -96,7 +96,7 @@ struct ProductChange {
     sales_limit: Option<Option<Whole>>,
     /// From when on it is no longer sold, RFC 3339, in a year from 1970 to 9998.
     #[serde(default, deserialize_with = "said")]
-    #[schema(value_type = Option<String>, example = "2036-12-31T23:59:59+09:00", format = DateTime)]
+    #[schema(value_type = Option<String>, example = "2036-12-31T23:59:59+09:00", format = DateTime, pattern = "^(19[7-9][0-9]|[2-8][0-9]{3}|9[0-8][0-9]{2}|99[0-8][0-9]|999[0-8])-")]
     sale_ends_at: Option<Option<String>>,
     /// How long a membership lasts, in calendar months.
     #[schema(value_type = Option<i64>, example = 12, minimum = 1, maximum = 1_200)]
@@ -124,7 +124,7 @@ fn must_be_named(name: &str) -> Result<()> {
     Ok(())
 }
 
-/// The year is judged as it is written, whatever the offset: so the description can say the same.
+/// The year is judged as it is written, whatever the offset: so the fields' patterns can say the same.
 fn read_end(text: &str) -> Result<i64> {
     let message = "write an instant like 2036-12-31T23:59:59+09:00, in a year from 1970 to 9998; null is no end";
     let is_sound = text.get(..4).is_some_and(|year| ("1970"..="9998").contains(&year));

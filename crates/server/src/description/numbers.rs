@@ -7,8 +7,11 @@ use super::schemas::is_of;
 
 /// A whole number in a request: as a number or as text, and none larger than is taken.
 pub(super) fn number(name: &str, property: &mut Value, is_movement: bool) {
-    let Some(nullable) = integer(property).filter(|_| !is_of(property, "string")) else { return };
-    property["type"] = if nullable { json!(["integer", "string", "null"]) } else { json!(["integer", "string"]) };
+    if !is_of(property, "integer") || is_of(property, "string") {
+        return;
+    }
+    let is_nullable = is_of(property, "null");
+    property["type"] = if is_nullable { json!(["integer", "string", "null"]) } else { json!(["integer", "string"]) };
     let is_signed = name == "requirePoint" || (name == "amount" && is_movement);
     let least = property["minimum"].as_i64().unwrap_or(if is_signed { -MAX_AMOUNT } else { 1 });
     let most = property["maximum"].as_i64().unwrap_or(if name.ends_with("Id") { MAX_SAFE } else { MAX_AMOUNT });
@@ -20,17 +23,6 @@ pub(super) fn number(name: &str, property: &mut Value, is_movement: bool) {
     }
     if let Some(fields) = property.as_object_mut() {
         fields.remove("format");
-    }
-}
-
-/// Whether it is a whole number, and then whether it may be null.
-fn integer(property: &Value) -> Option<bool> {
-    match &property["type"] {
-        Value::String(kind) if kind == "integer" => Some(false),
-        Value::Array(kinds) if kinds.iter().any(|kind| kind == "integer") => {
-            Some(kinds.iter().any(|kind| kind == "null"))
-        }
-        _ => None,
     }
 }
 

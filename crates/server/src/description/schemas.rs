@@ -10,10 +10,6 @@ use utoipa::PartialSchema;
 use super::numbers::{number, text_of};
 use super::operations;
 
-/// A month as text, `yyyyMM`.
-const MONTH_TEXT: &str = "^(000[1-9]|00[1-9][0-9]|0[1-9][0-9]{2}|[1-9][0-9]{3})(0[1-9]|1[0-2])$";
-/// An instant of the years that a sale may end in, 1970 to 9998.
-const END_TEXT: &str = "^(19[7-9][0-9]|[2-8][0-9]{3}|9[0-8][0-9]{2}|99[0-8][0-9]|999[0-8])-";
 /// Fields that an operation needs, where others that take the same schema do not.
 const NEEDED: &[(&str, &str)] = &[("openCause", "name")];
 /// Characters in a text of a request at most, where the route says no other number.
@@ -114,13 +110,6 @@ fn request(schema: &mut Value) {
         if is_of(property, "string") && !is_of(property, "integer") && property.get("maxLength").is_none() {
             property["maxLength"] = json!(TEXT_CHARS);
         }
-        match name {
-            "lot" => property["pattern"] = json!(MONTH_TEXT),
-            "saleEndsAt" => property["pattern"] = json!(END_TEXT),
-            // Causes are called something; people need not be.
-            "name" if says(property, "needs one") => property["pattern"] = json!("\\S"),
-            _ => {}
-        }
     });
     if is_movement {
         schema["if"] = json!({"properties": {"kind": {"const": "ADJUST"}}});
@@ -128,14 +117,11 @@ fn request(schema: &mut Value) {
     }
 }
 
-fn says(property: &Value, words: &str) -> bool {
-    property["description"].as_str().is_some_and(|text| text.contains(words))
-}
-
 /// Whether points move by it in either direction: those that are earned or used have no sign, those of an adjustment
 /// do.
 fn is_movement(schema: &Value) -> bool {
-    says(&schema["properties"]["kind"], "`ADJUST`") && schema["properties"]["amount"].is_object()
+    let kind = schema["properties"]["kind"]["description"].as_str();
+    kind.is_some_and(|text| text.contains("`ADJUST`")) && schema["properties"]["amount"].is_object()
 }
 
 /// Another name in every reference.
