@@ -10,8 +10,6 @@ use utoipa::PartialSchema;
 use super::numbers::{number, text_of};
 use super::operations;
 
-/// Fields that an operation needs, where others that take the same schema do not.
-const NEEDED: &[(&str, &str)] = &[("openCause", "name")];
 /// Characters in a text of a request at most, where the route says no other number.
 const TEXT_CHARS: u64 = 200;
 
@@ -22,9 +20,6 @@ const STATES: &[(&str, &[&str])] =
 /// Completes the schemas.
 pub(super) fn complete(whole: &mut Value) {
     let asked = asked(whole);
-    for (_, _, operation) in operations(whole) {
-        need(operation);
-    }
     let schemas = super::object(&mut whole["components"], "schemas");
     schemas.insert("ReferenceInput".to_owned(), reference_input());
     for (name, schema) in schemas.iter_mut() {
@@ -87,14 +82,6 @@ fn reference_input() -> Value {
                 "minimum": i64::MIN, "maximum": i64::MAX, "example": "4"},
         },
     })
-}
-
-/// Says which fields this operation needs.
-fn need(operation: &mut Value) {
-    let Some((_, field)) = NEEDED.iter().find(|(id, _)| operation["operationId"] == *id) else { return };
-    let Some(schema) = operation.pointer_mut("/requestBody/content/application~1json/schema") else { return };
-    let needed = json!({"required": [field], "properties": {*field: {"not": {"type": "null"}}}});
-    *schema = json!({"allOf": [schema, needed]});
 }
 
 /// In requests nothing unknown may stand, texts are short, and whole numbers may come as text.
