@@ -165,11 +165,14 @@ impl Cluster {
     pub fn has_everything(&self, member_id: i64) {
         self.eventually("a new member is NORMAL with points, a coupon and a page", || {
             let member = self.get(&format!("/members/{member_id}")).json;
+            // The page follows each context on its own: that the member has a coupon does not say that it shows it.
+            let page = self.get(&format!("/mypages/{member_id}")).json;
             member["memberStatus"] == "NORMAL"
                 && member["couponStatus"] == "ISSUED"
                 && member["notified"] == "Y"
                 && self.get(&format!("/points/{member_id}")).json["memberStatus"] == "NORMAL"
-                && self.get(&format!("/mypages/{member_id}")).json["memberStatus"] == "NORMAL"
+                && page["memberStatus"] == "NORMAL"
+                && page["coupons"].as_array().is_some_and(|coupons| !coupons.is_empty())
         });
     }
 
